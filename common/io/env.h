@@ -1,0 +1,63 @@
+// Role: the seam: everything a node gets from the outside world. UvEnv is the product's, SimEnv the simulator's.
+// Thread: any, save where said.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+
+#include "common/io/clock.h"
+#include "common/io/files.h"
+#include "common/io/loop.h"
+
+namespace tessera::io {
+
+// What runs on a thread of its own: a shard, the control thread. The thread calls start() once, then poll and tick in
+// turns until tick() says that it is done, then finish(). In the simulator the same calls come from its scheduler.
+class Actor {
+ public:
+  virtual ~Actor() = default;
+  virtual void start(Loop& loop) = 0;
+  // Runs between polls. Returns how long the next poll may wait: 0 when there is more work, negative for ever;
+  // kDone ends the thread.
+  virtual Micros tick(Loop& loop) = 0;
+  virtual void finish(Loop& loop) = 0;
+
+  static constexpr Micros kDone{INT64_MIN};
+};
+
+class Thread {
+ public:
+  virtual ~Thread() = default;
+  virtual Loop& loop() = 0;  // exists before start() is called; post() and wake() may be used at once
+  // Waits until the actor has finished. Once. In the simulator: runs the scheduler until then.
+  virtual void join() = 0;
+};
+
+// Jobs that may block (fsync of small files, name look-ups, freeing, compression).
+class Pool {
+ public:
+  virtual ~Pool() = default;
+  // Any thread. Runs `job` on a pool thread. To answer, a job posts a Message to its asker's loop.
+  virtual void submit(std::function<void()> job) = 0;
+};
+
+class Env {
+ public:
+  virtual ~Env() = default;
+  virtual const Clock& clock() const = 0;
+  virtual Files& files() = 0;
+  virtual Pool& pool() = 0;
+  virtual void random_bytes(std::span<unsigned char> out) = 0;  // entropy; in the simulator the run's seed
+  uint64_t random_u64();
+  // `name` is seen in top and gdb (15 bytes). `cpu` pins when >= 0 and allowed, else ignored.
+  virtual std::unique_ptr<Thread> start_thread(const std::string& name, Actor& actor, int cpu = -1) = 0;
+  // A loop for the calling thread itself, without Actor: tools and tests.
+  virtual std::unique_ptr<Loop> make_loop() = 0;
+};
+
+std::unique_ptr<Env> make_uv_env();
+
+}  // namespace tessera::io
