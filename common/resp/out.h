@@ -1,0 +1,105 @@
+// Role: the bytes that wait to leave for one peer (or are gathered for one): a chain of chunks and counted buffers.
+// Thread: one owner at a time.
+// Invariants: an empty chain owns nothing, so idle connections cost nothing here; chunks come from and return to the
+// owner thread's ChunkPool. Order of append is order of bytes.
+#pragma once
+
+#include <cstring>
+#include <span>
+#include <string_view>
+
+#include "common/base/bytes.h"
+#include "common/io/stream.h"
+
+namespace tessera::resp {
+
+// A piece of the chain: own bytes, or a window of a counted buffer.
+struct Chunk {
+  Chunk* next = nullptr;
+  uint32_t begin = 0;     // first byte not yet consumed
+  uint32_t end = 0;       // one past the last byte
+  uint32_t capacity = 0;  // 0: window of `shared`
+  size_t window_begin = 0, window_end = 0;
+  SharedBytes shared;
+  char* bytes() { return reinterpret_cast<char*>(this + 1); }
+};
+
+// Keeps a bounded number of chunks for reuse. Thread: one.
+class ChunkPool {
+ public:
+  static constexpr uint32_t kChunkBytes = 16 * 1024;  // payload of an ordinary chunk
+  ChunkPool() = default;
+  ChunkPool(const ChunkPool&) = delete;
+  ChunkPool& operator=(const ChunkPool&) = delete;
+  ~ChunkPool();
+  Chunk* get(uint32_t capacity);
+  void put(Chunk* chunk);
+
+ private:
+  static constexpr int kKeep = 64;
+  Chunk* free_ = nullptr;
+  int free_count_ = 0;
+};
+
+class OutChain {
+ public:
+  explicit OutChain(ChunkPool& pool) : pool_(&pool) {}
+  OutChain(const OutChain&) = delete;
+  OutChain& operator=(const OutChain&) = delete;
+  OutChain(OutChain&& other) noexcept;
+  OutChain& operator=(OutChain&& other) noexcept;
+  ~OutChain() { clear(); }
+
+  bool empty() const { return size_ == 0; }
+  size_t size() const { return size_; }
+
+  // At least `n` contiguous bytes to write to; then commit(what was written). n <= ChunkPool::kChunkBytes.
+  char* reserve(uint32_t n) {
+    if (__builtin_expect(tail_ == nullptr || tail_->capacity - tail_->end < n, 0)) add_chunk(n);
+    return tail_->bytes() + tail_->end;
+  }
+  void commit(uint32_t n) {
+    tail_->end += n;
+    size_ += n;
+  }
+  void append(std::string_view bytes) {
+    if (__builtin_expect(tail_ != nullptr && tail_->capacity - tail_->end >= bytes.size(), 1)) {
+      std::memcpy(tail_->bytes() + tail_->end, bytes.data(), bytes.size());
+      commit(static_cast<uint32_t>(bytes.size()));
+    } else {
+      append_slow(bytes);
+    }
+  }
+  // Sends a window of a counted buffer without copying it.
+  void append_shared(SharedBytes bytes, size_t offset, size_t n);
+  // Moves all of `other` to the end, without copying when it is large.
+  void append_chain(OutChain&& other);
+
+  // A place whose bytes are filled in later with fill() (array lengths that are known at the end). Until then it is
+  // empty. Valid until the chain is consumed or moved from.
+  Chunk* placeholder();
+  void fill(Chunk* place, std::string_view bytes);  // at most 32 bytes, once
+
+  // The first bytes as slices for one vectored write. Returns how many slices were filled.
+  size_t slices(std::span<io::Slice> out) const;
+  void consume(size_t n);
+  void clear();
+  std::string to_string() const;  // copy; tests and small texts
+  size_t chunk_count() const;
+  // Bytes taken from the allocator for what waits here (the limits of output buffers count this).
+  size_t memory_bytes() const { return memory_bytes_; }
+
+ private:
+  void add_chunk(uint32_t at_least);
+  void append_slow(std::string_view bytes);
+  void link(Chunk* chunk);
+  void drop_head();
+
+  ChunkPool* pool_;
+  Chunk* head_ = nullptr;
+  Chunk* tail_ = nullptr;
+  size_t size_ = 0;
+  size_t memory_bytes_ = 0;
+};
+
+}  // namespace tessera::resp

@@ -1,0 +1,163 @@
+// Role: what a command's handler may do with keys: the only way to the keyspace from a handler. One context serves
+// one shard (the usual case) or several parked ones (a gather): each key finds its keyspace, no handler is written
+// twice.
+// Thread: the shard's, or the coordinator's while it holds the shards parked.
+// Invariants: an expired key is never seen; every change of a key ends in one changed(). Entry pointers live until the
+// next call that changes any key.
+#pragma once
+
+#include <cstdint>
+#include <initializer_list>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "common/base/bytes.h"
+#include "common/base/random.h"
+#include "common/base/units.h"
+#include "common/resp/writer.h"
+#include "server/registry/args.h"
+#include "server/registry/command_row.h"
+#include "server/store/keyspace.h"
+
+namespace tessera::shard {
+
+// Classes of keyspace events (the letters of notify-keyspace-events).
+enum EventClass : uint16_t {
+  kEventGeneric = 1 << 0,   // g
+  kEventString = 1 << 1,    // $
+  kEventList = 1 << 2,      // l
+  kEventSet = 1 << 3,       // s
+  kEventHash = 1 << 4,      // h
+  kEventZset = 1 << 5,      // z
+  kEventExpired = 1 << 6,   // x
+  kEventEvicted = 1 << 7,   // e
+  kEventStream = 1 << 8,    // t
+  kEventKeyMiss = 1 << 9,   // m
+  kEventNew = 1 << 10,      // n
+};
+
+// Builds the effect of a change: the command that gives a replica or the AOF the same result.
+class EffectArgs {
+ public:
+  EffectArgs& add(std::string_view arg);
+  EffectArgs& add_int(int64_t n);
+  EffectArgs& add_shared(const SharedBytes& bytes);
+  void clear();
+  const std::vector<std::string_view>& views();
+
+ private:
+  std::string bytes_;
+  struct Piece {
+    size_t offset, size;
+    const char* outside;
+  };
+  std::vector<Piece> pieces_;
+  std::vector<std::string_view> views_;
+};
+
+class Shard;
+
+class Ctx {
+ public:
+  // ---- circumstances
+  WallMs now() const { return now_; }      // one time for the whole command
+  int db() const { return db_; }
+  int database_count() const;
+  int proto() const { return proto_; }
+  bool is_cluster() const;
+  bool is_replica() const;                 // keys are not expired by us, only hidden
+  const registry::CommandRow& row() const { return *row_; }
+  Random& random();
+  uint64_t hash_seed() const;
+
+  // ---- keys
+  store::Key key(std::string_view bytes) const;
+  // For reading: counts a hit or a miss, touches LRU/LFU (unless NO-TOUCH). nullptr: no such key. An expired key is
+  // removed here (with its own event and effect) and not seen.
+  const store::Entry* read(const store::Key& key);
+  // As read(), without statistics and without touching: TYPE, TTL, OBJECT, EXISTS in Redis' NOTOUCH lookups.
+  // `stats`: hits and misses are counted all the same.
+  const store::Entry* peek(const store::Key& key, bool stats = false);
+  // For writing: no hit or miss is counted (as lookupKeyWrite).
+  store::Entry* write(const store::Key& key);
+  // The same for a key of another database of this node (MOVE, COPY).
+  const store::Entry* peek_in(int db, const store::Key& key);
+  // The keyspace of a key, for the value operations of store/keyspace.h (set_string, append, erase, set_expire ...).
+  store::Keyspace& keyspace(const store::Key& key);
+  bool same_shard(const store::Key& a, const store::Key& b) const;
+
+  // Replies the WRONGTYPE error and returns false when the entry has another type.
+  static bool check_type(const store::Entry& entry, store::Type type, resp::Writer& reply);
+  static void wrong_type(resp::Writer& reply);
+  // LRU/LFU value for a new or overwritten entry is set by the context after set_string etc.: call this.
+  void init_access(store::Entry* entry);
+
+  // ---- changes: every handler ends in these. `event` is the notification's name ("set", "del"); nullptr: none.
+  // The effect is built only when somebody listens: `build` is called with EffectArgs& then. Several changes of one
+  // command are one transaction in the journal.
+  template <typename Build>
+  void changed(const store::Key& key, EventClass event_class, const char* event, Build&& build) {
+    note_change(db_, key, event_class, event);
+    if (effects_wanted_) {
+      effect_.clear();
+      build(effect_);
+      append_effect(db_, key.slot);
+    }
+  }
+  // The effect is the command exactly as it came.
+  void changed_verbatim(const store::Key& key, EventClass event_class, const char* event);
+  // A change whose effect is already covered by another changed() of this command.
+  void changed_silently(const store::Key& key, EventClass event_class, const char* event) {
+    note_change(db_, key, event_class, event);
+  }
+  // A change in another database than the selected one.
+  template <typename Build>
+  void changed_in(int db, const store::Key& key, EventClass event_class, const char* event, Build&& build) {
+    note_change(db, key, event_class, event);
+    if (effects_wanted_) {
+      effect_.clear();
+      build(effect_);
+      append_effect(db, key.slot);
+    }
+  }
+  // A notification without a change (for instance key misses), and extra dirty counts as Redis counts them.
+  void notify(int db, const store::Key& key, EventClass event_class, const char* event);
+  void add_dirty(int64_t n);
+
+  // Removes a key with its event ("del" or another) and effect (DEL or UNLINK as the command says). False: no such key.
+  bool remove(const store::Key& key, const char* event = "del");
+
+  // ---- everything on this node that this context reaches: one shard, or all in a gather. In order of shards.
+  size_t shard_count() const { return shard_count_; }
+  store::Keyspace& keyspace_at(size_t i);
+  int shard_index_at(size_t i) const;
+  // FLUSHDB/FLUSHALL/SWAPDB: journaled as one keyless record; `verbatim` effect; hands detached tables to be freed.
+  void flushed(int db, bool sync);            // db -1: all
+  void swapped(int a, int b);
+
+  // Keeps counted memory alive until the command's reply has been built (e.g. values shared into the reply).
+  // Nothing to do: SharedBytes does it.
+
+ private:
+  friend class Shard;
+  friend class CtxBuilder;
+  void note_change(int db, const store::Key& key, EventClass event_class, const char* event);
+  void append_effect(int db, uint16_t slot);
+
+  WallMs now_;
+  int db_ = 0;
+  int proto_ = 2;
+  bool effects_wanted_ = false;
+  bool no_touch_ = false;
+  const registry::CommandRow* row_ = nullptr;
+  const registry::Args* args_ = nullptr;
+  Shard** shards_ = nullptr;   // the reachable shards
+  size_t shard_count_ = 0;
+  int node_shard_count_ = 1;
+  bool gather_ = false;
+  int effect_count_ = 0;       // of this command
+  EffectArgs effect_;
+};
+
+}  // namespace tessera::shard
