@@ -14,6 +14,10 @@ namespace tessera::text {
 std::optional<int64_t> parse_int64(std::string_view text);
 std::optional<uint64_t> parse_uint64(std::string_view text);
 
+// What Redis lets pass in the parts of stream ids: as parse_int64 for numbers >= 0, else what strtoull takes:
+// leading blanks, a sign ("-5" written as "-05" wraps), leading zeros. Too large is refused.
+std::optional<uint64_t> parse_uint64_loose(std::string_view text);
+
 constexpr int kInt64Chars = 20;  // the longest: "-9223372036854775808", "18446744073709551615"
 
 // Characters of the number's text, with the sign.
