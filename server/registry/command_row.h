@@ -113,6 +113,15 @@ constexpr KeySpec keys_counted(int index, int keynumidx, int first, int step, ui
   return {KeySpec::Begin::kIndex, KeySpec::Find::kKeynum, flags, static_cast<int16_t>(index), nullptr,
           static_cast<int16_t>(keynumidx), static_cast<int16_t>(first), static_cast<int16_t>(step), nullptr};
 }
+// Keys behind the word `keyword`, which is looked for from argument `start` on (negative: from the end, backwards).
+constexpr KeySpec keys_after(const char* keyword, int start, int last, int step, uint16_t flags, int limit = 0) {
+  return {KeySpec::Begin::kKeyword, KeySpec::Find::kRange, flags, static_cast<int16_t>(start), keyword,
+          static_cast<int16_t>(last), static_cast<int16_t>(step), static_cast<int16_t>(limit), nullptr};
+}
+// Keys that no specification describes: the row's key_hook finds them.
+constexpr KeySpec keys_unknown(uint16_t flags) {
+  return {KeySpec::Begin::kUnknown, KeySpec::Find::kUnknown, flags, 0, nullptr, 0, 0, 0, nullptr};
+}
 
 struct KeySpecs {
   KeySpec spec[4] = {};
