@@ -1,5 +1,5 @@
-// Role: the seam: everything a node gets from the outside world. UvEnv is the product's, SimEnv the simulator's.
-// Thread: any, save where said.
+// Role: the seam: everything a node gets from the outside world. UvEnv is the product's, SimEnv the
+// simulator's. Thread: any, save where said.
 #pragma once
 
 #include <cstdint>
@@ -14,18 +14,21 @@
 
 namespace tessera::io {
 
-// What runs on a thread of its own: a shard, the control thread. The thread calls start() once, then poll and tick in
-// turns until tick() says that it is done, then finish(). In the simulator the same calls come from its scheduler.
+// What runs on a thread of its own: a shard, the control thread. The thread calls start() once, then poll and
+// tick in turns until tick() says that it is done, then finish(). In the simulator the same calls come from
+// its scheduler.
 class Actor {
  public:
   virtual ~Actor() = default;
   virtual void start(Loop& loop) = 0;
-  // Runs between polls. Returns how long the next poll may wait: 0 when there is more work, negative for ever;
-  // kDone ends the thread.
+  // Runs between polls. Returns how long the next poll may wait: 0 when there is more work, negative for
+  // ever; kDone ends the thread, kInboxOnly waits for the inbox alone.
   virtual Micros tick(Loop& loop) = 0;
   virtual void finish(Loop& loop) = 0;
 
   static constexpr Micros kDone{INT64_MIN};
+  // The next wait is Loop::wait_inbox (for ever): a parked shard reads no stream.
+  static constexpr Micros kInboxOnly{INT64_MIN + 1};
 };
 
 class Thread {
