@@ -1,7 +1,8 @@
 // Role: the one inbox of a thread: many senders, one receiver, one order. Lock-free.
 // Thread: post() from any; take_all() on the receiver only.
-// Invariants: messages of one sender arrive in the order they were posted, and messages are causal: what was posted
-// before a message is taken before whatever that message causes. Bounds are the senders' (credits), not the inbox's.
+// Invariants: messages of one sender arrive in the order they were posted, and messages are causal: what was
+// posted before a message is taken before whatever that message causes. Bounds are the senders' (credits),
+// not the inbox's.
 #pragma once
 
 #include <atomic>
@@ -22,8 +23,8 @@ class Mailbox {
   Mailbox& operator=(const Mailbox&) = delete;
   ~Mailbox();  // deletes what was never taken
 
-  // Gives the message away. Returns true when the receiver may be asleep and has to be woken (Loop::wake); the
-  // system call is skipped while it is awake.
+  // Gives the message away. Returns true when the receiver may be asleep and has to be woken (Loop::wake);
+  // the system call is skipped while it is awake.
   bool post(Message* message);
 
   // All messages posted so far, oldest first, or nullptr.

@@ -1,6 +1,7 @@
-// Role: byte streams (TCP, Unix socket; later TLS) and listeners of the seam. Nothing above io sees a descriptor.
-// Thread: the loop's own thread only.
-// Invariants: handlers run inside Loop::poll() and must only collect; they may call read_stop(), write, close().
+// Role: byte streams (TCP, Unix socket; later TLS) and listeners of the seam. Nothing above io sees a
+// descriptor. Thread: the loop's own thread only. Invariants: handlers run inside Loop::poll() and must only
+// collect; they may call read_stop(), try_write(), or destroy
+//             a stream, the one they are called for too.
 //             Bytes given to on_data stay valid until the same loop's next poll() begins.
 #pragma once
 
@@ -35,9 +36,11 @@ class StreamHandler {
  public:
   virtual ~StreamHandler() = default;
   virtual void on_data(Stream& stream, std::string_view bytes) = 0;
-  // The other side closed (error.code == 0, message empty) or the stream failed. No further calls but on_closed.
+  // The other side closed its sending side (error.code == 0, message empty) or the stream failed (errno,
+  // text). No on_data follows. After a clean end one may still write; if that fails, on_end is called once
+  // more, with the error.
   virtual void on_end(Stream& stream, const Error& error) = 0;
-  // Everything given to write() has left for the kernel.
+  // The kernel takes bytes again; the answer to one want_drained().
   virtual void on_drained(Stream& stream) = 0;
   // connect() finished. Only for streams made by Loop::connect.
   virtual void on_connected(Stream& stream, Result<void> result) {
@@ -54,10 +57,12 @@ class Stream {
   virtual void read_start() = 0;
   virtual void read_stop() = 0;
 
-  // Writes what the kernel takes now, returns the number of bytes taken, 0 when it takes nothing or the stream failed
-  // (on_end tells). One system call. REQUIRES: nothing is pending from write_rest().
+  // Writes what the kernel takes now, returns the number of bytes taken, 0 when it takes nothing or the
+  // stream failed (on_end tells, inside the next poll). One system call; at most 1024 slices of it. REQUIRES:
+  // connected.
   virtual size_t try_write(std::span<const Slice> slices) = 0;
-  // Asks for on_drained once the kernel takes bytes again; the caller then calls try_write with the rest it kept.
+  // Asks for on_drained once the kernel takes bytes again; the caller then calls try_write with the rest it
+  // kept.
   virtual void want_drained() = 0;
   // Shuts the sending side down after what was written; then the peer sees the end.
   virtual void shutdown_write() = 0;
@@ -71,10 +76,10 @@ class Stream {
 };
 
 struct ListenOptions {
-  std::string host;         // an address, or empty with unix_path
-  int port = 0;             // 0 = any free one, see Listener::port()
+  std::string host;  // an address, or empty with unix_path
+  int port = 0;      // 0 = any free one, see Listener::port()
   std::string unix_path;
-  int unix_mode = 0;        // octal permissions, 0 = leave
+  int unix_mode = 0;  // octal permissions, 0 = leave
   int backlog = 511;
   bool reuse_port = false;  // several threads listen on the same port, the kernel spreads connections
   bool ipv6_only = true;

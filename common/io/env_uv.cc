@@ -1,0 +1,181 @@
+// Role: the product's environment: clock, entropy, threads, pool. Thread: any.
+// Invariants: threads started here are named, have an 8 MB stack whatever the shell's limit says, and are
+// joined before the environment goes.
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <sys/random.h>
+#include <time.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <condition_variable>
+#include <deque>
+#include <thread>
+
+#include "common/base/check.h"
+#include "common/io/uv_internal.h"
+
+namespace tessera::io {
+
+namespace {
+
+constexpr size_t kStackBytes = size_t{8} << 20;
+
+class SystemClock final : public Clock {
+ public:
+  MonoTime mono() const override { return {read_us(CLOCK_MONOTONIC)}; }
+  WallMs wall_ms() const override { return {read_us(CLOCK_REALTIME) / 1000}; }
+  int64_t wall_us() const override { return read_us(CLOCK_REALTIME); }
+  Micros thread_cpu() const override { return {read_us(CLOCK_THREAD_CPUTIME_ID)}; }
+
+ private:
+  static int64_t read_us(clockid_t which) {
+    timespec now;
+    clock_gettime(which, &now);
+    return static_cast<int64_t>(now.tv_sec) * 1000000 + now.tv_nsec / 1000;
+  }
+};
+
+// A joinable thread of the system with our stack size.
+class SystemThread {
+ public:
+  SystemThread(const std::string& name, std::function<void()> body)
+      : body_(std::move(body)), name_(name.substr(0, 15)) {
+    pthread_attr_t attributes;
+    TESSERA_CHECK(pthread_attr_init(&attributes) == 0);
+    pthread_attr_setstacksize(&attributes, kStackBytes);
+    const int code = pthread_create(&thread_, &attributes, run, this);
+    pthread_attr_destroy(&attributes);
+    TESSERA_CHECK(code == 0);
+  }
+  ~SystemThread() { join(); }
+  SystemThread(const SystemThread&) = delete;
+  SystemThread& operator=(const SystemThread&) = delete;
+  void join() {
+    if (std::exchange(joined_, true)) return;
+    pthread_join(thread_, nullptr);
+  }
+
+ private:
+  static void* run(void* raw) {
+    auto* self = static_cast<SystemThread*>(raw);
+    pthread_setname_np(pthread_self(), self->name_.c_str());
+    self->body_();
+    return nullptr;
+  }
+  std::function<void()> body_;
+  std::string name_;
+  pthread_t thread_{};
+  bool joined_ = false;
+};
+
+class UvThread final : public Thread {
+ public:
+  UvThread(const Clock& clock, Pool& pool, const std::string& name, Actor& actor, int cpu)
+      : loop_(clock, pool), thread_(name, [this, &actor, cpu] { run(actor, cpu); }) {}
+  Loop& loop() override { return loop_; }
+  void join() override { thread_.join(); }
+
+ private:
+  void run(Actor& actor, int cpu) {
+    if (cpu >= 0 && cpu < CPU_SETSIZE) {
+      cpu_set_t wanted;
+      CPU_ZERO(&wanted);
+      CPU_SET(cpu, &wanted);
+      // Not allowed (a container's cpuset) or no such processor: the scheduler's choice is good enough.
+      (void)pthread_setaffinity_np(pthread_self(), sizeof wanted, &wanted);
+    }
+    actor.start(loop_);
+    for (Micros wait{0}; wait != Actor::kDone; wait = actor.tick(loop_)) loop_.poll(wait);
+    actor.finish(loop_);
+  }
+
+  UvLoop loop_;
+  SystemThread thread_;  // last: it uses the loop as soon as it exists
+};
+
+class ThreadPool final : public Pool {
+ public:
+  explicit ThreadPool(int thread_count) {
+    for (int i = 0; i < thread_count; ++i) {
+      threads_.push_back(std::make_unique<SystemThread>("pool-" + std::to_string(i), [this] { run(); }));
+    }
+  }
+  // Runs what was submitted, then ends.
+  ~ThreadPool() override {
+    {
+      std::lock_guard lock(mutex_);
+      ending_ = true;
+    }
+    changed_.notify_all();
+    threads_.clear();
+  }
+  void submit(std::function<void()> job) override {
+    {
+      std::lock_guard lock(mutex_);
+      jobs_.push_back(std::move(job));
+    }
+    changed_.notify_one();
+  }
+
+ private:
+  void run() {
+    for (;;) {
+      std::function<void()> job;
+      {
+        std::unique_lock lock(mutex_);
+        changed_.wait(lock, [this] { return ending_ || !jobs_.empty(); });
+        if (jobs_.empty()) return;
+        job = std::move(jobs_.front());
+        jobs_.pop_front();
+      }
+      job();
+    }
+  }
+
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::deque<std::function<void()>> jobs_;
+  bool ending_ = false;
+  std::vector<std::unique_ptr<SystemThread>> threads_;
+};
+
+class UvEnv final : public Env {
+ public:
+  UvEnv() : files_(make_posix_files()) {
+    const int cores = static_cast<int>(std::thread::hardware_concurrency());
+    pool_ = make_thread_pool(std::clamp(cores, 2, 4));
+  }
+  const Clock& clock() const override { return clock_; }
+  Files& files() override { return *files_; }
+  Pool& pool() override { return *pool_; }
+  void random_bytes(std::span<unsigned char> out) override {
+    for (size_t have = 0; have < out.size();) {
+      const ssize_t got = getrandom(out.data() + have, out.size() - have, 0);
+      TESSERA_CHECK(got >= 0 || errno == EINTR);
+      if (got > 0) have += static_cast<size_t>(got);
+    }
+  }
+  std::unique_ptr<Thread> start_thread(const std::string& name, Actor& actor, int cpu) override {
+    return std::make_unique<UvThread>(clock_, *pool_, name, actor, cpu);
+  }
+  std::unique_ptr<Loop> make_loop() override { return std::make_unique<UvLoop>(clock_, *pool_); }
+
+ private:
+  SystemClock clock_;
+  std::unique_ptr<Files> files_;
+  std::unique_ptr<Pool> pool_;
+};
+
+}  // namespace
+
+std::unique_ptr<Pool> make_thread_pool(int thread_count) {
+  return std::make_unique<ThreadPool>(thread_count);
+}
+
+std::unique_ptr<Env> make_uv_env() {
+  return std::make_unique<UvEnv>();
+}
+
+}  // namespace tessera::io
