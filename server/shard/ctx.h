@@ -57,6 +57,7 @@ class EffectArgs {
 };
 
 class Shard;
+class CtxSetup;
 
 class Ctx {
  public:
@@ -70,6 +71,9 @@ class Ctx {
   const registry::CommandRow& row() const { return *row_; }
   Random& random();
   uint64_t hash_seed() const;
+  bool policy_is_lfu() const;              // of maxmemory-policy
+  int lfu_decay_minutes() const;
+  int64_t max_bulk_bytes() const;          // proto-max-bulk-len: no string grows beyond it
 
   // ---- keys
   store::Key key(std::string_view bytes) const;
@@ -136,28 +140,38 @@ class Ctx {
   void flushed(int db, bool sync);            // db -1: all
   void swapped(int a, int b);
 
-  // Keeps counted memory alive until the command's reply has been built (e.g. values shared into the reply).
-  // Nothing to do: SharedBytes does it.
 
  private:
-  friend class Shard;
-  friend class CtxBuilder;
+  friend class CtxSetup;  // shard.h: fills the fields in
   void note_change(int db, const store::Key& key, EventClass event_class, const char* event);
   void append_effect(int db, uint16_t slot);
+  Shard& shard_for(int slot) const;
+  const store::Entry* find_live(int db, const store::Key& key);
+  void touch(const store::Entry& entry);
 
   WallMs now_;
   int db_ = 0;
   int proto_ = 2;
   bool effects_wanted_ = false;
   bool no_touch_ = false;
+  bool is_cluster_ = false;
   const registry::CommandRow* row_ = nullptr;
   const registry::Args* args_ = nullptr;
-  Shard** shards_ = nullptr;   // the reachable shards
-  size_t shard_count_ = 0;
+  Shard* home_ = nullptr;            // the one shard, or the coordinator's in a gather
+  Shard* const* by_index_ = nullptr;  // in a gather: node_shard_count_ places, nullptr where not parked
+  Shard* const* reachable_ = nullptr;
+  size_t shard_count_ = 1;           // how many are reachable
   int node_shard_count_ = 1;
-  bool gather_ = false;
-  int effect_count_ = 0;       // of this command
+  store::Key hint_;                  // the first key, hashed when the command was routed
   EffectArgs effect_;
 };
+
+// What a handler of LFU and LRU policies sees: OBJECT FREQ and IDLETIME.
+uint32_t lru_clock(WallMs now);                       // seconds, 24 bits
+int64_t lru_idle_ms(uint32_t lru, WallMs now);
+uint32_t lfu_initial(WallMs now);
+// Counter after decay, and the word after one access.
+uint8_t lfu_decayed(uint32_t lfu, WallMs now, int decay_minutes);
+uint32_t lfu_accessed(uint32_t lfu, WallMs now, int decay_minutes, int log_factor, Random& random);
 
 }  // namespace tessera::shard

@@ -1,0 +1,237 @@
+// Role: the handlers' context. See ctx.h.
+#include "server/shard/ctx.h"
+
+#include "common/base/check.h"
+#include "server/shard/shard.h"
+
+namespace tessera::shard {
+
+using store::Entry;
+using store::Key;
+
+void CtxSetup::one_shard(Ctx& ctx, Shard& shard) {
+  ctx.home_ = &shard;
+  ctx.by_index_ = nullptr;
+  ctx.reachable_ = nullptr;
+  ctx.shard_count_ = 1;
+  ctx.node_shard_count_ = shard.shard_count();
+  ctx.is_cluster_ = shard.settings.is_cluster;
+}
+
+void CtxSetup::gather(Ctx& ctx, Shard& coordinator, Shard* const* by_index, Shard* const* reachable, size_t count) {
+  one_shard(ctx, coordinator);
+  ctx.by_index_ = by_index;
+  ctx.reachable_ = reachable;
+  ctx.shard_count_ = count;
+}
+
+void CtxSetup::begin_effects(Ctx& ctx) {
+  ctx.effects_wanted_ = ctx.home_->journal().wanted();
+  if (ctx.effects_wanted_) ctx.home_->batch().begin_command();
+}
+
+void CtxSetup::end_effects(Ctx& ctx) {
+  if (ctx.effects_wanted_) ctx.home_->batch().end_command();
+}
+
+Shard& Ctx::shard_for(int slot) const {
+  if (by_index_ == nullptr) {
+    TESSERA_DCHECK(store::shard_of_slot(slot, node_shard_count_) == home_->index());
+    return *home_;
+  }
+  Shard* shard = by_index_[store::shard_of_slot(slot, node_shard_count_)];
+  TESSERA_CHECK(shard != nullptr);
+  return *shard;
+}
+
+int Ctx::database_count() const {
+  return home_->keyspace().database_count();
+}
+bool Ctx::is_cluster() const {
+  return is_cluster_;
+}
+bool Ctx::is_replica() const {
+  return false;  // replication decides this once there is any
+}
+Random& Ctx::random() {
+  return home_->random();
+}
+uint64_t Ctx::hash_seed() const {
+  return home_->hash_seed();
+}
+bool Ctx::policy_is_lfu() const {
+  return home_->settings.policy_lfu;
+}
+int Ctx::lfu_decay_minutes() const {
+  return home_->settings.lfu_decay_minutes;
+}
+int64_t Ctx::max_bulk_bytes() const {
+  return home_->settings.max_bulk_bytes;
+}
+
+Key Ctx::key(std::string_view bytes) const {
+  if (bytes.data() == hint_.bytes.data() && bytes.size() == hint_.bytes.size() && bytes.data() != nullptr) return hint_;
+  return store::Keyspace::make_key(bytes, home_->hash_seed());
+}
+
+store::Keyspace& Ctx::keyspace(const Key& key) {
+  return shard_for(key.slot).keyspace();
+}
+
+bool Ctx::same_shard(const Key& a, const Key& b) const {
+  return store::shard_of_slot(a.slot, node_shard_count_) == store::shard_of_slot(b.slot, node_shard_count_);
+}
+
+const Entry* Ctx::find_live(int db, const Key& key) {
+  Shard& shard = shard_for(key.slot);
+  const Entry* entry = shard.keyspace().find(db, key);
+  if (entry == nullptr || !entry->expired(now_.ms)) return entry;
+  if (shard.expire_paused) return nullptr;  // hidden, not removed
+  shard.note_expired(db, key, home_->batch(), effects_wanted_);
+  shard.keyspace().erase(db, key);
+  return nullptr;
+}
+
+void Ctx::touch(const Entry& entry) {
+  if (no_touch_) return;
+  auto& mutable_entry = const_cast<Entry&>(entry);  // access time is not part of the value
+  const ShardSettings& settings = home_->settings;
+  if (settings.policy_lfu) {
+    mutable_entry.set_lru(
+        lfu_accessed(entry.lru(), now_, settings.lfu_decay_minutes, settings.lfu_log_factor, home_->random()));
+  } else {
+    mutable_entry.set_lru(lru_clock(now_));
+  }
+}
+
+const Entry* Ctx::read(const Key& key) {
+  const Entry* entry = find_live(db_, key);
+  ShardCounters& counters = home_->counters();
+  if (entry == nullptr) {
+    counters.keyspace_misses.add();
+    return nullptr;
+  }
+  counters.keyspace_hits.add();
+  touch(*entry);
+  return entry;
+}
+
+const Entry* Ctx::peek(const Key& key, bool stats) {
+  const Entry* entry = find_live(db_, key);
+  if (stats) (entry ? home_->counters().keyspace_hits : home_->counters().keyspace_misses).add();
+  return entry;
+}
+
+Entry* Ctx::write(const Key& key) {
+  if (find_live(db_, key) == nullptr) return nullptr;
+  Entry* entry = keyspace(key).find_for_write(db_, key);
+  if (entry) touch(*entry);
+  return entry;
+}
+
+const Entry* Ctx::peek_in(int db, const Key& key) {
+  return find_live(db, key);
+}
+
+void Ctx::wrong_type(resp::Writer& reply) {
+  reply.error("WRONGTYPE Operation against a key holding the wrong kind of value");
+}
+
+bool Ctx::check_type(const Entry& entry, store::Type type, resp::Writer& reply) {
+  if (entry.type() == type) return true;
+  wrong_type(reply);
+  return false;
+}
+
+void Ctx::init_access(Entry* entry) {
+  if (entry == nullptr) return;
+  if (home_->settings.policy_lfu) {
+    if (entry->lru() == 0) entry->set_lru(lfu_initial(now_));
+  } else {
+    entry->set_lru(lru_clock(now_));
+  }
+}
+
+void Ctx::note_change(int, const Key& key, EventClass, const char*) {
+  shard_for(key.slot).counters().dirty.add();
+}
+
+void Ctx::notify(int, const Key&, EventClass, const char*) {
+  // Nobody can subscribe yet: keyspace notifications hang here once there is pub/sub.
+}
+
+void Ctx::add_dirty(int64_t n) {
+  home_->counters().dirty.add(n);
+}
+
+void Ctx::append_effect(int db, uint16_t slot) {
+  home_->batch().effect(db, slot, effect_.views());
+}
+
+void Ctx::changed_verbatim(const Key& key, EventClass event_class, const char* event) {
+  note_change(db_, key, event_class, event);
+  if (effects_wanted_) home_->batch().effect(db_, key.slot, args_->views());
+}
+
+bool Ctx::remove(const Key& key, const char* event) {
+  if (find_live(db_, key) == nullptr) return false;
+  store::Keyspace& keys = keyspace(key);
+  keys.erase(db_, key);
+  if (auto garbage = keys.take_garbage()) home_->free_later(std::move(garbage));
+  changed(key, kEventGeneric, event, [&](EffectArgs& effect) {
+    effect.add(std::string_view(row_->name) == "unlink" ? "UNLINK" : "DEL").add(key.bytes);
+  });
+  return true;
+}
+
+store::Keyspace& Ctx::keyspace_at(size_t i) {
+  return by_index_ == nullptr ? home_->keyspace() : reachable_[i]->keyspace();
+}
+
+int Ctx::shard_index_at(size_t i) const {
+  return by_index_ == nullptr ? home_->index() : reachable_[i]->index();
+}
+
+void Ctx::flushed(int db, bool) {
+  for (size_t i = 0; i < shard_count_; ++i) home_->free_later(keyspace_at(i).detach(db));
+  if (effects_wanted_) home_->batch().effect(db_, journal::kNoSlot, args_->views());
+}
+
+void Ctx::swapped(int a, int b) {
+  for (size_t i = 0; i < shard_count_; ++i) keyspace_at(i).swap_databases(a, b);
+  home_->counters().dirty.add();
+  if (effects_wanted_) home_->batch().effect(db_, journal::kNoSlot, args_->views());
+}
+
+// ---- EffectArgs
+
+EffectArgs& EffectArgs::add(std::string_view arg) {
+  pieces_.push_back({0, arg.size(), arg.data()});
+  return *this;
+}
+
+EffectArgs& EffectArgs::add_int(int64_t n) {
+  const std::string text = std::to_string(n);
+  pieces_.push_back({bytes_.size(), text.size(), nullptr});
+  bytes_ += text;
+  return *this;
+}
+
+EffectArgs& EffectArgs::add_shared(const SharedBytes& bytes) {
+  return add(bytes.view());
+}
+
+void EffectArgs::clear() {
+  bytes_.clear();
+  pieces_.clear();
+}
+
+const std::vector<std::string_view>& EffectArgs::views() {
+  views_.clear();
+  for (const Piece& piece : pieces_) {
+    views_.emplace_back(piece.outside ? piece.outside : bytes_.data() + piece.offset, piece.size);
+  }
+  return views_;
+}
+
+}  // namespace tessera::shard

@@ -1,0 +1,45 @@
+// Role: the shard's own work: expiry, handing effects over. See shard.h.
+#include "server/shard/shard.h"
+
+namespace tessera::shard {
+
+Shard::Shard(const ShardOptions& options)
+    : options_(options),
+      keyspace_({options.index, options.shard_count, options.database_count, options.hash_seed}),
+      random_(options.random_seed) {}
+
+void Shard::free_later(std::unique_ptr<store::Detached> detached) {
+  if (!detached) return;
+  if (options_.free_later) options_.free_later(std::move(detached));
+}
+
+void Shard::note_expired(int db, const store::Key& key, journal::BatchBuilder& batch, bool effects_wanted) {
+  counters_.expired_keys.add();
+  counters_.dirty.add();
+  if (!effects_wanted) return;
+  const std::string_view args[2] = {"DEL", key.bytes};
+  batch.effect(db, key.slot, args);
+}
+
+bool Shard::expire_some(WallMs now, const std::function<bool()>& stop) {
+  if (!active_expire || expire_paused) return true;
+  const int64_t soonest = keyspace_.soonest_expire_ms();
+  if (soonest == store::kNoExpire || soonest > now.ms) return true;
+  const bool effects_wanted = options_.journal->wanted();
+  const bool done = keyspace_.expire_due(now.ms, stop, [&](int db, const store::Key& key, const store::Entry&) {
+    batch_.begin_command();
+    note_expired(db, key, batch_, effects_wanted);
+    batch_.end_command();
+    keyspace_.erase(db, key);
+  });
+  if (auto garbage = keyspace_.take_garbage()) free_later(std::move(garbage));
+  return done;
+}
+
+bool Shard::flush_effects() {
+  if (batch_.empty()) return false;
+  options_.journal->append(batch_.take());
+  return true;
+}
+
+}  // namespace tessera::shard

@@ -1,0 +1,105 @@
+// Role: one shard: its keyspace, what its commands changed in this tick, its counters, its expiry. Passive: a thread's
+// engine (dispatch/) drives it. Thread: the shard's, or the coordinator that holds it parked; counters: anyone reads.
+// Invariants: a command's effects reach the batch before the command returns; the batch is appended to the journal at
+// the end of the tick, before anything the command caused leaves the thread (DESIGN.md section 3.3).
+#pragma once
+
+#include <functional>
+#include <memory>
+
+#include "common/base/counters.h"
+#include "common/base/random.h"
+#include "server/journal/batch.h"
+#include "server/journal/journal.h"
+#include "server/shard/ctx.h"
+#include "server/store/keyspace.h"
+
+namespace tessera::shard {
+
+// What the shard needs of the configuration; a copy per shard, replaced between ticks.
+struct ShardSettings {
+  int64_t maxmemory_bytes = 0;
+  bool policy_lfu = false;
+  int lfu_decay_minutes = 1;
+  int lfu_log_factor = 10;
+  int64_t max_bulk_bytes = 512LL * 1024 * 1024;
+  bool is_cluster = false;
+};
+
+struct ShardCounters {
+  Counter keyspace_hits, keyspace_misses;
+  Counter expired_keys, expire_cycle_us, expired_time_cap_reached;
+  Counter dirty;
+  Counter longest_tick_us;    // thread CPU time of the longest tick
+  Counter parked_count, parked_us, longest_parked_us;
+  Counter commands;           // run by this shard
+};
+
+struct ShardOptions {
+  int index = 0;
+  int shard_count = 1;
+  int database_count = 16;
+  uint64_t hash_seed = 0;
+  uint64_t random_seed = 0;
+  journal::Journal* journal = nullptr;
+  // Frees what was detached, off this thread.
+  std::function<void(std::unique_ptr<store::Detached>)> free_later;
+};
+
+class Shard {
+ public:
+  explicit Shard(const ShardOptions& options);
+
+  int index() const { return options_.index; }
+  int shard_count() const { return options_.shard_count; }
+  store::Keyspace& keyspace() { return keyspace_; }
+  const store::Keyspace& keyspace() const { return keyspace_; }
+  ShardCounters& counters() { return counters_; }
+  const ShardCounters& counters() const { return counters_; }
+  Random& random() { return random_; }
+  journal::BatchBuilder& batch() { return batch_; }
+  journal::Journal& journal() { return *options_.journal; }
+  ShardSettings settings;
+  bool active_expire = true;     // DEBUG SET-ACTIVE-EXPIRE
+  bool expire_paused = false;    // CLIENT PAUSE, or not a primary
+
+  void free_later(std::unique_ptr<store::Detached> detached);
+  uint64_t hash_seed() const { return options_.hash_seed; }
+
+  // Removes keys whose time has come, for at most `budget`. True when none is left.
+  bool expire_some(WallMs now, const std::function<bool()>& stop);
+  // Appends what changed to the journal. Returns true when there was something.
+  bool flush_effects();
+
+  // The effect and the event of a key that went because its time had come.
+  void note_expired(int db, const store::Key& key, journal::BatchBuilder& batch, bool effects_wanted);
+
+ private:
+  ShardOptions options_;
+  store::Keyspace keyspace_;
+  ShardCounters counters_;
+  Random random_;
+  journal::BatchBuilder batch_;
+};
+
+// Fills a context in; used by the engine, which keeps one context and sets it up for every command.
+class CtxSetup {
+ public:
+  static void one_shard(Ctx& ctx, Shard& shard);
+  // `by_index` has one place per shard of the node; `reachable` the parked ones in order.
+  static void gather(Ctx& ctx, Shard& coordinator, Shard* const* by_index, Shard* const* reachable, size_t count);
+  static void command(Ctx& ctx, WallMs now, int db, int proto, bool no_touch, const registry::CommandRow& row,
+                      const registry::Args& args, const store::Key& hint) {
+    ctx.now_ = now;
+    ctx.db_ = db;
+    ctx.proto_ = proto;
+    ctx.no_touch_ = no_touch;
+    ctx.row_ = &row;
+    ctx.args_ = &args;
+    ctx.hint_ = hint;
+  }
+  static void begin_effects(Ctx& ctx);
+  static void end_effects(Ctx& ctx);
+};
+
+}  // namespace tessera::shard
