@@ -20,8 +20,8 @@ namespace {
 class Draft {
  public:
   Draft(std::string_view old_text, const RewriteRules& rules) {
-    if (old_text.ends_with('\n')) old_text.remove_suffix(1);
     if (old_text.empty()) return;
+    if (old_text.ends_with('\n')) old_text.remove_suffix(1);
     for (std::string_view raw : text::split(old_text, '\n')) add_old_line(text::trim(raw), rules);
   }
 
