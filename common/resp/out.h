@@ -1,11 +1,12 @@
-// Role: the bytes that wait to leave for one peer (or are gathered for one): a chain of chunks and counted buffers.
-// Thread: one owner at a time.
-// Invariants: an empty chain owns nothing, so idle connections cost nothing here; chunks come from and return to the
-// owner thread's ChunkPool. Order of append is order of bytes.
+// Role: the bytes that wait to leave for one peer (or are gathered for one): a chain of chunks and counted
+// buffers. Thread: one owner at a time. Invariants: an empty chain owns nothing, so idle connections cost
+// nothing here; chunks come from and return to the owner thread's ChunkPool. Order of append is order of
+// bytes.
 #pragma once
 
 #include <cstring>
 #include <span>
+#include <string>
 #include <string_view>
 
 #include "common/base/bytes.h"
@@ -16,9 +17,10 @@ namespace tessera::resp {
 // A piece of the chain: own bytes, or a window of a counted buffer.
 struct Chunk {
   Chunk* next = nullptr;
-  uint32_t begin = 0;     // first byte not yet consumed
-  uint32_t end = 0;       // one past the last byte
-  uint32_t capacity = 0;  // 0: window of `shared`
+  uint32_t begin = 0;      // first byte not yet consumed
+  uint32_t end = 0;        // one past the last byte
+  uint32_t capacity = 0;   // own bytes that may be written; 0: window of `shared`, or a place not yet filled
+  uint32_t allocated = 0;  // bytes taken from the allocator for own bytes, behind this header
   size_t window_begin = 0, window_end = 0;
   SharedBytes shared;
   char* bytes() { return reinterpret_cast<char*>(this + 1); }
@@ -72,11 +74,12 @@ class OutChain {
   }
   // Sends a window of a counted buffer without copying it.
   void append_shared(SharedBytes bytes, size_t offset, size_t n);
-  // Moves all of `other` to the end, without copying when it is large.
+  // Moves all of `other` to the end, without copying when it is large. Also the way to take over a chain that
+  // another thread built: its chunks belong to this chain's pool from here on.
   void append_chain(OutChain&& other);
 
-  // A place whose bytes are filled in later with fill() (array lengths that are known at the end). Until then it is
-  // empty. Valid until the chain is consumed or moved from.
+  // A place whose bytes are filled in later with fill() (array lengths that are known at the end). Until then
+  // it is empty. Valid until the chain is consumed or moved from.
   Chunk* placeholder();
   void fill(Chunk* place, std::string_view bytes);  // at most 32 bytes, once
 
@@ -90,7 +93,11 @@ class OutChain {
   size_t memory_bytes() const { return memory_bytes_; }
 
  private:
+  static constexpr size_t kCopyBelow = 1024;  // cheaper to copy than to send as a slice of its own
+  static constexpr uint32_t kPlaceBytes = 32;
+
   void add_chunk(uint32_t at_least);
+  void forget_all();
   void append_slow(std::string_view bytes);
   void link(Chunk* chunk);
   void drop_head();
