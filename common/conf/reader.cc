@@ -48,7 +48,8 @@ Result<void> add_lines(std::vector<Line> lines, const Source& source, int depth,
       out.push_back(std::move(line));
       continue;
     }
-    if (line.words.size() != 2) return line_error(line, line.words.size(), "Bad directive or wrong number of arguments");
+    if (line.words.size() != 2)
+      return line_error(line, line.words.size(), "Bad directive or wrong number of arguments");
     const std::string& path = line.words[1];
     const std::vector<std::string> files =
         is_pattern(path) ? expand_pattern(path, source) : std::vector<std::string>{path};

@@ -77,7 +77,10 @@ class Draft {
   }
 
   void append(std::string line) {
-    if (!has_marker_) lines_.emplace_back(kRewriteMarker);
+    if (!has_marker_) {
+      if (!lines_.empty() && !lines_.back().empty()) lines_.emplace_back();
+      lines_.emplace_back(kRewriteMarker);
+    }
     has_marker_ = true;
     lines_.push_back(std::move(line));
   }

@@ -28,8 +28,8 @@ struct RewriteRules {
 };
 
 // An option's first line goes where the file had its first, the second where it had its second ...; surplus
-// lines of the file are removed, lines that find no place are added at the end, below one marker. Options of
-// one name given more than once add up.
+// lines of the file are removed, lines that find no place are added at the end, below one marker. Runs of
+// blank lines shrink to one. Options of one name given more than once add up.
 std::string rewrite(std::string_view old_text, const std::vector<RewriteOption>& options,
                     const RewriteRules& rules);
 
