@@ -79,6 +79,9 @@ class Keyspace {
   // Returns the next cursor, 0 at the end of this shard's keys. A key that stays is visited exactly once, however the
   // tables change meanwhile. Slots of other shards are skipped. `only_slot` >= 0 restricts it to that slot.
   Cursor scan(int db, Cursor cursor, size_t count, int only_slot, const std::function<void(const Entry&)>& f) const;
+  // Where scan() meets a key: it is visited by a scan from any cursor <= position(key), by none from a greater one. So
+  // what several shards return can be put into one order and cut (dispatch of SCAN over shards).
+  static Cursor position(const Key& key);
 
   // ---- changing
   // The gateway. The entry may be read; its value is changed by the calls below only.
@@ -91,6 +94,8 @@ class Keyspace {
   Entry* set_int(int db, const Key& key, int64_t value, int64_t expire_ms);
   // A value that stays raw in OBJECT ENCODING whatever its length (APPEND, SETRANGE, BITOP, ...).
   Entry* set_raw(int db, const Key& key, std::string_view value, int64_t expire_ms, const SharedBytes* owner = nullptr);
+  // As set_string, but never an integer, even if it looks like one (INCRBYFLOAT): embstr up to 44 bytes, else raw.
+  Entry* set_text(int db, const Key& key, std::string_view value, int64_t expire_ms);
   // Grows (with zero bytes) or makes a raw string of at least `size` bytes, then overwrites [offset, offset + n).
   // Copies at most the pieces it touches. The key's expiry stays.
   Entry* write_range(int db, const Key& key, size_t size, size_t offset, std::string_view bytes);
