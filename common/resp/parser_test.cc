@@ -355,5 +355,41 @@ TEST(Parser, CutAnywhere) {
   }
 }
 
+// Broken streams: cut anywhere, the same commands and the same error.
+TEST(Parser, MutationsCutAnywhere) {
+  const uint64_t seed = std::random_device{}();
+  std::printf("seed %llu\n", static_cast<unsigned long long>(seed));
+  std::mt19937_64 random(seed);
+  constexpr std::string_view kSpecial("*$\r\n\0-+0123456789\"' ", 22);
+  for (int round = 0; round < 3000; ++round) {
+    std::string stream = random_stream(random).substr(0, 3000);
+    for (auto n = random() % 5; n > 0; --n) {
+      const size_t at = random() % stream.size();
+      const char c = kSpecial[random() % kSpecial.size()];
+      switch (random() % 3) {
+        case 0:
+          stream[at] = c;
+          break;
+        case 1:
+          stream.insert(at, 1, c);
+          break;
+        default:
+          stream.erase(at, random() % 4);
+          if (stream.empty()) stream = "*";
+      }
+    }
+    Reader whole, pieces;
+    whole.limits.authenticated = pieces.limits.authenticated = random() % 2 != 0;
+    whole.feed(stream);
+    for (size_t at = 0; at < stream.size() && pieces.error.empty();) {
+      const size_t n = 1 + random() % 50;
+      pieces.feed(std::string_view(stream).substr(at, n));
+      at += n;
+    }
+    ASSERT_EQ(whole.commands, pieces.commands) << "seed " << seed << " round " << round;
+    ASSERT_EQ(whole.error, pieces.error) << "seed " << seed << " round " << round;
+  }
+}
+
 }  // namespace
 }  // namespace tessera::resp
