@@ -1,6 +1,6 @@
-// Role: what a command is: the one row that feeds lookup, arity, gates, routing, COMMAND INFO and DOCS, ACL, the fuzzer
-// and the differential test. Thread: any (immutable). Cost: rows are constants, nothing is built per call.
-// Adding a command is one handler and one row in one file.
+// Role: what a command is: the one row that feeds lookup, arity, gates, routing, COMMAND INFO and DOCS, ACL,
+// the fuzzer and the differential test. Thread: any (immutable). Cost: rows are constants, nothing is built
+// per call. Adding a command is one handler and one row in one file.
 #pragma once
 
 #include <cstdint>
@@ -18,7 +18,7 @@ class Ctx;
 namespace tessera::dispatch {
 class ConnCtx;
 class ThreadCtx;
-}
+}  // namespace tessera::dispatch
 namespace tessera::control {
 class ControlCtx;
 }
@@ -47,11 +47,12 @@ enum CommandFlag : uint32_t {
   kAllowBusy = 1u << 17,
   kNoAsyncLoading = 1u << 18,
   kNoMandatoryKeys = 1u << 19,
-  kProtected = 1u << 20,  // refused unless enable-protected-configs / enable-debug-command allow it; not shown
+  kProtected =
+      1u << 20,  // refused unless enable-protected-configs / enable-debug-command allow it; not shown
 };
 
-// ACL categories. Those that follow from flags (write, read, fast, slow, admin, dangerous, pubsub, blocking) are added
-// by acl_categories().
+// ACL categories. Those that follow from flags (write, read, fast, slow, admin, dangerous, pubsub, blocking)
+// are added by acl_categories().
 enum AclCategory : uint32_t {
   kCatKeyspace = 1u << 0,
   kCatRead = 1u << 1,
@@ -97,26 +98,50 @@ struct KeySpec {
   Begin begin = Begin::kNone;
   Find find = Find::kRange;
   uint16_t flags = 0;
-  int16_t index = 0;          // kIndex: position; kKeyword: where to start looking (negative: from the end)
+  int16_t index = 0;  // kIndex: position; kKeyword: where to start looking (negative: from the end)
   const char* keyword = nullptr;
   int16_t a = 0, b = 0, c = 0;  // kRange: lastkey, keystep, limit; kKeynum: keynumidx, firstkey, keystep
   const char* notes = nullptr;
 };
 
-// Keys at argument `first` .. `last` (relative to first; negative: from the end, -1 the last one), every `step`.
+// Keys at argument `first` .. `last` (relative to first; negative: from the end, -1 the last one), every
+// `step`.
 constexpr KeySpec keys_range(int first, int last, int step, uint16_t flags, int limit = 0) {
-  return {KeySpec::Begin::kIndex, KeySpec::Find::kRange, flags, static_cast<int16_t>(first), nullptr,
-          static_cast<int16_t>(last), static_cast<int16_t>(step), static_cast<int16_t>(limit), nullptr};
+  return {KeySpec::Begin::kIndex,
+          KeySpec::Find::kRange,
+          flags,
+          static_cast<int16_t>(first),
+          nullptr,
+          static_cast<int16_t>(last),
+          static_cast<int16_t>(step),
+          static_cast<int16_t>(limit),
+          nullptr};
 }
 // A count of keys at argument `index` + keynumidx, the first key at `index` + first, every `step`.
 constexpr KeySpec keys_counted(int index, int keynumidx, int first, int step, uint16_t flags) {
-  return {KeySpec::Begin::kIndex, KeySpec::Find::kKeynum, flags, static_cast<int16_t>(index), nullptr,
-          static_cast<int16_t>(keynumidx), static_cast<int16_t>(first), static_cast<int16_t>(step), nullptr};
+  return {KeySpec::Begin::kIndex,
+          KeySpec::Find::kKeynum,
+          flags,
+          static_cast<int16_t>(index),
+          nullptr,
+          static_cast<int16_t>(keynumidx),
+          static_cast<int16_t>(first),
+          static_cast<int16_t>(step),
+          nullptr};
 }
-// Keys behind the word `keyword`, which is looked for from argument `start` on (negative: from the end, backwards).
-constexpr KeySpec keys_after(const char* keyword, int start, int last, int step, uint16_t flags, int limit = 0) {
-  return {KeySpec::Begin::kKeyword, KeySpec::Find::kRange, flags, static_cast<int16_t>(start), keyword,
-          static_cast<int16_t>(last), static_cast<int16_t>(step), static_cast<int16_t>(limit), nullptr};
+// Keys behind the word `keyword`, which is looked for from argument `start` on (negative: from the end,
+// backwards).
+constexpr KeySpec keys_after(const char* keyword, int start, int last, int step, uint16_t flags,
+                             int limit = 0) {
+  return {KeySpec::Begin::kKeyword,
+          KeySpec::Find::kRange,
+          flags,
+          static_cast<int16_t>(start),
+          keyword,
+          static_cast<int16_t>(last),
+          static_cast<int16_t>(step),
+          static_cast<int16_t>(limit),
+          nullptr};
 }
 // Keys that no specification describes: the row's key_hook finds them.
 constexpr KeySpec keys_unknown(uint16_t flags) {
@@ -154,44 +179,50 @@ struct Part {
   std::string error;  // a part that fails makes the whole reply this error
 };
 
-// A read over keys of several shards in standalone mode: the handler runs on each shard with that shard's keys, and
-// the replies are put together.
+// A read over keys of several shards in standalone mode: the handler runs on each shard with that shard's
+// keys, and the replies are put together.
 enum class Split : uint8_t {
-  kNone,     // gather
-  kSum,      // integers are added (EXISTS, TOUCH)
-  kPerKey,   // one reply element per key, in order (MGET)
+  kNone,    // gather
+  kSum,     // integers are added (EXISTS, TOUCH)
+  kPerKey,  // one reply element per key, in order (MGET)
 };
 
 struct CommandRow;
 
-// Chooses another route for particular arguments (SCAN's cursor, OBJECT HELP ...). Return row.route for the usual one.
+// Chooses another route for particular arguments (SCAN's cursor, OBJECT HELP ...). Return row.route for the
+// usual one.
 using RouteHook = Route (*)(const CommandRow& row, const Args& args);
 // For kUnknown key specs (incomplete specs): appends the positions of keys; false: wrong syntax.
 using KeyHook = bool (*)(const Args& args, std::vector<int>& positions);
+// For rows with a variable_flags specification or a key_hook: the KeyFlags of the key at argument `position`
+// in this very call (SET with GET reads, SET without only writes). Common ones: key_hooks.h.
+using KeyFlagsHook = uint16_t (*)(const Args& args, int position);
 
 struct CommandRow {
-  const char* name = nullptr;  // lower case; a subcommand's own name ("list"), its parent is known by the table
-  int arity = 0;               // as redis-server counts; negative: at least
+  const char* name =
+      nullptr;    // lower case; a subcommand's own name ("list"), its parent is known by the table
+  int arity = 0;  // as redis-server counts; negative: at least
   uint32_t flags = 0;
-  uint32_t acl = 0;            // explicit categories; see acl_categories()
+  uint32_t acl = 0;  // explicit categories; see acl_categories()
   KeySpecs keys = {};
   Route route = Route::kShard;
   Split split = Split::kNone;
 
-  const char* group = "";      // as in COMMAND DOCS
+  const char* group = "";  // as in COMMAND DOCS
   const char* since = "";
   const char* summary = "";
   const char* complexity = "";
-  const char* tips = "";       // separated by blanks
+  const char* tips = "";  // separated by blanks
   // COMMAND DOCS' arguments in the notation of server/registry/README.md, parsed when somebody asks.
   const char* arguments = "";
 
-  void (*run)(shard::Ctx&, const Args&, resp::Writer&) = nullptr;                    // kShard, kGather
-  void (*run_conn)(dispatch::ConnCtx&, const Args&, resp::Writer&) = nullptr;        // kConn
-  void (*run_control)(control::ControlCtx&, const Args&, resp::Writer&) = nullptr;   // kControl
-  void (*part)(shard::Ctx&, const Args&, Part&) = nullptr;                           // kFanout
-  void (*part_threads)(dispatch::ThreadCtx&, const Args&, Part&) = nullptr;          // kThreads
-  // kFanout and kThreads; parts come in the order of shards or threads. For kSum and kPerKey nothing is needed.
+  void (*run)(shard::Ctx&, const Args&, resp::Writer&) = nullptr;                   // kShard, kGather
+  void (*run_conn)(dispatch::ConnCtx&, const Args&, resp::Writer&) = nullptr;       // kConn
+  void (*run_control)(control::ControlCtx&, const Args&, resp::Writer&) = nullptr;  // kControl
+  void (*part)(shard::Ctx&, const Args&, Part&) = nullptr;                          // kFanout
+  void (*part_threads)(dispatch::ThreadCtx&, const Args&, Part&) = nullptr;         // kThreads
+  // kFanout and kThreads; parts come in the order of shards or threads. For kSum and kPerKey nothing is
+  // needed.
   void (*merge)(std::span<Part> parts, const Args&, resp::Writer&) = nullptr;
 
   std::span<const CommandRow> subcommands = {};
@@ -199,9 +230,17 @@ struct CommandRow {
   KeyHook key_hook = nullptr;
   const char* deprecated_since = nullptr;
   const char* replaced_by = nullptr;
-  const char* doc_flags = "";   // "deprecated", "syscmd"
-  const char* history = "";     // "6.0.0\tAdded ...\n..."
+  const char* doc_flags = "";       // "deprecated", "syscmd"
+  const char* history = "";         // "6.0.0\tAdded ...\n..."
   const char* full_name = nullptr;  // "client|list"; for top level commands may stay null (= name)
+  KeyFlagsHook key_flags_hook = nullptr;
+
+  // Filled in by CommandTable in its own copy of the row: leave them out of the tables of rows.
+  uint16_t id = 0;           // dense, 0 .. CommandTable::size() - 1, subcommands included
+  uint16_t parent = 0xffff;  // id of the container, for subcommands
+  int16_t first_key_at =
+      0;  // > 0: exactly one key, at this argument; 0: never any key; -1: get_keys() finds out
+  uint32_t categories = 0;  // acl_categories()
 };
 
 // Explicit categories and those that follow from the flags, as redis-server derives them.
