@@ -11,7 +11,7 @@ endif()
 
 add_library(tessera_flags INTERFACE)
 target_include_directories(tessera_flags INTERFACE ${CMAKE_SOURCE_DIR})
-target_compile_options(tessera_flags INTERFACE -Wall -Wextra -Werror -Wshadow=local -Wnon-virtual-dtor
+target_compile_options(tessera_flags INTERFACE -Wall -Wextra -Werror $<$<CXX_COMPILER_ID:GNU>:-Wshadow=local> -Wnon-virtual-dtor
                        -Wimplicit-fallthrough -fno-omit-frame-pointer)
 target_link_libraries(tessera_flags INTERFACE Threads::Threads)
 if(TESSERA_ASAN)
