@@ -45,6 +45,9 @@ class Pool {
   virtual ~Pool() = default;
   // Any thread. Runs `job` on a pool thread. To answer, a job posts a Message to its asker's loop.
   virtual void submit(std::function<void()> job) = 0;
+  // Waits until no job waits or runs. Before loops that jobs post to are destroyed: post() may still be under
+  // way on the pool's thread when its message has long been handled.
+  virtual void drain() = 0;
 };
 
 class Env {

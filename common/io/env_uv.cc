@@ -87,7 +87,13 @@ class UvThread final : public Thread {
       (void)pthread_setaffinity_np(pthread_self(), sizeof wanted, &wanted);
     }
     actor.start(loop_);
-    for (Micros wait{0}; wait != Actor::kDone; wait = actor.tick(loop_)) loop_.poll(wait);
+    for (Micros wait{0}; wait != Actor::kDone; wait = actor.tick(loop_)) {
+      if (wait == Actor::kInboxOnly) {
+        loop_.wait_inbox({-1});
+      } else {
+        loop_.poll(wait);
+      }
+    }
     actor.finish(loop_);
   }
 
@@ -118,6 +124,10 @@ class ThreadPool final : public Pool {
     }
     changed_.notify_one();
   }
+  void drain() override {
+    std::unique_lock lock(mutex_);
+    idle_.wait(lock, [this] { return jobs_.empty() && running_ == 0; });
+  }
 
  private:
   void run() {
@@ -129,13 +139,19 @@ class ThreadPool final : public Pool {
         if (jobs_.empty()) return;
         job = std::move(jobs_.front());
         jobs_.pop_front();
+        ++running_;
       }
       job();
+      job = nullptr;  // what it holds goes before the job counts as done
+      std::lock_guard lock(mutex_);
+      if (--running_ == 0 && jobs_.empty()) idle_.notify_all();
     }
   }
 
   std::mutex mutex_;
   std::condition_variable changed_;
+  std::condition_variable idle_;
+  int running_ = 0;
   std::deque<std::function<void()>> jobs_;
   bool ending_ = false;
   std::vector<std::unique_ptr<SystemThread>> threads_;

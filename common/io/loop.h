@@ -31,7 +31,8 @@ class SignalWatcher {
   virtual ~SignalWatcher() = default;
 };
 
-// REQUIRES: streams, listeners, timers and watchers made by a loop are destroyed before it.
+// REQUIRES: streams, listeners, timers and watchers made by a loop are destroyed before it, and nobody is
+// inside post() or wake(): join the threads that post here and drain the pool first.
 class Loop {
  public:
   virtual ~Loop() = default;

@@ -412,11 +412,7 @@ class Player : public Actor {
       message = next;
     }
     if (seen >= rounds_) return kDone;
-    if (parked_) {
-      loop.wait_inbox({-1});
-      return {0};
-    }
-    return {-1};
+    return parked_ ? kInboxOnly : Micros{-1};
   }
   void finish(Loop&) override {}
   Loop* other = nullptr;
@@ -466,6 +462,7 @@ TEST_P(LoopTest, PoolJobsAnswerByMessage) {
     return answers == 10;
   }));
   EXPECT_EQ(ran.load(), 10);
+  env().pool().drain();
 }
 
 TEST_P(LoopTest, EntropyDiffersFromCallToCall) {
