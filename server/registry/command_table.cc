@@ -11,21 +11,14 @@
 namespace tessera::registry {
 namespace {
 
-// Lower case of eight ASCII letters at once; other bytes, also those above 127, stay.
-uint64_t lower8(uint64_t word) {
-  constexpr uint64_t kOnes = 0x0101010101010101ULL;
-  const uint64_t low7 = word & (kOnes * 0x7f);
-  const uint64_t from_a = low7 + kOnes * (0x80 - 'A');
-  const uint64_t beyond_z = low7 + kOnes * (0x7f - 'Z');
-  const uint64_t upper = (from_a ^ beyond_z) & ~word & (kOnes * 0x80);
-  return word | upper >> 2;
-}
-
-template <typename T>
-uint64_t load(const char* from) {
-  T value;
-  std::memcpy(&value, from, sizeof value);
-  return value;
+// The case bit of every byte of `word` that is a lower case letter.
+uint64_t case_bits_of(uint64_t word) {
+  uint64_t bits = 0;
+  for (int shift = 0; shift < 64; shift += 8) {
+    const auto byte = static_cast<unsigned char>(word >> shift);
+    if (byte >= 'a' && byte <= 'z') bits |= uint64_t{0x20} << shift;
+  }
+  return bits;
 }
 
 // What printf's %.*s shows: it ends at a zero byte.
@@ -38,29 +31,9 @@ constexpr size_t kShownBytes = 128;
 
 }  // namespace
 
-CommandTable::NameKey CommandTable::key_of(std::string_view name) {
-  const char* p = name.data();
-  const size_t n = name.size();
-  if (n >= 8) return {lower8(load<uint64_t>(p)), lower8(load<uint64_t>(p + n - 8))};
-  if (n >= 4) return {lower8(load<uint32_t>(p) | load<uint32_t>(p + n - 4) << 32), 0};
-  if (n == 0) return {};
-  const auto byte = [p](size_t i) { return uint64_t{static_cast<unsigned char>(p[i])}; };
-  return {lower8(byte(0) | byte(n / 2) << 8 | byte(n - 1) << 16), 0};
-}
-
-const CommandRow* CommandTable::lookup(std::string_view name, uint16_t parent) const {
-  const NameKey key = key_of(name);
-  const size_t mask = slots_.size() - 1;
-  for (size_t i = place_of(key, name.size(), parent);; i = (i + 1) & mask) {
-    const Slot& slot = slots_[i];
-    if (slot.id == kEmpty) return nullptr;
-    if (slot.key.head != key.head || slot.key.tail != key.tail || slot.length != name.size() ||
-        slot.parent != parent) {
-      continue;
-    }
-    // Up to 16 bytes the key is the name; the middle of longer ones has still to be compared.
-    if (name.size() <= 16 || text::iequals(names_[slot.id], name)) return &rows_[slot.id];
-  }
+// Longer names than two words: what lies between them has still to be compared.
+bool CommandTable::same_middle(const Slot& slot, std::string_view name) const {
+  return text::iequals(names_[slot.row->id], name);
 }
 
 const CommandRow* CommandTable::find_full(std::string_view name) const {
@@ -134,7 +107,7 @@ Result<void> CommandTable::copy_rows(std::span<const std::span<const CommandRow>
     const auto subcommands = rows_[i].subcommands;
     rows_.insert(rows_.end(), subcommands.begin(), subcommands.end());
   }
-  if (rows_.size() >= kEmpty) return Error{"too many commands"};
+  if (rows_.size() >= kTopLevel) return Error{"too many commands"};
 
   full_names_.resize(rows_.size());
   size_t next = top_level_count_;
@@ -195,16 +168,20 @@ Result<void> CommandTable::index() {
   uint64_t best_seed = 0;
   const auto fill = [this, bits](size_t& steps) -> bool {
     slots_.assign(size_t{1} << bits, Slot{});
+    slot_mask_ = slots_.size() - 1;
     steps = 0;
     for (const CommandRow& row : rows_) {
       if (!enabled_[row.id]) continue;
-      const std::string& name = names_[row.id];
+      const std::string name = text::to_lower(names_[row.id]);
       const NameKey key = key_of(name);
       size_t i = place_of(key, name.size(), row.parent);
-      for (; slots_[i].id != kEmpty; i = (i + 1) & (slots_.size() - 1), ++steps) {
-        if (slots_[i].parent == row.parent && text::iequals(names_[slots_[i].id], name)) return false;
+      for (; slots_[i].row != nullptr; i = (i + 1) & slot_mask_, ++steps) {
+        if (slots_[i].parent == row.parent && same_middle(slots_[i], name)) return false;
       }
-      slots_[i] = {key, static_cast<uint32_t>(name.size()), row.parent, row.id};
+      slots_[i] = {key.head,  case_bits_of(key.head),
+                   key.tail,  case_bits_of(key.tail),
+                   &row,      static_cast<uint32_t>(name.size()),
+                   row.parent};
     }
     return true;
   };
