@@ -32,24 +32,53 @@ constexpr Tables make_tables() {
 
 constexpr Tables kTables = make_tables();
 
-}  // namespace
+// Eight bytes a step; keys are short, and a call of memchr costs more than the rest of key_slot().
+bool has_open_brace(std::string_view key) {
+  constexpr uint64_t kOnes = 0x0101010101010101ULL;
+  const char* p = key.data();
+  const size_t n = key.size();
+  const auto eight_have = [](const char* at) {
+    uint64_t word;
+    std::memcpy(&word, at, 8);
+    word ^= kOnes * '{';  // a byte that is '{' becomes zero
+    return ((word - kOnes) & ~word & (kOnes * 0x80)) != 0;
+  };
+  if (n < 8) {
+    for (size_t i = 0; i < n; ++i) {
+      if (p[i] == '{') return true;
+    }
+    return false;
+  }
+  for (size_t i = 0; i + 8 < n; i += 8) {
+    if (eight_have(p + i)) return true;
+  }
+  return eight_have(p + n - 8);  // may look at some bytes twice
+}
 
-uint16_t crc16(std::string_view bytes) {
+[[gnu::always_inline]] inline uint16_t crc16_inline(std::string_view bytes) {
   const auto* p = reinterpret_cast<const unsigned char*>(bytes.data());
   size_t n = bytes.size();
   unsigned crc = 0;
   for (; n >= 8; n -= 8, p += 8) {
-    crc = kTables[7][p[0] ^ (crc >> 8)] ^ kTables[6][p[1] ^ (crc & 0xff)] ^ kTables[5][p[2]] ^
-          kTables[4][p[3]] ^ kTables[3][p[4]] ^ kTables[2][p[5]] ^ kTables[1][p[6]] ^ kTables[0][p[7]];
+    // What does not depend on the former step comes first, so that steps overlap.
+    const unsigned rest = (kTables[5][p[2]] ^ kTables[4][p[3]]) ^ (kTables[3][p[4]] ^ kTables[2][p[5]]) ^
+                          (kTables[1][p[6]] ^ kTables[0][p[7]]);
+    crc = rest ^ (kTables[7][p[0] ^ (crc >> 8)] ^ kTables[6][p[1] ^ (crc & 0xff)]);
   }
   if (n >= 4) {
-    crc =
-        kTables[3][p[0] ^ (crc >> 8)] ^ kTables[2][p[1] ^ (crc & 0xff)] ^ kTables[1][p[2]] ^ kTables[0][p[3]];
+    const unsigned rest = kTables[1][p[2]] ^ kTables[0][p[3]];
+    crc = rest ^ (kTables[3][p[0] ^ (crc >> 8)] ^ kTables[2][p[1] ^ (crc & 0xff)]);
     n -= 4;
     p += 4;
   }
   for (; n > 0; --n, ++p) crc = ((crc << 8) & 0xffff) ^ kTables[0][(crc >> 8) ^ *p];
   return static_cast<uint16_t>(crc);
+}
+
+}  // namespace
+
+uint16_t crc16(std::string_view bytes) {
+  return crc16_inline(bytes);
 }
 
 std::string_view hash_tag(std::string_view key) {
@@ -61,7 +90,10 @@ std::string_view hash_tag(std::string_view key) {
 }
 
 uint16_t key_slot(std::string_view key) {
-  return crc16(hash_tag(key)) & (kSlotCount - 1);
+  if (has_open_brace(key)) [[unlikely]] {
+    key = hash_tag(key);
+  }
+  return crc16_inline(key) & (kSlotCount - 1);
 }
 
 }  // namespace tessera::hash

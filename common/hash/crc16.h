@@ -10,7 +10,7 @@ namespace tessera::hash {
 
 constexpr int kSlotCount = 16384;
 
-// About 0.3 ns a byte. crc16("123456789") == 0x31C3.
+// About 5 ns for 8 bytes, 0.4 ns a byte for long ones. crc16("123456789") == 0x31C3.
 uint16_t crc16(std::string_view bytes);
 
 // The part of the key that decides its slot: what stands between the first '{' and the first '}' behind it

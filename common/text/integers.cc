@@ -32,33 +32,56 @@ uint64_t value8(uint64_t word) {
          32;
 }
 
-// Digits only, at least one, no leading zero but "0" itself.
-std::optional<uint64_t> parse_magnitude(const char* p, size_t n) {
-  if (n == 0 || n > 20) return std::nullopt;
-  if (*p == '0') return n == 1 ? std::optional<uint64_t>(0) : std::nullopt;
-  uint64_t value = 0;
-  const bool may_overflow = n == 20;
-  const char* const end = p + (may_overflow ? 19 : n);  // 19 digits always fit
-  while (end - p >= 8) {
-    uint64_t word;
-    std::memcpy(&word, p, 8);
-    if (!all_digits8(word)) return std::nullopt;
-    value = value * 100'000'000 + value8(word);
-    p += 8;
+uint64_t load8(const char* p) {
+  uint64_t word;
+  std::memcpy(&word, p, 8);
+  return word;
+}
+
+// The first n bytes at p (1 <= n <= 8) as a word, without reading past them; the bytes above are garbage.
+[[gnu::always_inline]] inline uint64_t load_upto8(const char* p, size_t n) {
+  if (n == 8) return load8(p);
+  if (n >= 4) {
+    uint32_t first, last;
+    std::memcpy(&first, p, 4);
+    std::memcpy(&last, p + n - 4, 4);
+    return first | (static_cast<uint64_t>(last) << (8 * (n - 4)));
   }
-  for (; p < end; ++p) {
-    const unsigned digit = static_cast<unsigned char>(*p) - unsigned{'0'};
-    if (digit > 9) return std::nullopt;
-    value = value * 10 + digit;
+  const auto byte = [p](size_t i) {
+    return static_cast<uint64_t>(static_cast<unsigned char>(p[i])) << (8 * i);
+  };
+  return byte(0) | byte(n / 2) | byte(n - 1);
+}
+
+// The value of the word's first n bytes (1 <= n <= 8) as digits. False when one is none.
+[[gnu::always_inline]] inline bool digits_value(uint64_t word, size_t n, uint64_t* value) {
+  constexpr uint64_t kZeros = 0x3030303030303030ULL;
+  // Leading zeros in front; two shifts since n may be 8.
+  word = (word << (64 - 8 * n)) | (kZeros >> 1 >> (8 * n - 1));
+  *value = value8(word);
+  return all_digits8(word);
+}
+
+// Digits only, at least one, no leading zero but "0" itself. No loops: up to three steps that do not wait for
+// each other.
+[[gnu::always_inline]] inline bool parse_magnitude(const char* p, size_t n, uint64_t& out) {
+  if (n - 1 >= 20) return false;  // 0, or too long
+  if (*p == '0' && n > 1) return false;
+  constexpr uint64_t kEight = 100'000'000;
+  if (n <= 8) return digits_value(load_upto8(p, n), n, &out);
+  uint64_t high, low;
+  if (n <= 16) {
+    if (!digits_value(load8(p), n - 8, &high) || !digits_value(load8(p + n - 8), 8, &low)) return false;
+    out = high * kEight + low;
+    return true;
   }
-  if (may_overflow) {
-    const unsigned digit = static_cast<unsigned char>(*p) - unsigned{'0'};
-    if (digit > 9) return std::nullopt;
-    if (__builtin_mul_overflow(value, uint64_t{10}, &value) || __builtin_add_overflow(value, digit, &value)) {
-      return std::nullopt;
-    }
+  uint64_t top;
+  if (!digits_value(load8(p), n - 16, &top) || !digits_value(load8(p + n - 16), 8, &high) ||
+      !digits_value(load8(p + n - 8), 8, &low)) {
+    return false;
   }
-  return value;
+  return !__builtin_mul_overflow(top, kEight * kEight, &top) &&
+         !__builtin_add_overflow(top, high * kEight + low, &out);
 }
 
 constexpr std::array<uint64_t, 20> make_powers() {
@@ -79,24 +102,72 @@ constexpr std::array<char, 200> make_pairs() {
 }
 constexpr std::array<char, 200> kPairs = make_pairs();
 
-}  // namespace
-
-std::optional<int64_t> parse_int64(std::string_view text) {
-  if (text.empty()) return std::nullopt;
-  const bool negative = text[0] == '-';
-  const std::optional<uint64_t> magnitude = parse_magnitude(text.data() + negative, text.size() - negative);
-  if (!magnitude) return std::nullopt;
-  constexpr uint64_t kMax = INT64_MAX;
-  if (negative) {
-    if (*magnitude == 0 || *magnitude > kMax + 1) return std::nullopt;
-    return static_cast<int64_t>(-*magnitude);
-  }
-  if (*magnitude > kMax) return std::nullopt;
-  return static_cast<int64_t>(*magnitude);
+void write_pair(char* out, uint32_t value) {
+  std::memcpy(out, &kPairs[2 * value], 2);
 }
 
-std::optional<uint64_t> parse_uint64(std::string_view text) {
-  return parse_magnitude(text.data(), text.size());
+// Eight digits with their leading zeros; value < 10^8. Divisions of 32 bits that do not wait for each other.
+void write_eight(char* out, uint32_t value) {
+  const uint32_t high = value / 10000, low = value % 10000;
+  write_pair(out, high / 100);
+  write_pair(out + 2, high % 100);
+  write_pair(out + 4, low / 100);
+  write_pair(out + 6, low % 100);
+}
+
+// Without leading zeros; value < 10^8. Returns the end.
+char* write_first(char* out, uint32_t value) {
+  if (value < 10) {
+    *out = static_cast<char>('0' + value);
+    return out + 1;
+  }
+  char* const end = out + digits(uint64_t{value});
+  char* p = end;
+  for (; value >= 100; value /= 100) write_pair(p -= 2, value % 100);
+  if (value >= 10) {
+    write_pair(p - 2, value);
+  } else {
+    p[-1] = static_cast<char>('0' + value);
+  }
+  return end;
+}
+
+}  // namespace
+
+namespace {
+// Apart, so that short numbers (a plain loop wins up to seven digits) do not pay for the registers these
+// need.
+[[gnu::noinline]] bool parse_long_int64(const char* p, size_t n, bool negative, int64_t* out) {
+  uint64_t magnitude = 0;
+  constexpr uint64_t kMax = INT64_MAX;
+  if (!parse_magnitude(p, n, magnitude) || magnitude > kMax + negative) return false;
+  *out = static_cast<int64_t>(negative ? -magnitude : magnitude);
+  return true;
+}
+}  // namespace
+
+bool parse_int64(std::string_view text, int64_t* out) {
+  if (text.empty()) return false;
+  const bool negative = text[0] == '-';
+  const char* const p = text.data() + negative;
+  const size_t n = text.size() - negative;
+  if (n >= 8) return parse_long_int64(p, n, negative, out);
+  if (n == 0 || (*p == '0' && (n > 1 || negative))) return false;
+  int64_t value = 0;
+  for (size_t i = 0; i < n; ++i) {
+    const unsigned digit = static_cast<unsigned char>(p[i]) - unsigned{'0'};
+    if (digit > 9) return false;
+    value = value * 10 + digit;
+  }
+  *out = negative ? -value : value;
+  return true;
+}
+
+bool parse_uint64(std::string_view text, uint64_t* out) {
+  uint64_t magnitude = 0;
+  if (!parse_magnitude(text.data(), text.size(), magnitude)) return false;
+  *out = magnitude;
+  return true;
 }
 
 std::optional<uint64_t> parse_uint64_loose(std::string_view text) {
@@ -130,19 +201,19 @@ int digits(int64_t value) {
 }
 
 char* write_uint64(char* out, uint64_t value) {
-  char* const end = out + digits(value);
-  char* p = end;
-  while (value >= 100) {
-    p -= 2;
-    std::memcpy(p, &kPairs[2 * (value % 100)], 2);
-    value /= 100;
-  }
-  if (value >= 10) {
-    std::memcpy(p - 2, &kPairs[2 * value], 2);
+  constexpr uint64_t kEight = 100'000'000;
+  if (value < kEight) return write_first(out, static_cast<uint32_t>(value));
+  const uint64_t high = value / kEight;
+  const auto low = static_cast<uint32_t>(value % kEight);
+  if (high < kEight) {
+    out = write_first(out, static_cast<uint32_t>(high));
   } else {
-    p[-1] = static_cast<char>('0' + value);
+    out = write_first(out, static_cast<uint32_t>(high / kEight));
+    write_eight(out, static_cast<uint32_t>(high % kEight));
+    out += 8;
   }
-  return end;
+  write_eight(out, low);
+  return out + 8;
 }
 
 char* write_int64(char* out, int64_t value) {
