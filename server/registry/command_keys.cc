@@ -24,7 +24,7 @@ struct Run {
 };
 
 // The keys a specification finds from `begin` on. False: the arguments do not fit it.
-bool run_of(const KeySpec& spec, const Args& args, int64_t begin, Run& run) {
+bool run_of(const KeySpec& spec, const Args& args, int64_t begin, bool none_is_fine, Run& run) {
   const auto argc = static_cast<int64_t>(args.size());
   if (spec.find == KeySpec::Find::kRange) {
     run.first = begin;
@@ -44,7 +44,7 @@ bool run_of(const KeySpec& spec, const Args& args, int64_t begin, Run& run) {
     run.first = begin + spec.b;
     run.step = spec.c;
     run.last = run.first + (*count - 1) * run.step;
-    if (*count == 0) return true;
+    if (*count == 0) return none_is_fine;
   }
   return run.first > 0 && run.first <= run.last && run.last < argc;
 }
@@ -57,7 +57,7 @@ bool keys_by_specs(const CommandRow& row, const Args& args, KeyPositions& out, F
     const int64_t begin = begin_of(spec, args);
     if (begin == 0) continue;
     Run run;
-    if (!run_of(spec, args, begin, run)) return false;
+    if (!run_of(spec, args, begin, (row.flags & kNoMandatoryKeys) != 0, run)) return false;
     for (int64_t i = run.first; i <= run.last; i += run.step) {
       const int at = static_cast<int>(i);
       const bool ask = (spec.flags & kKeyVariableFlags) != 0 && row.key_flags_hook != nullptr;

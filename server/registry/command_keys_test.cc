@@ -38,13 +38,17 @@ TEST(CommandKeys, Ranges) {
 }
 
 TEST(CommandKeys, Counted) {
-  const CommandRow eval = {.name = "eval", .arity = -3, .keys = keys_counted(2, 0, 1, 1, 0)};
+  const CommandRow eval = {
+      .name = "eval", .arity = -3, .flags = kNoMandatoryKeys, .keys = keys_counted(2, 0, 1, 1, 0)};
   EXPECT_EQ(keys(eval, {"eval", "x", "2", "a", "b", "c"}), "3 4");
   EXPECT_EQ(keys(eval, {"eval", "x", "0", "a"}), "");
   EXPECT_EQ(keys(eval, {"eval", "x", "0"}), "");
   for (const char* bad : {"4", "-1", "x", "9223372036854775807", "01", ""}) {
     EXPECT_EQ(keys(eval, {"eval", "x", bad, "a", "b", "c"}), "!") << bad;
   }
+  const CommandRow zunion = {.name = "zunion", .arity = -3, .keys = keys_counted(1, 0, 1, 1, 0)};
+  EXPECT_EQ(keys(zunion, {"zunion", "0", "a"}), "!");
+  EXPECT_EQ(keys(zunion, {"zunion", "1", "a"}), "2");
   const CommandRow msetex = {.name = "msetex", .arity = -4, .keys = keys_counted(1, 0, 1, 2, 0)};
   EXPECT_EQ(keys(msetex, {"msetex", "2", "a", "1", "b", "2", "EX", "5"}), "2 4");
   EXPECT_EQ(keys(msetex, {"msetex", "3", "a", "1", "b"}), "!");
@@ -115,6 +119,7 @@ TEST(CommandKeys, Hooks) {
   EXPECT_EQ(keys(migrate, {"migrate", "h", "1", "k", "0", "5"}), "3");
   EXPECT_EQ(keys(migrate, {"migrate", "h", "1", "", "0", "5", "AUTH", "keys", "KEYS", "a", "b"}), "9 10");
   EXPECT_EQ(keys(migrate, {"migrate", "h", "1", "k", "0", "5", "keys", "a"}), "!");
+  EXPECT_EQ(keys(migrate, {"migrate", "h", "1", "k", "0", "5", "keys"}), "3");
 }
 
 }  // namespace

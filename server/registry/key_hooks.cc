@@ -66,10 +66,10 @@ bool migrate_keys(const Args& args, std::vector<int>& positions) {
       ++i;
     } else if (iequals(args[i], "auth2")) {
       i += 2;
-    } else if (iequals(args[i], "keys")) {
+    } else if (iequals(args[i], "keys") && i + 1 < args.size()) {
       if (!args[3].empty()) return false;
       for (size_t key = i + 1; key < args.size(); ++key) positions.push_back(static_cast<int>(key));
-      return !positions.empty();
+      return true;
     }
   }
   positions.push_back(3);
