@@ -1,0 +1,94 @@
+// Role: the parameters of snapshots and the append only file: one row each. Bounds and defaults are those of
+// redis-server 7.0.15, of Valkey 9.1 where only that has the parameter. Thread: constants.
+#include "server/config/params.h"
+#include "server/config/specials.h"
+#include "server/registry/parameter_row.h"
+
+namespace tessera::config {
+
+namespace {
+
+using namespace registry;
+
+constexpr EnumName kSanitizeDumpPayloadNames[] = {{"no", 0}, {"yes", 1}, {"clients", 2}};
+constexpr EnumName kAppendfsyncNames[] = {{"everysec", 0}, {"always", 1}, {"no", 2}};
+constexpr EnumName kRdbVersionChecks[] = {{"strict", 0}, {"relaxed", 1}};
+
+constexpr ParameterRow kRows[] = {
+    special("save", "3600 1 300 100 60 10000", &kSaveHooks)
+        .flags(kNoEffectYet | kMulti)
+        .about("Snapshot after this many seconds if at least so many changes were made; several pairs; \"\" "
+               "for none."),
+    string("dbfilename", "dump.rdb")
+        .hooks(&kDbFilenameHooks)
+        .flags(kNoEffectYet | kProtectedParam)
+        .about("Name of the snapshot file, in dir."),
+    yes_no("rdbcompression", true).flags(kNoEffectYet).about("Compress strings in snapshots."),
+    yes_no("rdbchecksum", true)
+        .flags(kNoEffectYet | kImmutable)
+        .about("End snapshots with a checksum, and verify it."),
+    yes_no("rdb-del-sync-files", false)
+        .flags(kNoEffectYet)
+        .about("Remove snapshot files that were made for replication only."),
+    yes_no("rdb-save-incremental-fsync", true)
+        .flags(kNoEffectYet)
+        .about("Sync snapshot files while they are written."),
+    choice("rdb-version-check", "strict", kRdbVersionChecks)
+        .flags(kNoEffectYet | kValkeyOnly)
+        .about("Refuse snapshots of versions that are not known (\"strict\"), or try (\"relaxed\")."),
+    integer("rdb-key-save-delay", "0", -kMaxInt - 1, kMaxInt)
+        .flags(kNoEffectYet | kHidden)
+        .about("Microseconds to wait for each key of a snapshot; for tests."),
+    integer("key-load-delay", "0", -kMaxInt - 1, kMaxInt)
+        .flags(kNoEffectYet | kHidden)
+        .about("Microseconds to wait for each key that is loaded; for tests."),
+    integer("loading-process-events-interval-bytes", "2097152", 1024, kMaxInt)
+        .flags(kNoEffectYet | kHidden)
+        .about("Bytes loaded between two looks at clients."),
+    choice("sanitize-dump-payload", "no", kSanitizeDumpPayloadNames)
+        .flags(kNoEffectYet)
+        .about("Check values of RESTORE and replication in depth."),
+    yes_no("stop-writes-on-bgsave-error", true)
+        .flags(kNoEffectYet)
+        .about("Refuse writes after a snapshot failed."),
+    yes_no("appendonly", false).flags(kNoEffectYet).about("Log every change to the append only file."),
+    string("appendfilename", "appendonly.aof")
+        .hooks(&kAppendFilenameHooks)
+        .flags(kNoEffectYet | kImmutable)
+        .about("Name of the append only files, in appenddirname."),
+    string("appenddirname", "appendonlydir")
+        .hooks(&kAppendDirnameHooks)
+        .flags(kNoEffectYet | kImmutable)
+        .about("Directory of the append only files, in dir."),
+    choice("appendfsync", "everysec", kAppendfsyncNames)
+        .flags(kNoEffectYet)
+        .about("When the append only file is synced: always, everysec, no."),
+    yes_no("no-appendfsync-on-rewrite", false)
+        .flags(kNoEffectYet)
+        .about("Do not sync while a rewrite or snapshot runs."),
+    integer("auto-aof-rewrite-percentage", "100", 0, kMaxInt)
+        .flags(kNoEffectYet)
+        .about("Rewrite when the file has grown by this percentage; 0 for never."),
+    memory("auto-aof-rewrite-min-size", "67108864", 0, kMaxLong)
+        .flags(kNoEffectYet)
+        .about("Do not rewrite files smaller than this."),
+    yes_no("aof-load-truncated", true).flags(kNoEffectYet).about("Load a file whose end is missing."),
+    yes_no("aof-use-rdb-preamble", true).flags(kNoEffectYet).about("Base files are in snapshot format."),
+    yes_no("aof-timestamp-enabled", false)
+        .flags(kNoEffectYet)
+        .about("Write times into the append only file."),
+    yes_no("aof-rewrite-incremental-fsync", true)
+        .flags(kNoEffectYet)
+        .about("Sync base files while they are written."),
+    yes_no("aof-disable-auto-gc", false)
+        .flags(kNoEffectYet)
+        .about("Keep append only files that are no longer needed."),
+};
+
+}  // namespace
+
+std::span<const ParameterRow> persistence_parameters() {
+  return kRows;
+}
+
+}  // namespace tessera::config
