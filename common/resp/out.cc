@@ -156,6 +156,25 @@ void OutChain::append_chain(OutChain&& other) {
   other.forget_all();
 }
 
+void OutChain::move_prefix(size_t n, OutChain& to) {
+  if (n == size_) {
+    to.append_chain(std::move(*this));
+    return;
+  }
+  size_t left = n;
+  for (Chunk* chunk = head_; left > 0; chunk = chunk->next) {
+    const size_t take = std::min(left, chunk_bytes(*chunk));
+    if (take == 0) continue;
+    if (chunk->shared) {
+      to.append_shared(chunk->shared, chunk->window_begin, take);
+    } else {
+      to.append({chunk->bytes() + chunk->begin, take});
+    }
+    left -= take;
+  }
+  consume(n);
+}
+
 Chunk* OutChain::placeholder() {
   Chunk* chunk = new_chunk(kPlaceBytes);  // capacity 0: nothing is appended to it
   link(chunk);

@@ -77,6 +77,9 @@ class OutChain {
   // Moves all of `other` to the end, without copying when it is large. Also the way to take over a chain that
   // another thread built: its chunks belong to this chain's pool from here on.
   void append_chain(OutChain&& other);
+  // Moves the first `n` bytes to the end of `to`: small pieces are copied, counted buffers shared. REQUIRES:
+  // n <= size().
+  void move_prefix(size_t n, OutChain& to);
 
   // A place whose bytes are filled in later with fill() (array lengths that are known at the end). Until then
   // it is empty. Valid until the chain is consumed or moved from.
