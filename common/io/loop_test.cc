@@ -469,7 +469,8 @@ TEST_P(LoopTest, EntropyDiffersFromCallToCall) {
   EXPECT_NE(env().random_u64(), env().random_u64());
 }
 
-INSTANTIATE_TEST_SUITE_P(Twins, LoopTest, testing::Values(TwinKind{"uv", make_uv_twin}),
+INSTANTIATE_TEST_SUITE_P(Twins, LoopTest,
+                         testing::Values(TwinKind{"uv", make_uv_twin}, TwinKind{"sim", make_sim_twin}),
                          [](const auto& twin) { return std::string(twin.param.name); });
 
 }  // namespace

@@ -27,6 +27,7 @@ struct TwinKind {
 };
 
 std::unique_ptr<Twin> make_uv_twin();
+std::unique_ptr<Twin> make_sim_twin();
 
 // Polls until `done`, at most 20 s of the loop's clock. False when time ran out.
 inline bool poll_until(Loop& loop, const std::function<bool()>& done) {
