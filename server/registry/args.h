@@ -1,4 +1,5 @@
-// Role: the arguments of one command, as handlers see them. Thread: any; views live as long as the command runs.
+// Role: the arguments of one command, as handlers see them. Thread: any; views live as long as the command
+// runs.
 #pragma once
 
 #include <cstddef>
@@ -20,9 +21,7 @@ class Args {
   std::string_view operator[](size_t i) const { return views_[i]; }
   std::span<const std::string_view> views() const { return views_; }
   // The counted buffer argument i lives in, or nullptr: a large value is kept without copying it.
-  const SharedBytes* owner(size_t i) const {
-    return owners_.empty() || !owners_[i] ? nullptr : &owners_[i];
-  }
+  const SharedBytes* owner(size_t i) const { return owners_.empty() || !owners_[i] ? nullptr : &owners_[i]; }
 
  private:
   std::span<const std::string_view> views_;

@@ -219,7 +219,7 @@ TEST_F(Introspection, Help) {
   const std::string help = text(2, command_help);
   EXPECT_EQ(help.substr(0, 80),
             "*19 +COMMAND <subcommand> [<arg> [value] [opt] ...]. Subcommands are: +(no subco");
-  EXPECT_EQ(help.substr(help.size() - 28), "+HELP +    Prints this help. ");
+  EXPECT_EQ(help.substr(help.size() - 29), "+HELP +    Prints this help. ");
 }
 
 }  // namespace
