@@ -1,8 +1,9 @@
 // Role: all keys of one shard: per database and slot one table. Pure data: no RESP, no client, no clock.
-// Thread: the owning shard, or the coordinator that holds it parked (set_holder); debug builds abort otherwise.
-// Invariants: an entry is reached for writing only through find_for_write() and the calls below that change values
-// (the gateway: what the point-in-time cut will hook); every change bumps its table's write count; sizes, expiry
-// index and memory are exact after every call. Expired keys are still found: whether they count is the caller's.
+// Thread: the owning shard, or the coordinator that holds it parked (set_holder); debug builds abort
+// otherwise. Invariants: an entry is reached for writing only through find_for_write() and the calls below
+// that change values (the gateway: what the point-in-time cut will hook); every change bumps its table's
+// write count; sizes, expiry index and memory are exact after every call. Expired keys are still found:
+// whether they count is the caller's.
 #pragma once
 
 #include <atomic>
@@ -20,10 +21,8 @@
 
 namespace tessera::store {
 
-class Table;
-class Slab;
-
-// What was taken out of a keyspace at once (FLUSHALL, big values): freed later, on a pool thread, or in slices.
+// What was taken out of a keyspace at once (FLUSHALL, big values): freed later, on a pool thread, or in
+// slices.
 class Detached {
  public:
   virtual ~Detached() = default;  // frees all of it
@@ -37,6 +36,8 @@ struct KeyspaceOptions {
   int shard_count = 1;
   int database_count = 16;
   uint64_t hash_seed = 0;  // the same for all shards of a node (SCAN order), random per process
+  // Another hash, so that tests can force collisions; nullptr: XXH3. Honoured by the member make_key() only.
+  uint64_t (*hash)(std::string_view bytes, uint64_t seed) = nullptr;
 };
 
 // A position of SCAN: slot and place in hash order. Below 2^53; 0 begins and ends.
@@ -44,15 +45,17 @@ using Cursor = uint64_t;
 
 class Keyspace {
  public:
+  struct Impl;  // keyspace_impl.h, for store/ alone
+
   explicit Keyspace(const KeyspaceOptions& options);
   ~Keyspace();
   Keyspace(const Keyspace&) = delete;
   Keyspace& operator=(const Keyspace&) = delete;
 
   // Who may touch it. Debug builds check every call against the current thread's id.
-  void set_owner_thread();          // the calling thread owns it from now on
-  void park_for(uint64_t holder);   // owner: hands it to the thread `holder` (this_thread_token() there)
-  void unpark();                    // owner, after the holder is done
+  void set_owner_thread();         // the calling thread owns it from now on
+  void park_for(uint64_t holder);  // owner: hands it to the thread `holder` (this_thread_token() there)
+  void unpark();                   // owner, after the holder is done
   static uint64_t this_thread_token();
 
   // Hash and slot of a key. Also of a key of another shard. About 10 ns.
@@ -66,7 +69,8 @@ class Keyspace {
   const Entry* find(int db, const Key& key) const;
   size_t size(int db) const;
   size_t expires_count(int db) const;
-  int64_t average_ttl_ms(int db, int64_t now_ms) const;  // sampled, as INFO keyspace's avg_ttl; 0 without expiries
+  int64_t average_ttl_ms(int db,
+                         int64_t now_ms) const;  // sampled, as INFO keyspace's avg_ttl; 0 without expiries
   size_t slot_size(int db, int slot) const;
   int database_count() const;
   // Up to `max` keys of a slot, any order.
@@ -75,30 +79,37 @@ class Keyspace {
   void for_each(int db, int slot, const std::function<bool(const Entry&)>& f) const;
   // One entry at random, nullptr when empty. Fair over keys to within a few percent.
   const Entry* random_entry(int db, Random& random) const;
-  // Entries from `cursor` on, in slot and hash order, until about `count` were visited (all of equal position are).
-  // Returns the next cursor, 0 at the end of this shard's keys. A key that stays is visited exactly once, however the
-  // tables change meanwhile. Slots of other shards are skipped. `only_slot` >= 0 restricts it to that slot.
-  Cursor scan(int db, Cursor cursor, size_t count, int only_slot, const std::function<void(const Entry&)>& f) const;
-  // Where scan() meets a key: it is visited by a scan from any cursor <= position(key), by none from a greater one. So
-  // what several shards return can be put into one order and cut (dispatch of SCAN over shards).
+  // Entries from `cursor` on, in slot and hash order, until about `count` were visited (all of equal position
+  // are). Returns the next cursor, 0 at the end of this shard's keys. A key that stays is visited exactly
+  // once, however the tables change meanwhile. Slots of other shards are skipped. `only_slot` >= 0 restricts
+  // it to that slot.
+  Cursor scan(int db, Cursor cursor, size_t count, int only_slot,
+              const std::function<void(const Entry&)>& f) const;
+  // Where scan() meets a key: it is visited by a scan from any cursor <= position(key), by none from a
+  // greater one. So what several shards return can be put into one order and cut (dispatch of SCAN over
+  // shards).
   static Cursor position(const Key& key);
 
   // ---- changing
   // The gateway. The entry may be read; its value is changed by the calls below only.
   Entry* find_for_write(int db, const Key& key);
-  // Makes or overwrites a string. Numbers that print back to the same bytes become integers (up to 20 bytes), up to
-  // 44 bytes embstr, else raw: Redis' rules. `owner`, if given, holds exactly `value` and is kept instead of a copy
-  // when it is large. `expire_ms`: a time, kNoExpire, kKeepExpire.
+  // Makes or overwrites a string. Numbers that print back to the same bytes become integers (up to 20 bytes),
+  // up to 44 bytes embstr, else raw: Redis' rules. `value` may be a view of this or any other entry. `owner`,
+  // if given, holds exactly `value` and is kept instead of a copy when it is large. `expire_ms`: a time,
+  // kNoExpire, kKeepExpire.
   Entry* set_string(int db, const Key& key, std::string_view value, int64_t expire_ms,
                     const SharedBytes* owner = nullptr);
   Entry* set_int(int db, const Key& key, int64_t value, int64_t expire_ms);
   // A value that stays raw in OBJECT ENCODING whatever its length (APPEND, SETRANGE, BITOP, ...).
-  Entry* set_raw(int db, const Key& key, std::string_view value, int64_t expire_ms, const SharedBytes* owner = nullptr);
-  // As set_string, but never an integer, even if it looks like one (INCRBYFLOAT): embstr up to 44 bytes, else raw.
+  Entry* set_raw(int db, const Key& key, std::string_view value, int64_t expire_ms,
+                 const SharedBytes* owner = nullptr);
+  // As set_string, but never an integer, even if it looks like one (INCRBYFLOAT): embstr up to 44 bytes, else
+  // raw.
   Entry* set_text(int db, const Key& key, std::string_view value, int64_t expire_ms);
-  // Grows (with zero bytes) or makes a raw string of at least `size` bytes, then overwrites [offset, offset + n).
-  // Copies at most the pieces it touches. The key's expiry stays.
+  // Grows (with zero bytes) or makes a raw string of at least `size` bytes, then overwrites [offset, offset +
+  // n). Copies at most the pieces it touches. The key's expiry stays.
   Entry* write_range(int db, const Key& key, size_t size, size_t offset, std::string_view bytes);
+  // A missing key is made by set_string's rules, as APPEND does.
   Entry* append(int db, const Key& key, std::string_view bytes);
 
   // kNoExpire removes it. False when the key does not exist.
@@ -106,38 +117,49 @@ class Keyspace {
   bool erase(int db, const Key& key);  // a large value goes to take_garbage()
   // Copies value and expiry of `source` (of any shard's keyspace, any database) to a key; overwrites.
   Entry* put_copy(int db, const Key& key, const Entry& source);
-  // Moves an entry to another key or database of this keyspace (RENAME, MOVE within a shard): overwrites, keeps expiry.
+  // Moves an entry to another key or database of this keyspace (RENAME, MOVE within a shard): overwrites,
+  // keeps expiry.
   Entry* move_entry(int from_db, const Key& from, int to_db, const Key& to);
   void swap_databases(int a, int b);
   // Takes a database (or all: -1) out; nothing is freed yet. Cost: per table, not per key.
   std::unique_ptr<Detached> detach(int db);
   std::unique_ptr<Detached> detach_slot(int db, int slot);
-  // Values too large to free at once (counted by elements), since the last call. nullptr when none.
+  // Values too large to free at once (counted by elements), since the last call. nullptr when none. Call it
+  // once a tick or cron: it also takes back, in small steps, the memory of what other threads have freed.
   std::unique_ptr<Detached> take_garbage();
 
   // ---- expiry: exact, by the soonest time per group of entries
   // The soonest expiry of the shard (never late, may be early), kNoExpire when none.
   int64_t soonest_expire_ms() const;
-  // Calls `expire` for entries whose time has come, until none is left (true) or `stop` says so (false). `expire` may
-  // erase that very entry (by key) and nothing else.
+  // Calls `expire` for entries whose time has come, until none is left (true) or `stop` says so (false).
+  // `expire` may erase that very entry (by key) and nothing else; one that it leaves alone is offered again
+  // from the next millisecond on. `stop` is asked once per some 16 entries.
   bool expire_due(int64_t now_ms, const std::function<bool()>& stop,
                   const std::function<void(int db, const Key& key, const Entry& entry)>& expire);
 
   // ---- accounting
-  size_t used_bytes() const;            // entries, values, tables; exact, any thread (single-writer counter)
-  size_t table_bytes(int db) const;     // tables and directories alone (MEMORY STATS overhead.hashtable)
+  size_t used_bytes() const;         // entries, values, tables; exact, any thread (single-writer counter)
+  size_t table_bytes(int db) const;  // tables and directories alone (MEMORY STATS overhead.hashtable)
   size_t entry_bytes(const Entry& entry) const;  // MEMORY USAGE: allocation of the entry and its value
-  // Write counters, striped by slot: bumped by every change; any thread may read. Equal before and after = unchanged.
+  // Write counters, striped by slot: bumped by every change; any thread may read. Equal before and after =
+  // unchanged.
   uint64_t write_count(int slot) const;
   void bump_write_count(int slot);
 
-  // XOR of the entries' digests as redis-server computes DEBUG DIGEST and DEBUG DIGEST-VALUE (20 bytes). Expired keys
-  // count as they do there (they are in the dict until removed).
-  void digest(unsigned char out[20]) const;                          // XORs into out, per database as Redis does
+  // What is wrong with tables, order, counts, expiry bounds and memory; empty when all is well. Walks
+  // everything.
+  std::string self_check() const;
+
+  // XOR of the entries' digests as redis-server computes DEBUG DIGEST and DEBUG DIGEST-VALUE (20 bytes).
+  // Expired keys count as they do there (they are in the dict until removed).
+  void digest(unsigned char out[20]) const;  // of a whole keyspace that is the node's only shard
+  // The same for several shards: for each database with keys on any of them, in order of databases,
+  // digest_mix_database(db, out), then digest_database(db, out) of every shard.
+  static void digest_mix_database(int db, unsigned char out[20]);
+  void digest_database(int db, unsigned char out[20]) const;
   static void digest_value(const Entry& entry, unsigned char out[20]);
 
  private:
-  struct Impl;
   std::unique_ptr<Impl> impl_;
 };
 

@@ -30,8 +30,8 @@ class StringRef {
 
   // Calls f(piece) for [offset, offset + n) in order; REQUIRES the range is inside. f returns false to stop.
   void for_each_piece(size_t offset, size_t n, const std::function<bool(std::string_view)>& f) const;
-  // Large values as windows of counted buffers (f(buffer, offset, n)), so that a reply needs no copy. False when the
-  // value has none (small): then use view().
+  // Large values as windows of counted buffers (f(buffer, offset, n)), so that a reply needs no copy. False
+  // when the value has none (small): then use view().
   bool for_each_shared(size_t offset, size_t n,
                        const std::function<void(const SharedBytes&, size_t, size_t)>& f) const;
 

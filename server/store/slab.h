@@ -1,0 +1,80 @@
+// Role: small objects of one shard without a lock: classes of 8 bytes up to 512 and of 64 bytes up to 1024,
+// cut from pages of 64 KB. Larger ones are malloc's (Memory, memory.h). Thread: alloc(), free(), collect() by
+// the owner of the keyspace or its holder; free_remote() by any thread. Invariants: a page is aligned to its
+// size, so an object finds its page by a mask; a page serves one class of one slab; `used` counts objects
+// that the owner has not got back, those on the remote list included; a page with used == 0 is in no list but
+// the pool of empty ones. All memory goes back when the slab is destroyed. With TESSERA_PLAIN_MALLOC every
+// object is malloc's, so that the sanitizers see it.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+namespace tessera::store {
+
+class Slab {
+ public:
+  static constexpr size_t kMaxBytes = 1024;
+  static constexpr size_t kPageBytes = 64 * 1024;
+
+  Slab() = default;
+  ~Slab();
+  Slab(const Slab&) = delete;
+  Slab& operator=(const Slab&) = delete;
+
+  // Bytes an object of `size` takes. REQUIRES: 0 < size <= kMaxBytes
+  static constexpr size_t class_bytes(size_t size) {
+    return size <= 512 ? (size + 7) & ~size_t{7} : (size + 63) & ~size_t{63};
+  }
+
+  void* alloc(size_t size);  // REQUIRES: 0 < size <= kMaxBytes. Aligned to 8. About 3 ns.
+  void free(void* object, size_t size);
+  // From a thread that is neither owner nor holder. Lock-free; the memory is used again after collect().
+  static void free_remote(void* object, size_t size);
+
+  // Takes back what others freed, at most `pages` pages of it; false when more is waiting. Called when a
+  // class runs dry and from time to time.
+  bool collect(size_t pages);
+  // Memory that pages take from the system now, empty ones included.
+  size_t resident_bytes() const { return page_count_ * kPageBytes; }
+
+ private:
+  struct Page;
+  struct Region;
+  static constexpr int kClassCount = 64 + 8;
+  static constexpr size_t kRegionBytes = 2 * 1024 * 1024;  // one huge page
+  static constexpr size_t kPagesPerRegion = kRegionBytes / kPageBytes;
+  static constexpr size_t kKeepEmptyPages = 8;
+  static constexpr size_t kHugeFromRegions = 4;  // a shard of a few MB should not take whole huge pages
+
+  static int class_of(size_t size) {
+    return static_cast<int>(size <= 512 ? (size + 7) / 8 - 1 : 64 + (size - 512 + 63) / 64 - 1);
+  }
+  static Page* page_of(void* object) {
+    return reinterpret_cast<Page*>(reinterpret_cast<uintptr_t>(object) & ~(uintptr_t{kPageBytes} - 1));
+  }
+  void* alloc_slow(int size_class);
+  void link_partial(Page* page);
+  void unlink_partial(Page* page);
+  void page_freed_one(Page* page);
+  Page* take_page(int size_class);
+  void give_page(Page* page);
+  bool add_region();
+  void drop_region(size_t index);
+  void open_region(Region* region);
+  void close_region(Region* region);
+
+  std::array<Page*, kClassCount> current_{};  // allocated from; in no list
+  std::array<Page*, kClassCount> partial_{};  // pages with room
+  std::vector<Page*> empty_;                  // touched, free; the last is used first
+  std::vector<Region*> regions_;              // by address
+  Region* open_ = nullptr;                    // list of regions with pages to take
+  std::atomic<Page*> remote_pages_{nullptr};  // pages with a non-empty remote list
+  Page* collecting_ = nullptr;                // taken from remote_pages_, still to do
+  size_t page_count_ = 0;
+};
+
+}  // namespace tessera::store
