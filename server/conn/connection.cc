@@ -1,0 +1,188 @@
+// Role: reading, running and writing of one connection. See connection.h.
+#include "server/conn/connection.h"
+
+#include <array>
+
+#include "server/conn/connections.h"
+
+namespace tessera::conn {
+
+using dispatch::CommandView;
+
+namespace {
+constexpr size_t kBatch = 16;            // commands parsed ahead, so that their cache lines can be fetched
+constexpr int kBatchesPerTick = 256;     // then the others have their turn
+}  // namespace
+
+Connection::Connection(Connections& table, dispatch::Engine& engine, std::unique_ptr<io::Stream> stream,
+                       dispatch::ClientRef ref, bool unix_socket)
+    : table_(table), engine_(engine), stream_(std::move(stream)), pipeline_(engine, session_) {
+  session_.id = engine.node().next_client_id.fetch_add(1, std::memory_order_relaxed);
+  session_.ref = ref;
+  session_.created = session_.last_active = engine.mono();
+  session_.peer_text = stream_->peer().text();
+  session_.local_text = stream_->local().text();
+  if (unix_socket) session_.set(dispatch::kUnixSocket);
+  stream_->set_handler(this);
+  if (!unix_socket) {
+    (void)stream_->set_no_delay(true);
+    const int keepalive_s = engine.settings().keepalive_s;
+    if (keepalive_s > 0) (void)stream_->set_keepalive(keepalive_s);
+  }
+  stream_->read_start();
+}
+
+void Connection::on_data(io::Stream&, std::string_view bytes) {
+  engine_.counters().net_in_bytes.add(static_cast<int64_t>(bytes.size()));
+  engine_.counters().reads_processed.add();
+  session_.net_in_bytes += static_cast<int64_t>(bytes.size());
+  arrived_.push_back(bytes);
+  table_.to_run(*this);
+}
+
+void Connection::on_end(io::Stream&, const Error&) {
+  ended_ = true;
+  table_.to_run(*this);
+}
+
+void Connection::on_drained(io::Stream&) {
+  waits_to_write_ = false;
+  table_.to_flush(*this);
+}
+
+bool Connection::run() {
+  session_.last_active = engine_.mono();
+  if (pipeline_.stalled()) pipeline_.resume();
+  bool done = true;
+  if (!arrived_.empty()) {
+    // Bytes that came while the pipeline is stalled are kept by the parser.
+    for (std::string_view bytes : arrived_) {
+      parser_.feed(bytes);
+      done = parse_and_run();
+      parser_.done();
+    }
+    arrived_.clear();
+  } else if (!pipeline_.stalled() && parser_.pending_bytes() > 0) {
+    parser_.feed({});
+    done = parse_and_run();
+    parser_.done();
+  }
+  const size_t pending = parser_.pending_bytes();
+  engine_.counters().largest_input_bytes.raise_to(static_cast<int64_t>(pending));
+  if (static_cast<int64_t>(parser_.memory_bytes()) > engine_.settings().query_buffer_limit_bytes) {
+    engine_.counters().query_buffer_limit_disconnections.add();
+    engine_.node().log->warning("Closing client that reached max query buffer length: %s",
+                                engine_.clients().describe(session_).c_str());
+    session_.set(dispatch::kCloseAsap);
+  }
+  if (ended_) session_.set(dispatch::kCloseAsap);
+  update_reading();
+  table_.to_flush(*this);
+  return done || pipeline_.stalled();
+}
+
+void Connection::update_reading() {
+  const bool want = !pipeline_.stalled() && !ended_ && !session_.has(dispatch::kCloseAfterReply);
+  if (want == reading_ || ended_) return;
+  reading_ = want;
+  if (want) {
+    stream_->read_start();
+  } else {
+    stream_->read_stop();
+  }
+}
+
+bool Connection::parse_and_run() {
+  resp::ParsedArgs& args = table_.scratch_args();
+  std::array<uint32_t, kBatch> counts;
+  std::array<CommandView, kBatch> commands;
+  const registry::CommandTable& known = *engine_.node().commands;
+  for (int batch = 0; batch < kBatchesPerTick; ++batch) {
+    if (pipeline_.stalled() || session_.has(dispatch::kCloseAfterReply | dispatch::kCloseAsap)) return true;
+    args.clear();
+    resp::ParserLimits limits;
+    limits.max_bulk_bytes = engine_.settings().max_bulk_bytes;
+    limits.authenticated = session_.authenticated;
+    size_t count = 0;
+    resp::Parser::Status status = resp::Parser::Status::kNeedMore;
+    // Before authentication one at a time: what comes after AUTH has other limits.
+    const size_t ahead = session_.authenticated ? kBatch : 1;
+    while (count < ahead) {
+      status = parser_.next(limits, args, counts[count]);
+      if (status == resp::Parser::Status::kEmpty) continue;
+      if (status != resp::Parser::Status::kCommand) break;
+      ++count;
+    }
+    table_.make_views(args, {counts.data(), count}, {commands.data(), count});
+    for (size_t i = 0; i < count; ++i) {
+      const registry::Resolved resolved = known.resolve(commands[i].args);
+      commands[i].row = resolved.what == registry::Resolution::kFound ? resolved.row : nullptr;
+    }
+    if (count > 0) pipeline_.submit({commands.data(), count});
+    if (status == resp::Parser::Status::kError) {
+      fail_protocol();
+      return true;
+    }
+    if (status == resp::Parser::Status::kNeedMore) return true;
+  }
+  return false;
+}
+
+void Connection::fail_protocol() {
+  resp::Writer reply(pipeline_.out(), session_.proto);
+  reply.error(parser_.error());
+  engine_.stats().error(reply.last_error_code());
+  session_.set(dispatch::kCloseAfterReply);
+}
+
+bool Connection::flush() {
+  resp::OutChain& out = pipeline_.out();
+  while (!out.empty() && !waits_to_write_) {
+    std::array<io::Slice, 64> slices;
+    const size_t count = out.slices(slices);
+    size_t offered = 0;
+    for (size_t i = 0; i < count; ++i) offered += slices[i].size;
+    const size_t taken = stream_->try_write({slices.data(), count});
+    engine_.counters().writes_processed.add();
+    engine_.counters().net_out_bytes.add(static_cast<int64_t>(taken));
+    session_.net_out_bytes += static_cast<int64_t>(taken);
+    out.consume(taken);
+    if (taken < offered) {
+      waits_to_write_ = true;
+      stream_->want_drained();
+    }
+  }
+  const size_t memory = memory_bytes();
+  engine_.counters().client_memory_bytes.add(static_cast<int64_t>(memory) - static_cast<int64_t>(counted_bytes));
+  counted_bytes = memory;
+  if (!out.empty()) {
+    engine_.counters().largest_output_bytes.raise_to(static_cast<int64_t>(out.memory_bytes()));
+    if (over_output_limit(engine_.mono())) return false;
+  }
+  if (session_.has(dispatch::kCloseAfterReply) && out.empty() && pipeline_.idle()) return false;
+  return !wants_close();
+}
+
+bool Connection::over_output_limit(MonoTime now) {
+  const dispatch::Settings::OutputLimit& limit = engine_.settings().output_limits[0];
+  const auto used = static_cast<int64_t>(pipeline_.out().memory_bytes());
+  bool over = limit.hard_bytes > 0 && used >= limit.hard_bytes;
+  if (!over && limit.soft_bytes > 0 && used >= limit.soft_bytes) {
+    if (soft_limit_since.us == 0) soft_limit_since = now;
+    over = (now - soft_limit_since).us > limit.soft_seconds * 1000000;
+  } else if (!over) {
+    soft_limit_since = MonoTime{};
+  }
+  if (over) {
+    engine_.counters().output_buffer_limit_disconnections.add();
+    engine_.node().log->warning("Client %s scheduled to be closed ASAP for overcoming of output buffer limits.",
+                                engine_.clients().describe(session_).c_str());
+  }
+  return over;
+}
+
+size_t Connection::memory_bytes() const {
+  return sizeof(Connection) + parser_.memory_bytes() + pipeline_.memory_bytes();
+}
+
+}  // namespace tessera::conn

@@ -1,0 +1,67 @@
+// Role: one client connection: bytes in, commands to its pipeline, replies out. Thread: the shard thread that accepted
+// it.
+// Invariants: callbacks only collect; commands run in Connections::run_ready(). A connection whose pipeline is stalled
+// does not read, so what it holds is bounded by its query buffer limit. Replies leave once per tick in one vectored
+// write; what the kernel does not take waits, bounded by the output limits.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "common/io/stream.h"
+#include "common/resp/parser.h"
+#include "server/dispatch/pipeline.h"
+#include "server/dispatch/session.h"
+
+namespace tessera::conn {
+
+class Connections;
+
+class Connection : public io::StreamHandler {
+ public:
+  Connection(Connections& table, dispatch::Engine& engine, std::unique_ptr<io::Stream> stream,
+             dispatch::ClientRef ref, bool unix_socket);
+
+  dispatch::Session& session() { return session_; }
+  dispatch::Pipeline& pipeline() { return pipeline_; }
+  const resp::Parser& parser() const { return parser_; }
+  io::Stream& stream() { return *stream_; }
+
+  // Parses and runs what came; false when some is left for the next tick.
+  bool run();
+  // Writes what is ready. False: the connection is to be closed now.
+  bool flush();
+  bool wants_close() const { return session_.has(dispatch::kCloseAsap); }
+  // Soft and hard limits of the output buffer; true when it has to go.
+  bool over_output_limit(MonoTime now);
+  size_t memory_bytes() const;
+
+  void on_data(io::Stream& stream, std::string_view bytes) override;
+  void on_end(io::Stream& stream, const Error& error) override;
+  void on_drained(io::Stream& stream) override;
+
+  bool queued_to_run = false;    // in the table's list
+  bool queued_to_flush = false;
+  size_t counted_bytes = 0;      // what the thread's client memory counter has of it
+  int64_t argv_bytes = 0;
+  MonoTime soft_limit_since;
+
+ private:
+  bool parse_and_run();
+  void fail_protocol();
+  void update_reading();
+
+  Connections& table_;
+  dispatch::Engine& engine_;
+  std::unique_ptr<io::Stream> stream_;
+  dispatch::Session session_;
+  dispatch::Pipeline pipeline_;
+  resp::Parser parser_;
+  std::vector<std::string_view> arrived_;  // of this poll
+  bool reading_ = true;
+  bool ended_ = false;
+  bool waits_to_write_ = false;
+};
+
+}  // namespace tessera::conn

@@ -1,0 +1,217 @@
+// Role: the table of connections. See connections.h.
+#include "server/conn/connections.h"
+
+#include <algorithm>
+
+#include "common/base/check.h"
+
+namespace tessera::conn {
+
+using dispatch::ClientRef;
+
+namespace {
+
+bool is_loopback(const io::Address& address) {
+  return address.is_unix || address.ip.rfind("127.", 0) == 0 || address.ip == "::1" ||
+         address.ip.rfind("::ffff:127.", 0) == 0;
+}
+
+void refuse(io::Stream& stream, std::string_view text) {
+  const io::Slice slice{text.data(), text.size()};
+  (void)stream.try_write({&slice, 1});
+}
+
+}  // namespace
+
+Result<int> Connections::listen(const io::ListenOptions& options) {
+  auto listener = loop_->listen(options, this);
+  if (!listener.ok()) return listener.error();
+  const int port = (*listener)->port();
+  listeners_.push_back(std::move(*listener));
+  return port;
+}
+
+void Connections::start(io::Loop& loop) {
+  loop_ = &loop;
+}
+
+void Connections::stop() {
+  listeners_.clear();
+  for (Place& place : places_) {
+    if (place.connection) close(*place.connection);
+  }
+}
+
+bool Connections::admit(io::Stream& stream) {
+  dispatch::NodeShared& node = engine_.node();
+  const int64_t open = node.connected_clients.fetch_add(1, std::memory_order_relaxed);
+  if (open >= engine_.settings().max_clients) {
+    refuse(stream, "-ERR max number of clients reached\r\n");
+    engine_.counters().connections_rejected.add();
+    node.connected_clients.fetch_sub(1, std::memory_order_relaxed);
+    return false;
+  }
+  if (engine_.settings().protected_mode && engine_.acl_view().default_user_is_open() && !is_loopback(stream.peer())) {
+    refuse(stream,
+           "-DENIED Tessera is running in protected mode because protected mode is enabled and no password is set for "
+           "the default user. In this mode connections are only accepted from the loopback interface. If you want to "
+           "connect from external computers you may adopt one of the following solutions: 1) Disable protected mode "
+           "by sending 'CONFIG SET protected-mode no' from the loopback interface, and CONFIG REWRITE to make it "
+           "permanent; do not do this while the server can be reached from the internet. 2) Set 'protected-mode no' "
+           "in the configuration file and restart the server. 3) Start the server with '--protected-mode no'. 4) Set "
+           "a password for the default user (requirepass). One of these is enough.\r\n");
+    engine_.counters().connections_rejected.add();
+    node.connected_clients.fetch_sub(1, std::memory_order_relaxed);
+    return false;
+  }
+  return true;
+}
+
+void Connections::on_accept(io::Listener&, std::unique_ptr<io::Stream> stream) {
+  if (!admit(*stream)) return;
+  uint32_t place;
+  if (free_places_.empty()) {
+    place = static_cast<uint32_t>(places_.size());
+    places_.emplace_back();
+  } else {
+    place = free_places_.back();
+    free_places_.pop_back();
+  }
+  const bool unix_socket = stream->local().is_unix;
+  const ClientRef ref{static_cast<uint16_t>(engine_.index()), place, ++places_[place].generation};
+  places_[place].connection = std::make_unique<Connection>(*this, engine_, std::move(stream), ref, unix_socket);
+  Connection& made = *places_[place].connection;
+  engine_.acl_view().welcome(made.session().user, made.session().authenticated);
+  engine_.counters().connections_received.add();
+  engine_.counters().connections_open.add();
+  made.counted_bytes = made.memory_bytes();
+  engine_.counters().client_memory_bytes.add(static_cast<int64_t>(made.counted_bytes));
+}
+
+void Connections::on_accept_error(io::Listener&, const Error& error) {
+  engine_.node().log->warning("Accepting client connection: %s", error.message.c_str());
+}
+
+void Connections::close(Connection& connection) {
+  const ClientRef ref = connection.session().ref;
+  Place& place = places_[ref.place];
+  TESSERA_DCHECK(place.connection.get() == &connection);
+  engine_.counters().client_memory_bytes.add(-static_cast<int64_t>(connection.counted_bytes));
+  engine_.counters().connections_open.add(-1);
+  engine_.node().connected_clients.fetch_sub(1, std::memory_order_relaxed);
+  if (connection.queued_to_run) std::replace(ready_.begin(), ready_.end(), &connection, static_cast<Connection*>(nullptr));
+  if (connection.queued_to_flush) std::replace(dirty_.begin(), dirty_.end(), &connection, static_cast<Connection*>(nullptr));
+  place.connection.reset();
+  free_places_.push_back(ref.place);
+}
+
+Connection* Connections::connection(ClientRef ref) {
+  if (ref.place >= places_.size()) return nullptr;
+  Place& place = places_[ref.place];
+  return place.generation == ref.generation ? place.connection.get() : nullptr;
+}
+
+dispatch::Pipeline* Connections::find(ClientRef ref) {
+  Connection* found = connection(ref);
+  return found ? &found->pipeline() : nullptr;
+}
+
+void Connections::wake(ClientRef ref) {
+  if (Connection* found = connection(ref)) to_run(*found);
+}
+
+void Connections::to_run(Connection& connection) {
+  if (connection.queued_to_run) return;
+  connection.queued_to_run = true;
+  ready_.push_back(&connection);
+}
+
+void Connections::to_flush(Connection& connection) {
+  if (connection.queued_to_flush) return;
+  connection.queued_to_flush = true;
+  dirty_.push_back(&connection);
+}
+
+bool Connections::run_ready() {
+  running_.clear();
+  running_.swap(ready_);
+  for (Connection* connection : running_) {
+    if (connection == nullptr) continue;
+    connection->queued_to_run = false;
+    if (!connection->run()) to_run(*connection);
+  }
+  return !ready_.empty();
+}
+
+void Connections::flush_replies() {
+  // Closing changes the list's entries to nullptr, never its length.
+  for (size_t i = 0; i < dirty_.size(); ++i) {
+    Connection* connection = dirty_[i];
+    if (connection == nullptr) continue;
+    connection->queued_to_flush = false;
+    if (!connection->flush()) {
+      dirty_[i] = nullptr;
+      close(*connection);
+    }
+  }
+  dirty_.clear();
+}
+
+void Connections::cron(MonoTime now) {
+  if (places_.empty()) return;
+  // A tenth of them each time, so that everybody is seen once a second.
+  const size_t count = std::max<size_t>(places_.size() / 10, std::min<size_t>(places_.size(), 16));
+  const int64_t timeout_s = engine_.settings().idle_timeout_s;
+  for (size_t i = 0; i < count; ++i) {
+    cron_place_ = (cron_place_ + 1) % places_.size();
+    Connection* connection = places_[cron_place_].connection.get();
+    if (connection == nullptr) continue;
+    const bool idle = timeout_s > 0 && (now - connection->session().last_active).us > timeout_s * 1000000 &&
+                      !connection->pipeline().stalled();
+    if (idle) engine_.node().log->verbose("Closing idle client");
+    if (idle || (!connection->pipeline().out().empty() && connection->over_output_limit(now))) {
+      connection->session().set(dispatch::kCloseAsap);
+      to_flush(*connection);
+    }
+  }
+}
+
+void Connections::settings_changed() {}
+
+void Connections::for_each(const std::function<void(dispatch::Session&, dispatch::Pipeline&)>& f) {
+  for (Place& place : places_) {
+    if (place.connection && !place.connection->wants_close()) f(place.connection->session(), place.connection->pipeline());
+  }
+}
+
+void Connections::kill(dispatch::Session& session) {
+  session.set(dispatch::kCloseAsap);
+  if (Connection* found = connection(session.ref)) to_flush(*found);
+}
+
+size_t Connections::memory_bytes() const {
+  return static_cast<size_t>(engine_.counters().client_memory_bytes.get());
+}
+
+void Connections::make_views(const resp::ParsedArgs& args, std::span<const uint32_t> counts,
+                             std::span<dispatch::CommandView> commands) {
+  size_t first = 0;
+  size_t owner = 0;
+  scratch_owners_.clear();
+  if (!args.owners.empty()) scratch_owners_.reserve(counts.size());
+  for (size_t i = 0; i < counts.size(); ++i) {
+    const std::span<const std::string_view> views = std::span(args.views).subspan(first, counts[i]);
+    std::span<const SharedBytes> owners;
+    if (owner < args.owners.size() && args.owners[owner].first < first + counts[i]) {
+      std::vector<SharedBytes>& own = scratch_owners_.emplace_back(counts[i]);
+      for (; owner < args.owners.size() && args.owners[owner].first < first + counts[i]; ++owner) {
+        own[args.owners[owner].first - first] = args.owners[owner].second;
+      }
+      owners = own;
+    }
+    commands[i] = dispatch::CommandView{nullptr, registry::Args(views, owners), {}};
+    first += counts[i];
+  }
+}
+
+}  // namespace tessera::conn

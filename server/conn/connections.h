@@ -1,0 +1,71 @@
+// Role: the connections of one shard thread, their listeners, limits on them. Thread: that shard's.
+// Invariants: a ClientRef names a place and its generation; a place is reused only with a new generation. Nothing is
+// closed inside a callback.
+#pragma once
+
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "common/io/loop.h"
+#include "common/resp/parser.h"
+#include "server/conn/connection.h"
+#include "server/dispatch/engine.h"
+
+namespace tessera::conn {
+
+class Connections : public dispatch::ClientSink, public io::ListenHandler {
+ public:
+  explicit Connections(dispatch::Engine& engine) : engine_(engine) {}
+
+  // Adds a listener; the port that was bound, for Unix sockets 0.
+  Result<int> listen(const io::ListenOptions& options);
+  void stop_listening() { listeners_.clear(); }
+
+  void start(io::Loop& loop) override;
+  void stop() override;
+  dispatch::Pipeline* find(dispatch::ClientRef ref) override;
+  void wake(dispatch::ClientRef ref) override;
+  bool run_ready() override;
+  void flush_replies() override;
+  void cron(MonoTime now) override;
+  void settings_changed() override;
+  void for_each(const std::function<void(dispatch::Session&, dispatch::Pipeline&)>& f) override;
+  std::string describe(dispatch::Session& session) override;
+  void kill(dispatch::Session& session) override;
+  size_t memory_bytes() const override;
+
+  void on_accept(io::Listener& listener, std::unique_ptr<io::Stream> stream) override;
+  void on_accept_error(io::Listener& listener, const Error& error) override;
+
+  void to_run(Connection& connection);
+  void to_flush(Connection& connection);
+  Connection* connection(dispatch::ClientRef ref);
+
+  // Scratch of the connection that is running.
+  resp::ParsedArgs& scratch_args() { return scratch_args_; }
+  void make_views(const resp::ParsedArgs& args, std::span<const uint32_t> counts,
+                  std::span<dispatch::CommandView> commands);
+
+ private:
+  struct Place {
+    std::unique_ptr<Connection> connection;
+    uint32_t generation = 0;
+  };
+  bool admit(io::Stream& stream);
+  void close(Connection& connection);
+
+  dispatch::Engine& engine_;
+  io::Loop* loop_ = nullptr;
+  std::vector<std::unique_ptr<io::Listener>> listeners_;
+  std::vector<Place> places_;
+  std::vector<uint32_t> free_places_;
+  std::vector<Connection*> ready_, running_;
+  std::vector<Connection*> dirty_;
+  resp::ParsedArgs scratch_args_;
+  std::vector<std::vector<SharedBytes>> scratch_owners_;
+  size_t cron_place_ = 0;
+};
+
+}  // namespace tessera::conn

@@ -1,0 +1,79 @@
+// Role: the control thread's loop. See control.h.
+#include "server/control/control.h"
+
+#include <algorithm>
+
+namespace tessera::control {
+
+namespace {
+
+// One per when_adopted(): counts the workers' answers.
+struct Adoption {
+  int missing;
+  std::function<void()> then;
+};
+
+struct Adopted : Request {
+  std::shared_ptr<Adoption> adoption;
+  void handle(Control&) override {
+    std::shared_ptr<Adoption> mine = std::move(adoption);
+    delete this;
+    if (--mine->missing == 0) mine->then();
+  }
+};
+
+}  // namespace
+
+Control::~Control() = default;
+
+void Control::add_cron(Micros period, std::function<void()> job) {
+  cron_.push_back({period, MonoTime{0}, std::move(job)});
+}
+
+void Control::post(Request* request) {
+  loop()->post(request);
+}
+
+void Control::when_adopted(std::function<void()> then) {
+  const int count = workers_ ? workers_->count() : 0;
+  if (count == 0) {
+    then();
+    return;
+  }
+  auto adoption = std::make_shared<Adoption>(Adoption{count, std::move(then)});
+  for (int i = 0; i < count; ++i) {
+    auto* done = new Adopted;
+    done->adoption = adoption;
+    workers_->ask_adopt(i, done);
+  }
+}
+
+void Control::start(io::Loop& loop) {
+  attach_loop(&loop);
+  const MonoTime now = loop.clock().mono();
+  for (Cron& cron : cron_) cron.next = now + cron.period;
+}
+
+Micros Control::tick(io::Loop& loop) {
+  io::Message* message = loop.inbox().take_all();
+  while (message) {
+    io::Message* next = message->next;
+    static_cast<Request*>(message)->handle(*this);
+    message = next;
+  }
+  if (stopping_) return kDone;
+  const MonoTime now = loop.clock().mono();
+  Micros wait = seconds(1);
+  for (Cron& cron : cron_) {
+    if (cron.next <= now) {
+      cron.job();
+      cron.next = now + cron.period;
+    }
+    wait = std::min(wait, cron.next - now);
+  }
+  return std::max(wait, Micros{0});
+}
+
+void Control::finish(io::Loop&) {}
+
+}  // namespace tessera::control

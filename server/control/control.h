@@ -1,0 +1,115 @@
+// Role: the control thread: configuration, topology, users, shutdown, cron. It never touches bulk data and never calls
+// fsync. Thread: its own; post() from any.
+// Invariants: whatever takes something away from shards is spoken of only after every shard adopted what was published
+// (when_adopted); requests are handled in the order of their arrival.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <vector>
+
+#include "common/io/env.h"
+#include "server/registry/args.h"
+
+namespace tessera::config {
+class Editor;
+}
+namespace tessera::acl {
+class AclStore;
+}
+namespace tessera::cluster {
+class Topology;
+}
+
+namespace tessera::control {
+
+class Control;
+
+// Posted to the control thread; owns itself.
+struct Request : io::Message {
+  virtual void handle(Control& control) = 0;
+};
+
+// What the control thread asks of the shard threads.
+class Workers {
+ public:
+  virtual ~Workers() = default;
+  virtual int count() const = 0;
+  // Makes worker `index` adopt what is published and then post `done` back to the control thread.
+  virtual void ask_adopt(int index, Request* done) = 0;
+  virtual void stop(int index) = 0;
+};
+
+// The features that live on the control thread. Set once before start.
+struct Services {
+  config::Editor* editor = nullptr;
+  acl::AclStore* acl = nullptr;
+  cluster::Topology* topology = nullptr;
+  // SHUTDOWN's work, by the server: stops everything. `save`: 0 by configuration, 1 SAVE, -1 NOSAVE.
+  std::function<void(int save, bool now, bool force)> shut_down;
+};
+
+class Control : public io::Actor {
+ public:
+  Control() = default;
+  ~Control() override;
+
+  void set_workers(Workers* workers) { workers_ = workers; }
+  Services& services() { return services_; }
+  // Called about every `period` on the control thread. Before start.
+  void add_cron(Micros period, std::function<void()> job);
+
+  // Any thread, once the thread exists.
+  void post(Request* request);
+  void attach_loop(io::Loop* loop) { loop_.store(loop, std::memory_order_release); }
+  io::Loop* loop() { return loop_.load(std::memory_order_acquire); }
+
+  // Control thread: calls `then` after every worker has adopted all that was published before this call and its
+  // effects were appended.
+  void when_adopted(std::function<void()> then);
+  // Control thread: ends the thread after this tick.
+  void stop() { stopping_ = true; }
+
+  void start(io::Loop& loop) override;
+  Micros tick(io::Loop& loop) override;
+  void finish(io::Loop& loop) override;
+
+ private:
+  struct Cron {
+    Micros period;
+    MonoTime next;
+    std::function<void()> job;
+  };
+
+  std::atomic<io::Loop*> loop_{nullptr};
+  Workers* workers_ = nullptr;
+  Services services_;
+  std::vector<Cron> cron_;
+  bool stopping_ = false;
+};
+
+// What a handler on the control thread gets.
+class ControlCtx {
+ public:
+  ControlCtx(Control& control, uint64_t client_id, int proto) : control_(control), client_id_(client_id), proto_(proto) {}
+  Control& control() { return control_; }
+  Services& services() { return control_.services(); }
+  uint64_t client_id() const { return client_id_; }
+  int proto() const { return proto_; }
+  // The reply leaves only after every shard adopted what was published by now.
+  void hold_reply_until_adopted() { hold_ = true; }
+  bool holds_reply() const { return hold_; }
+  // No reply at all (SHUTDOWN that works).
+  void no_reply() { no_reply_ = true; }
+  bool without_reply() const { return no_reply_; }
+
+ private:
+  Control& control_;
+  uint64_t client_id_;
+  int proto_;
+  bool hold_ = false;
+  bool no_reply_ = false;
+};
+
+}  // namespace tessera::control

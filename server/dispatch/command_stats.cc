@@ -1,0 +1,109 @@
+// Role: statistics of commands. See command_stats.h.
+#include "server/dispatch/command_stats.h"
+
+#include <time.h>
+
+#include <algorithm>
+#include <cstring>
+
+namespace tessera::dispatch {
+
+namespace {
+// Nanoseconds per tick as a 32.32 fixed point number. A fact of the machine, not of a node.
+std::atomic<uint64_t> g_scale{1ULL << 32};
+
+uint64_t clock_ns() {
+  timespec t;
+  clock_gettime(CLOCK_MONOTONIC, &t);
+  return static_cast<uint64_t>(t.tv_sec) * 1000000000ULL + static_cast<uint64_t>(t.tv_nsec);
+}
+}  // namespace
+
+uint64_t Ticks::fallback_ns() {
+  return clock_ns();
+}
+
+uint64_t Ticks::to_ns(uint64_t ticks) {
+  return static_cast<uint64_t>((static_cast<unsigned __int128>(ticks) * g_scale.load(std::memory_order_relaxed)) >> 32);
+}
+
+void Ticks::calibrate() {
+  const uint64_t ns0 = clock_ns();
+  const uint64_t t0 = now();
+  uint64_t ns1 = ns0;
+  while (ns1 - ns0 < 2000000) ns1 = clock_ns();
+  const uint64_t t1 = now();
+  if (t1 <= t0) return;
+  g_scale.store(static_cast<uint64_t>((static_cast<unsigned __int128>(ns1 - ns0) << 32) / (t1 - t0)));
+}
+
+int LatencyHistogram::bucket_of(uint64_t ns) {
+  if (ns < (1u << kSubBits)) return static_cast<int>(ns);
+  const int top = 63 - __builtin_clzll(ns);
+  const int shift = top - kSubBits;
+  const int bucket = ((shift + 1) << kSubBits) + static_cast<int>((ns >> shift) & ((1u << kSubBits) - 1));
+  return std::min(bucket, kBuckets - 1);
+}
+
+uint64_t LatencyHistogram::upper_ns(int bucket) {
+  if (bucket < (1 << kSubBits)) return static_cast<uint64_t>(bucket);
+  const int shift = (bucket >> kSubBits) - 1;
+  const uint64_t base = (1ULL << kSubBits) + static_cast<uint64_t>(bucket & ((1 << kSubBits) - 1));
+  return ((base + 1) << shift) - 1;
+}
+
+void LatencyHistogram::reset() {
+  for (Counter& count : counts_) count.set(0);
+}
+
+CommandStats::CommandStats(size_t command_count) : commands_(command_count) {}
+
+CommandStats::~CommandStats() {
+  for (CommandCounters& counters : commands_) delete counters.histogram.load();
+}
+
+void CommandStats::called(uint32_t id, uint64_t ns, bool failed) {
+  CommandCounters& counters = commands_[id];
+  counters.calls.add();
+  counters.ns.add(static_cast<int64_t>(ns));
+  if (failed) counters.failed.add();
+  if (!track_latency) return;
+  LatencyHistogram* histogram = counters.histogram.load(std::memory_order_relaxed);
+  if (histogram == nullptr) {
+    histogram = new LatencyHistogram;
+    counters.histogram.store(histogram, std::memory_order_release);
+  }
+  histogram->add(ns);
+}
+
+void CommandStats::error(std::string_view code) {
+  error_total_.add();
+  code = code.substr(0, sizeof(ErrorCount::code) - 1);
+  for (ErrorCount& known : errors_) {
+    if (!known.used.load(std::memory_order_relaxed)) {
+      std::memcpy(known.code, code.data(), code.size());
+      known.code[code.size()] = 0;
+      known.count.set(1);
+      known.used.store(true, std::memory_order_release);
+      return;
+    }
+    if (code == known.code) {
+      known.count.add();
+      return;
+    }
+  }
+}
+
+void CommandStats::reset() {
+  for (CommandCounters& counters : commands_) {
+    counters.calls.set(0);
+    counters.ns.set(0);
+    counters.rejected.set(0);
+    counters.failed.set(0);
+    if (LatencyHistogram* histogram = counters.histogram.load()) histogram->reset();
+  }
+  for (ErrorCount& error : errors_) error.count.set(0);
+  error_total_.set(0);
+}
+
+}  // namespace tessera::dispatch

@@ -1,0 +1,97 @@
+// Role: commands of the control thread, there and back. See control_call.h.
+#include "server/dispatch/control_call.h"
+
+#include "server/dispatch/pipeline.h"
+
+namespace tessera::dispatch {
+
+namespace {
+
+struct ControlReply : Envelope {
+  ClientRef client;
+  const registry::CommandRow* row = nullptr;
+  uint64_t began_ticks = 0;
+  bool without_reply = false;
+  uint32_t errors = 0;
+  resp::ChunkPool pool;
+  resp::OutChain chain{pool};
+  resp::Writer reply{chain, 2};
+
+  void arrive(Engine& engine) override {
+    const std::unique_ptr<ControlReply> mine(this);
+    engine.note_call(*row, began_ticks, reply, 0);
+    Pipeline* pipeline = engine.clients().find(client);
+    if (pipeline == nullptr) return;
+    if (without_reply) {
+      pipeline->drop_barrier();
+    } else {
+      pipeline->deliver_barrier(std::move(chain));
+    }
+    engine.clients().wake(client);
+  }
+};
+
+struct ControlCall : control::Request {
+  Engine* home = nullptr;  // lives as long as the node
+  OwnedCommand command;
+  SessionBits bits;
+  std::unique_ptr<ControlReply> answer;
+
+  void handle(control::Control& control) override {
+    const std::unique_ptr<ControlCall> mine(this);
+    control::ControlCtx ctx(control, bits.client_id, bits.proto);
+    command.row->run_control(ctx, command.args(), answer->reply);
+    answer->without_reply = ctx.without_reply();
+    ControlReply* reply = answer.release();
+    Engine* engine = home;
+    if (ctx.holds_reply()) {
+      control.when_adopted([engine, reply] { engine->loop().post(reply); });
+    } else {
+      engine->loop().post(reply);
+    }
+  }
+};
+
+struct Adopt : Envelope {
+  control::Request* done;
+  explicit Adopt(control::Request* request) : done(request) {}
+  void arrive(Engine& engine) override {
+    const std::unique_ptr<Adopt> mine(this);
+    engine.adopt_now();
+    // What ran before under the old view is in the log before anybody is told.
+    engine.shard().flush_effects();
+    engine.post_control(done);
+  }
+};
+
+struct Stop : Envelope {
+  void arrive(Engine& engine) override {
+    delete this;
+    engine.stop();
+  }
+};
+
+}  // namespace
+
+void start_control_call(Engine& engine, ClientRef client, const SessionBits& bits, const CommandView& command) {
+  auto* call = new ControlCall;
+  call->home = &engine;
+  call->command = OwnedCommand(command);
+  call->bits = bits;
+  call->answer = std::make_unique<ControlReply>();
+  call->answer->client = client;
+  call->answer->row = command.row;
+  call->answer->began_ticks = Ticks::now();
+  call->answer->reply.set_proto(bits.proto);
+  engine.post_control(call);
+}
+
+void ask_engine_to_adopt(Engine& engine, control::Request* done) {
+  engine.loop().post(new Adopt(done));
+}
+
+void ask_engine_to_stop(Engine& engine) {
+  engine.loop().post(new Stop);
+}
+
+}  // namespace tessera::dispatch

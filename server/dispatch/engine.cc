@@ -1,0 +1,464 @@
+// Role: the tick of a shard thread, and running commands on its shard. See engine.h.
+#include "server/dispatch/engine.h"
+
+#include <algorithm>
+
+#include "common/base/check.h"
+#include "server/dispatch/gather.h"
+#include "server/dispatch/pipeline.h"
+
+namespace tessera::dispatch {
+
+namespace {
+constexpr int64_t kExpireSliceUs = 1000;  // of a tick; the rest follows in the next one
+constexpr int kCpuReadEvery = 16;         // ticks between two readings of the thread's CPU clock
+}  // namespace
+
+Engine::Engine(NodeShared& node, const shard::ShardOptions& options)
+    : node_(node),
+      shard_(options),
+      stats_(node.commands->size()),
+      settings_(*node.settings),
+      view_(*node.view),
+      acl_(*node.acl),
+      pause_(*node.pause),
+      outboxes_(static_cast<size_t>(options.shard_count)),
+      outstanding_(static_cast<size_t>(options.shard_count), 0) {
+  shard_.settings = settings_->shard;
+  shard::CtxSetup::one_shard(ctx_, shard_);
+}
+
+Engine::~Engine() {
+  for (Outbox& box : outboxes_) {
+    while (box.head) {
+      io::Message* next = box.head->next;
+      delete box.head;
+      box.head = static_cast<Envelope*>(next);
+    }
+  }
+  while (deferred_head_) {
+    io::Message* next = deferred_head_->next;
+    delete deferred_head_;
+    deferred_head_ = next;
+  }
+}
+
+void Engine::start(io::Loop& loop) {
+  attach_loop(&loop);
+  thread_token_.store(store::Keyspace::this_thread_token(), std::memory_order_release);
+  shard_.keyspace().set_owner_thread();
+  now_ = loop.clock().wall_ms();
+  mono_ = loop.clock().mono();
+  cpu_read_ = loop.clock().thread_cpu();
+  clients_->start(loop);
+}
+
+void Engine::finish(io::Loop&) {
+  clients_->stop();
+}
+
+void Engine::adopt_now() {
+  if (settings_.adopt()) {
+    shard_.settings = settings_->shard;
+    stats_.track_latency = settings_->latency_tracking;
+    shard::CtxSetup::one_shard(ctx_, shard_);
+    clients_->settings_changed();
+  }
+  view_.adopt();
+  acl_.adopt();
+  pause_.adopt();
+  shard_.expire_paused = pause_->until_ms > now_.ms;
+}
+
+Micros Engine::tick(io::Loop& loop) {
+  const uint64_t began_ticks = Ticks::now();
+  mono_ = loop.clock().mono();
+  now_ = loop.clock().wall_ms();
+  tick_began_us_.store(mono_.us, std::memory_order_release);
+  counters_.ticks.add();
+  more_work_ = false;
+
+  take_inbox();
+  if (parked_) {
+    tick_began_us_.store(0, std::memory_order_release);
+    return kInboxOnly;
+  }
+  adopt_now();
+  if (!held_.empty()) more_work_ |= run_held();
+  more_work_ |= clients_->run_ready();
+  expire();
+  gather_progress();
+  if (mono_ >= next_cron_) {
+    clients_->cron(mono_);
+    next_cron_ = mono_ + millis(100);
+  }
+  close_tick();
+  note_tick(began_ticks);
+  tick_began_us_.store(0, std::memory_order_release);
+  if (stopping_) return kDone;
+  if (parked_) return kInboxOnly;
+  if (more_work_) return Micros{0};
+  Micros wait = next_cron_ - mono_;
+  const int64_t soonest = shard_.keyspace().soonest_expire_ms();
+  if (soonest != store::kNoExpire && shard_.active_expire && !shard_.expire_paused) {
+    wait = std::min(wait, millis(std::max<int64_t>(soonest - now_.ms, 1)));
+  }
+  return std::max(wait, Micros{0});
+}
+
+void Engine::take_inbox() {
+  io::Message* message = loop().inbox().take_all();
+  if (deferred_head_ == nullptr) {
+    arrive_all(message);
+    return;
+  }
+  // Were parked: what was put aside comes first, in its order, once we are free.
+  deferred_tail_->next = message;
+  if (message) {
+    while (deferred_tail_->next) deferred_tail_ = deferred_tail_->next;
+  }
+  io::Message* all = deferred_head_;
+  deferred_head_ = deferred_tail_ = nullptr;
+  arrive_all(all);
+}
+
+void Engine::arrive_all(io::Message* message) {
+  if (parked_) {
+    // The gather lane first, wherever it stands; the rest keeps its order.
+    io::Message* rest_head = nullptr;
+    io::Message* rest_tail = nullptr;
+    while (message) {
+      io::Message* next = message->next;
+      message->next = nullptr;
+      auto* envelope = static_cast<Envelope*>(message);
+      if (envelope->is_gather_lane()) {
+        envelope->arrive(*this);
+      } else {
+        (rest_tail ? rest_tail->next : rest_head) = message;
+        rest_tail = message;
+      }
+      message = next;
+    }
+    if (parked_) {
+      deferred_head_ = rest_head;
+      deferred_tail_ = rest_tail;
+      return;
+    }
+    mono_ = clock().mono();
+    now_ = clock().wall_ms();
+    adopt_now();
+    message = rest_head;
+  }
+  while (message) {
+    io::Message* next = message->next;
+    message->next = nullptr;
+    static_cast<Envelope*>(message)->arrive(*this);
+    message = next;
+  }
+}
+
+void Engine::expire() {
+  const int64_t soonest = shard_.keyspace().soonest_expire_ms();
+  if (soonest == store::kNoExpire || soonest > now_.ms) return;
+  const MonoTime began = clock().mono();
+  int visited = 0;
+  const bool done = shard_.expire_some(now_, [&] {
+    return (++visited & 63) == 0 && (clock().mono() - began).us > kExpireSliceUs;
+  });
+  shard_.counters().expire_cycle_us.add((clock().mono() - began).us);
+  if (!done) {
+    more_work_ = true;
+    shard_.counters().expired_time_cap_reached.add();
+  }
+}
+
+void Engine::close_tick() {
+  // (1) effects, (2) pushes, (3) replies and messages: DESIGN.md section 3.3.
+  shard_.flush_effects();
+  clients_->flush_replies();
+  if (park_for_ >= 0) {
+    post(park_for_, make_parked());  // leaves with everything else, below
+    shard_.keyspace().park_for(node_.engines[static_cast<size_t>(park_for_)]->thread_token());
+    parked_since_ = clock().mono();
+    parked_ = true;
+    park_for_ = -1;
+  }
+  flush_outboxes();
+}
+
+void Engine::flush_outboxes() {
+  for (size_t target = 0; target < outboxes_.size(); ++target) {
+    Outbox& box = outboxes_[target];
+    close_batch(target);
+    Envelope* envelope = box.head;
+    box.head = box.tail = nullptr;
+    if (envelope == nullptr) continue;
+    io::Loop& loop = node_.engines[target]->loop();
+    bool wake = false;
+    while (envelope) {
+      auto* next = static_cast<Envelope*>(envelope->next);
+      envelope->next = nullptr;
+      wake |= loop.inbox().post(envelope);
+      envelope = next;
+    }
+    if (wake) loop.wake();
+  }
+}
+
+// The thread's CPU clock costs a system call, so it is read every few ticks. The time of a tick is at most its wall
+// time, and at most the CPU time since the last reading.
+void Engine::note_tick(uint64_t began_ticks) {
+  const auto wall_us = static_cast<int64_t>(Ticks::to_ns(Ticks::now() - began_ticks) / 1000);
+  ++ticks_since_cpu_read_;
+  const bool is_long = wall_us > 500 && wall_us > shard_.counters().longest_tick_us.get();
+  if (!is_long && ticks_since_cpu_read_ < kCpuReadEvery) return;
+  const Micros cpu = clock().thread_cpu();
+  const int64_t since_us = (cpu - cpu_read_).us;
+  cpu_read_ = cpu;
+  ticks_since_cpu_read_ = 0;
+  shard_.counters().longest_tick_us.raise_to(std::min(wall_us, since_us));
+}
+
+// ---- sending
+
+void Engine::Outbox::append(Envelope* envelope) {
+  envelope->next = nullptr;
+  if (tail) {
+    tail->next = envelope;
+  } else {
+    head = envelope;
+  }
+  tail = envelope;
+}
+
+void Engine::close_batch(size_t target) {
+  Outbox& box = outboxes_[target];
+  if (!box.open) return;
+  box.open->charged = box.open->charged_bytes();
+  outstanding_[target] += box.open->charged;
+  box.append(box.open.release());
+}
+
+void Engine::post(int target, Envelope* envelope) {
+  // Order within the outbox is the order of posting: the open batch goes out first.
+  close_batch(static_cast<size_t>(target));
+  outboxes_[static_cast<size_t>(target)].append(envelope);
+}
+
+void Engine::post_control(control::Request* request) {
+  node_.control->post(request);
+}
+
+RequestBatch& Engine::batch_for(int target) {
+  Outbox& box = outboxes_[static_cast<size_t>(target)];
+  if (!box.open) box.open = new_batch(target);
+  return *box.open;
+}
+
+std::unique_ptr<RequestBatch> Engine::new_batch(int target) {
+  if (spare_batches_.empty()) return std::make_unique<RequestBatch>(index(), target);
+  std::unique_ptr<RequestBatch> batch = std::move(spare_batches_.back());
+  spare_batches_.pop_back();
+  batch->reset(index(), target);
+  return batch;
+}
+
+void Engine::recycle(std::unique_ptr<RequestBatch> batch) {
+  if (spare_batches_.size() >= 16) return;
+  batch->reset(index(), 0);
+  spare_batches_.push_back(std::move(batch));
+}
+
+// ---- running
+
+bool Engine::over_maxmemory() const {
+  const int64_t limit = settings_->shard.maxmemory_bytes;
+  if (limit <= 0) return false;
+  int64_t used = static_cast<int64_t>(node_.startup_bytes);
+  for (const Engine* engine : node_.engines) {
+    used += static_cast<int64_t>(engine->shard_.keyspace().used_bytes());
+    used += engine->counters_.client_memory_bytes.get();
+  }
+  return used > limit;
+}
+
+bool Engine::must_hold(const CommandView& command) const {
+  if (__builtin_expect(pause_->until_ms == 0, 1)) return false;
+  if (pause_->until_ms <= now_.ms) return false;
+  return pause_->all || (command.row->flags & (registry::kWrite | registry::kMayReplicate));
+}
+
+void Engine::run_here(const CommandView& command, const SessionBits& bits, resp::Writer& reply) {
+  const uint64_t began = Ticks::now();
+  const uint32_t errors = reply.error_count();
+  shard::CtxSetup::command(ctx_, now_, bits.db, reply.proto(), bits.no_touch, *command.row, command.args, command.key);
+  shard::CtxSetup::begin_effects(ctx_);
+  command.row->run(ctx_, command.args, reply);
+  shard::CtxSetup::end_effects(ctx_);
+  shard_.counters().commands.add();
+  note_call(*command.row, began, reply, errors);
+}
+
+void Engine::run_part(const CommandView& command, const SessionBits& bits, resp::Writer& reply) {
+  shard::CtxSetup::command(ctx_, now_, bits.db, bits.proto, bits.no_touch, *command.row, command.args, command.key);
+  shard::CtxSetup::begin_effects(ctx_);
+  command.row->run(ctx_, command.args, reply);
+  shard::CtxSetup::end_effects(ctx_);
+}
+
+void Engine::run_part(const CommandView& command, const SessionBits& bits, registry::Part& part) {
+  shard::CtxSetup::command(ctx_, now_, bits.db, bits.proto, bits.no_touch, *command.row, command.args, command.key);
+  shard::CtxSetup::begin_effects(ctx_);
+  command.row->part(ctx_, command.args, part);
+  shard::CtxSetup::end_effects(ctx_);
+}
+
+void Engine::note_call(const registry::CommandRow& row, uint64_t began_ticks, const resp::Writer& reply,
+                       uint32_t errors_before) {
+  const bool failed = reply.error_count() != errors_before;
+  if (__builtin_expect(failed, 0)) stats_.error(reply.last_error_code());
+  stats_.called(row.id, Ticks::to_ns(Ticks::now() - began_ticks), failed);
+}
+
+// ---- arriving: requests of other threads
+
+void Engine::prefetch(RequestBatch& batch, uint32_t first, uint32_t count) {
+  const std::vector<RequestBatch::Command>& commands = batch.commands();
+  store::Key key;
+  for (uint32_t i = first; i < first + count; ++i) {
+    if (commands[i].key_arg == 0) continue;
+    key.hash = commands[i].key_hash;
+    key.slot = commands[i].key_slot;
+    shard_.keyspace().prefetch_bucket(0, key);
+  }
+}
+
+bool Engine::run_group(RequestBatch& batch, RequestBatch::Group& group, uint32_t& done) {
+  resp::Writer reply(batch.replies(), group.bits.proto);
+  while (done < group.command_count) {
+    RequestBatch::Command& command = batch.commands()[group.command_first + done];
+    const CommandView view = batch.view(command, views_, owners_);
+    if (must_hold(view)) return false;
+    const size_t before = batch.replies().size();
+    if (group.bits.view_version != view_.version() && !Pipeline::decide_again(*this, view, group.bits, reply)) {
+      // Answered with a redirection: the slots moved while the command was on its way.
+    } else if ((view.row->flags & registry::kDenyOom) && over_maxmemory()) {
+      reply.error("OOM command not allowed when used memory > 'maxmemory'.");
+      stats_.rejected(view.row->id);
+      stats_.error("OOM");
+    } else {
+      run_here(view, group.bits, reply);
+    }
+    command.reply_size = batch.replies().size() - before;
+    ++done;
+  }
+  return true;
+}
+
+void Engine::hold(RequestBatch& batch, RequestBatch::Group& group, uint32_t done) {
+  // The rest of the group moves into a batch of its own, which goes home when it has run.
+  auto rest = std::make_unique<RequestBatch>(batch.home(), index());
+  rest->begin_group(group.client, group.group_id, group.bits);
+  for (uint32_t i = done; i < group.command_count; ++i) {
+    rest->add(batch.view(batch.commands()[group.command_first + i], views_, owners_));
+  }
+  RequestBatch::Group& moved = rest->last_group();
+  moved.first_in_group = group.first_in_group + done;
+  moved.then = std::move(group.then);
+  moved.then_target = group.then_target;
+  group.command_count = done;
+  held_bytes_ += rest->charged_bytes();
+  counters_.held_commands.add(moved.command_count);
+  held_.push_back({std::move(rest)});
+}
+
+void Engine::process(std::unique_ptr<RequestBatch> batch) {
+  const auto total = static_cast<uint32_t>(batch->commands().size());
+  prefetch(*batch, 0, std::min<uint32_t>(total, 32));
+  for (RequestBatch::Group& group : batch->groups()) {
+    // Behind a held group of the same connection its later commands wait as well.
+    const bool behind = std::any_of(held_.begin(), held_.end(), [&](const Held& held) {
+      return held.batch->groups()[0].client == group.client;
+    });
+    uint32_t done = 0;
+    if (behind || !run_group(*batch, group, done)) {
+      hold(*batch, group, done);
+    } else if (group.then) {
+      const int next = group.then_target;
+      post(next, group.then.release());
+    }
+  }
+  counters_.remote_commands.add(total);
+  batch->returning = true;
+  const int home = batch->home();
+  post(home, batch.release());
+}
+
+bool Engine::run_held() {
+  if (pause_->until_ms > now_.ms && held_bytes_ == 0) return false;
+  const size_t count = held_.size();
+  for (size_t i = 0; i < count && !held_.empty(); ++i) {
+    RequestBatch& batch = *held_.front().batch;
+    RequestBatch::Group& group = batch.groups()[0];
+    uint32_t done = 0;
+    if (!run_group(batch, group, done)) {
+      if (done == 0) return false;  // still held; everybody behind it as well
+      hold(batch, group, done);
+      held_.insert(held_.begin() + 1, std::move(held_.back()));
+      held_.pop_back();
+    } else if (group.then) {
+      const int next = group.then_target;
+      post(next, group.then.release());
+    }
+    held_bytes_ -= std::min(held_bytes_, batch.charged_bytes());
+    std::unique_ptr<RequestBatch> back = std::move(held_.front().batch);
+    held_.pop_front();
+    back->returning = true;
+    const int home = back->home();
+    post(home, back.release());
+  }
+  return false;
+}
+
+// ---- arriving: replies
+
+void Engine::deliver(std::unique_ptr<RequestBatch> batch) {
+  size_t command = 0;
+  for (RequestBatch::Group& group : batch->groups()) {
+    size_t size = 0;
+    for (uint32_t i = 0; i < group.command_count; ++i) size += batch->commands()[command + i].reply_size;
+    Pipeline* pipeline = clients_->find(group.client);
+    if (pipeline) {
+      pipeline->deliver_group(group.group_id, std::span(batch->commands()).subspan(command, group.command_count),
+                              batch->replies());
+      clients_->wake(group.client);
+    } else {
+      batch->replies().consume(size);
+    }
+    command = group.command_first + group.command_count;
+    // A group that was held in part: its other commands stand behind, without replies.
+    const size_t next_first = (&group == &batch->groups().back())
+                                  ? batch->commands().size()
+                                  : static_cast<size_t>((&group + 1)->command_first);
+    command = next_first;
+  }
+  size_t& outstanding = outstanding_[static_cast<size_t>(batch->target())];
+  outstanding -= std::min(outstanding, batch->charged);
+  recycle(std::move(batch));
+  if (!credit_waiters_.empty()) {
+    std::vector<ClientRef> waiters;
+    waiters.swap(credit_waiters_);
+    for (ClientRef waiter : waiters) clients_->wake(waiter);
+  }
+}
+
+void RequestBatch::arrive(Engine& engine) {
+  std::unique_ptr<RequestBatch> mine(this);
+  if (returning) {
+    engine.deliver(std::move(mine));
+  } else {
+    engine.process(std::move(mine));
+  }
+}
+
+}  // namespace tessera::dispatch

@@ -1,0 +1,216 @@
+// Role: a shard thread: its tick, its shard, its inbox and outboxes. Connections hang in through ClientSink.
+// Thread: its own, save what says otherwise.
+// Invariants (DESIGN.md section 3): commands run between polls; what leaves a tick leaves in this order: effects to the
+// journal, pushes, replies and messages. Nothing here waits. A parked engine handles its gather lane and nothing else.
+#pragma once
+
+#include <deque>
+#include <memory>
+#include <vector>
+
+#include "common/resp/out.h"
+#include "server/dispatch/command_stats.h"
+#include "server/dispatch/envelope.h"
+#include "server/dispatch/node_shared.h"
+#include "server/dispatch/request_batch.h"
+
+namespace tessera::dispatch {
+
+class Engine;
+class Gather;
+class Pipeline;
+
+// The connections of a thread, as the engine sees them.
+class ClientSink {
+ public:
+  virtual ~ClientSink() = default;
+  virtual void start(io::Loop& loop) = 0;
+  virtual void stop() = 0;
+  // nullptr when it has gone.
+  virtual Pipeline* find(ClientRef ref) = 0;
+  // Something was delivered: continue it in this tick.
+  virtual void wake(ClientRef ref) = 0;
+  // Parses and runs what came. True when work is left for the next tick.
+  virtual bool run_ready() = 0;
+  virtual void flush_replies() = 0;
+  // About ten times a second: time-outs, limits.
+  virtual void cron(MonoTime now) = 0;
+  virtual void settings_changed() = 0;
+  virtual void for_each(const std::function<void(Session&, Pipeline&)>& f) = 0;
+  // CLIENT LIST's line of one connection, without line end.
+  virtual std::string describe(Session& session) = 0;
+  virtual void kill(Session& session) = 0;
+  virtual size_t memory_bytes() const = 0;
+};
+
+// Counters of a thread that are not the shard's.
+struct ThreadCounters {
+  Counter connections_received, connections_rejected, connections_open;
+  Counter commands_processed, net_in_bytes, net_out_bytes, reads_processed, writes_processed;
+  Counter client_memory_bytes, blocked_clients;
+  Counter largest_input_bytes, largest_output_bytes;
+  Counter gathers_run, gathers_in_batch, fanouts_run, remote_commands, local_commands, held_commands;
+  Counter query_buffer_limit_disconnections, output_buffer_limit_disconnections, acl_denied_auth, acl_denied_cmd,
+      acl_denied_key, acl_denied_channel;
+  Counter ticks, polls;
+};
+
+class Engine : public io::Actor {
+ public:
+  Engine(NodeShared& node, const shard::ShardOptions& options);
+  ~Engine() override;
+
+  void set_clients(ClientSink* clients) { clients_ = clients; }
+  ClientSink& clients() { return *clients_; }
+  NodeShared& node() { return node_; }
+  shard::Shard& shard() { return shard_; }
+  int index() const { return shard_.index(); }
+  // Any thread, once the node has attached all loops (before anything is listened to).
+  io::Loop& loop() const { return *loop_.load(std::memory_order_acquire); }
+  void attach_loop(io::Loop* loop) { loop_.store(loop, std::memory_order_release); }
+  const io::Clock& clock() const { return loop().clock(); }
+  uint64_t thread_token() const { return thread_token_.load(std::memory_order_acquire); }
+  resp::ChunkPool& chunks() { return chunks_; }
+  CommandStats& stats() { return stats_; }
+  ThreadCounters& counters() { return counters_; }
+  const Settings& settings() const { return *settings_; }
+  const route::ClusterView& view() const { return *view_; }
+  uint64_t view_version() const { return view_.version(); }
+  const acl::AclView& acl_view() const { return *acl_; }
+  uint64_t acl_version() const { return acl_.version(); }
+  std::shared_ptr<const acl::AclView> share_acl() const { return acl_.share(); }
+  const Pause& pause() const { return *pause_; }
+  WallMs now() const { return now_; }
+  MonoTime mono() const { return mono_; }
+
+  // ---- running commands on this shard
+  // REQUIRES: the command's keys live here and it is not to be held.
+  void run_here(const CommandView& command, const SessionBits& bits, resp::Writer& reply);
+  // A part of a fan-out or split read: runs the handler or the row's part, without counting a call.
+  void run_part(const CommandView& command, const SessionBits& bits, resp::Writer& reply);
+  void run_part(const CommandView& command, const SessionBits& bits, registry::Part& part);
+  // CLIENT PAUSE, slot hand-over: writes (or all) have to wait.
+  bool must_hold(const CommandView& command) const;
+  // Records a call that did not go through run_here (connection, control, fan-out commands).
+  void note_call(const registry::CommandRow& row, uint64_t begin_ticks, const resp::Writer& reply,
+                 uint32_t errors_before);
+  // Node-wide: maxmemory is set and reached.
+  bool over_maxmemory() const;
+
+  // ---- sending; everything leaves at the end of the tick
+  void post(int target, Envelope* envelope);
+  void post_control(control::Request* request);
+  RequestBatch& batch_for(int target);
+  std::unique_ptr<RequestBatch> new_batch(int target);
+  void recycle(std::unique_ptr<RequestBatch> batch);
+  size_t outstanding_bytes(int target) const { return outstanding_[static_cast<size_t>(target)]; }
+  // For a batch that does not leave through batch_for(): what comes behind another shard's commands.
+  void charge(RequestBatch& batch) {
+    batch.charged = batch.charged_bytes();
+    outstanding_[static_cast<size_t>(batch.target())] += batch.charged;
+  }
+  static constexpr size_t kCreditBytes = 4 * 1024 * 1024;  // per target; beyond it connections wait
+  // Wakes the connection when credit may have come back.
+  void wait_for_credit(ClientRef ref) { credit_waiters_.push_back(ref); }
+
+  // ---- arriving
+  void process(std::unique_ptr<RequestBatch> batch);   // at the target
+  void deliver(std::unique_ptr<RequestBatch> batch);   // at home
+  void begin_gather(Gather* gather);                   // at home: joins the queue for the token
+  void token_granted(Gather* gather);
+  void parked_by(int coordinator);                     // ask to park at the end of this tick
+  void shard_parked(int shard);                        // coordinator: one more is parked
+  void probe_returned();
+  void unpark(uint64_t micros);
+  MonoTime tick_began() const { return MonoTime{tick_began_us_.load(std::memory_order_acquire)}; }
+
+  // Ends the thread at the end of the tick.
+  void stop() { stopping_ = true; }
+  void adopt_now();  // at the top of a tick, or when asked
+
+  void start(io::Loop& loop) override;
+  Micros tick(io::Loop& loop) override;
+  void finish(io::Loop& loop) override;
+
+ private:
+  struct Outbox {
+    std::unique_ptr<RequestBatch> open;
+    Envelope* head = nullptr;
+    Envelope* tail = nullptr;
+    void append(Envelope* envelope);
+  };
+  // A group that must wait here (pause, hold), with the rest of its connection's commands for this shard.
+  struct Held {
+    std::unique_ptr<RequestBatch> batch;  // of this one group
+  };
+
+  void take_inbox();
+  void arrive_all(io::Message* message);
+  // Runs the commands of a group from `done` on; false when it has to be held there.
+  bool run_group(RequestBatch& batch, RequestBatch::Group& group, uint32_t& done);
+  void hold(RequestBatch& batch, RequestBatch::Group& group, uint32_t done);
+  bool run_held();
+  void prefetch(RequestBatch& batch, uint32_t first, uint32_t count);
+  void expire();
+  void close_tick();
+  void close_batch(size_t target);
+  void flush_outboxes();
+  void note_tick(uint64_t began_ticks);
+  void gather_progress();
+  void run_gathers();
+  void ask_to_park();
+  void release_parked();
+  Envelope* make_parked();
+
+  NodeShared& node_;
+  shard::Shard shard_;
+  std::atomic<io::Loop*> loop_{nullptr};
+  std::atomic<uint64_t> thread_token_{0};
+  ClientSink* clients_ = nullptr;
+  resp::ChunkPool chunks_;
+  CommandStats stats_;
+  ThreadCounters counters_;
+  shard::Ctx ctx_;
+
+  Published<Settings>::Reader settings_;
+  Published<route::ClusterView>::Reader view_;
+  Published<acl::AclView>::Reader acl_;
+  Published<Pause>::Reader pause_;
+
+  WallMs now_;
+  MonoTime mono_;
+  std::atomic<int64_t> tick_began_us_{0};
+  bool stopping_ = false;
+  bool more_work_ = false;
+  MonoTime next_cron_;
+  // thread CPU reading for the longest tick; see note_tick
+  Micros cpu_read_{0};
+  int ticks_since_cpu_read_ = 0;
+
+  std::vector<Outbox> outboxes_;
+  std::vector<size_t> outstanding_;
+  std::vector<std::unique_ptr<RequestBatch>> spare_batches_;
+  std::vector<ClientRef> credit_waiters_;
+  std::deque<Held> held_;
+  size_t held_bytes_ = 0;
+
+  // scratch of run_group
+  std::vector<std::string_view> views_;
+  std::vector<SharedBytes> owners_;
+
+  // ---- gather: as a shard that is parked
+  int park_for_ = -1;          // asked by this coordinator
+  bool parked_ = false;
+  MonoTime parked_since_;
+  io::Message* deferred_head_ = nullptr;
+  io::Message* deferred_tail_ = nullptr;
+  // ---- gather: as the coordinator that has the token
+  enum class GatherStep { kNone, kProbing, kParking, kRelease };
+  Gather* active_ = nullptr;
+  GatherStep step_ = GatherStep::kNone;
+  int awaited_ = 0;
+  std::vector<shard::Shard*> parked_by_index_;
+  std::vector<shard::Shard*> parked_list_;
+};
+
+}  // namespace tessera::dispatch

@@ -1,0 +1,17 @@
+// Role: what shard threads post to each other. Thread: made by one, runs on the receiver.
+#pragma once
+
+#include "common/io/mailbox.h"
+
+namespace tessera::dispatch {
+
+class Engine;
+
+struct Envelope : io::Message {
+  // On the receiver's thread, between polls. The envelope owns itself: it deletes, keeps or posts itself on.
+  virtual void arrive(Engine& engine) = 0;
+  // A parked shard handles these and nothing else.
+  virtual bool is_gather_lane() const { return false; }
+};
+
+}  // namespace tessera::dispatch

@@ -1,0 +1,214 @@
+// Role: the engine's part of gathers: the coordinator's steps and the parked shard's. See gather.h.
+#include "server/dispatch/gather.h"
+
+#include <algorithm>
+
+#include "common/base/check.h"
+#include "server/dispatch/pipeline.h"
+
+namespace tessera::dispatch {
+
+namespace {
+
+constexpr int64_t kLongTickUs = 1000;      // nobody is parked while an involved shard is in an older tick
+constexpr int64_t kGatherBatchUs = 200;    // other waiting gathers are run along for so long
+
+// To a shard: park for the coordinator at the end of your tick.
+struct ParkRequest : Envelope {
+  int coordinator;
+  explicit ParkRequest(int c) : coordinator(c) {}
+  void arrive(Engine& engine) override {
+    const int c = coordinator;
+    delete this;
+    engine.parked_by(c);
+  }
+};
+
+struct Parked : Envelope {
+  int shard;
+  explicit Parked(int s) : shard(s) {}
+  void arrive(Engine& engine) override {
+    const int s = shard;
+    delete this;
+    engine.shard_parked(s);
+  }
+};
+
+struct Unpark : Envelope {
+  bool is_gather_lane() const override { return true; }
+  void arrive(Engine& engine) override {
+    delete this;
+    engine.unpark(0);
+  }
+};
+
+// To a shard in a long tick: come back when it is over.
+struct Probe : Envelope {
+  int coordinator;
+  bool back = false;
+  explicit Probe(int c) : coordinator(c) {}
+  void arrive(Engine& engine) override {
+    if (!back) {
+      back = true;
+      engine.post(coordinator, this);
+      return;
+    }
+    delete this;
+    engine.probe_returned();
+  }
+};
+
+}  // namespace
+
+void Gather::arrive(Engine& engine) {
+  if (!done) {
+    engine.token_granted(this);
+    return;
+  }
+  std::unique_ptr<Gather> mine(this);
+  if (Pipeline* pipeline = engine.clients().find(client_)) {
+    pipeline->deliver_barrier(std::move(reply_));
+    engine.clients().wake(client_);
+  }
+}
+
+void Engine::begin_gather(Gather* gather) {
+  if (node_.token.acquire(gather)) token_granted(gather);
+}
+
+void Engine::token_granted(Gather* gather) {
+  TESSERA_CHECK(active_ == nullptr);
+  active_ = gather;
+  step_ = GatherStep::kProbing;
+  awaited_ = 0;
+  more_work_ = true;
+}
+
+void Engine::probe_returned() {
+  --awaited_;
+}
+
+void Engine::shard_parked(int) {
+  --awaited_;
+}
+
+// Coordinator, in every tick.
+void Engine::gather_progress() {
+  if (active_ == nullptr) return;
+  if (step_ == GatherStep::kProbing && awaited_ == 0) {
+    for (int shard : active_->shards()) {
+      if (shard == index()) continue;
+      const MonoTime began = node_.engines[static_cast<size_t>(shard)]->tick_began();
+      if (began.us != 0 && (clock().mono() - began).us > kLongTickUs) {
+        post(shard, new Probe(index()));
+        ++awaited_;
+      }
+    }
+    if (awaited_ == 0) ask_to_park();
+  }
+  if (step_ == GatherStep::kParking && awaited_ == 0) run_gathers();
+  if (step_ == GatherStep::kRelease) release_parked();
+}
+
+void Engine::ask_to_park() {
+  step_ = GatherStep::kParking;
+  for (int shard : active_->shards()) {
+    if (shard == index()) continue;
+    post(shard, new ParkRequest(index()));
+    ++awaited_;
+  }
+}
+
+void Engine::run_gathers() {
+  parked_by_index_.assign(node_.engines.size(), nullptr);
+  parked_list_.clear();
+  // Our own shard is always at hand.
+  parked_by_index_[static_cast<size_t>(index())] = &shard_;
+  for (int shard : active_->shards()) {
+    parked_by_index_[static_cast<size_t>(shard)] = &node_.engines[static_cast<size_t>(shard)]->shard_;
+  }
+  for (shard::Shard* shard : parked_by_index_) {
+    if (shard) parked_list_.push_back(shard);
+  }
+  const MonoTime began = clock().mono();
+  for (;;) {
+    Gather* gather = active_;
+    resp::Writer reply(gather->reply(), gather->bits().proto);
+    // Only what it asked for is reachable, so that "all shards" means the same however it came to run.
+    std::vector<shard::Shard*> reach;
+    for (int shard : gather->shards()) reach.push_back(parked_by_index_[static_cast<size_t>(shard)]);
+    shard::CtxSetup::gather(ctx_, shard_, parked_by_index_.data(), reach.data(), reach.size());
+    run_here(gather->command(), gather->bits(), reply);
+    shard::CtxSetup::one_shard(ctx_, shard_);
+    counters_.gathers_run.add();
+    gather->done = true;
+
+    auto* next = static_cast<Gather*>(nullptr);
+    if (TokenWaiter* waiter = gather->successor.load(std::memory_order_acquire)) next = static_cast<Gather*>(waiter);
+    const bool along =
+        next != nullptr && (clock().mono() - began).us < kGatherBatchUs &&
+        std::all_of(next->shards().begin(), next->shards().end(),
+                    [&](int shard) { return parked_by_index_[static_cast<size_t>(shard)] != nullptr; });
+    if (!along) break;
+    // The successor's turn: it holds the token from here on, the one before goes home.
+    active_ = next;
+    post(gather->home(), gather);
+    counters_.gathers_in_batch.add();
+  }
+  // Effects are in the log before anybody is let go.
+  shard_.flush_effects();
+  for (shard::Shard* shard : parked_list_) {
+    if (shard->index() != index()) post(shard->index(), new Unpark);
+  }
+  step_ = GatherStep::kRelease;
+}
+
+void Engine::release_parked() {
+  TokenWaiter* next = nullptr;
+  switch (node_.token.release(active_, &next)) {
+    case GatherToken::Release::kAgain:
+      more_work_ = true;  // a successor is just linking itself
+      return;
+    case GatherToken::Release::kFree:
+      break;
+    case GatherToken::Release::kNext: {
+      auto* gather = static_cast<Gather*>(next);
+      Gather* mine = active_;
+      active_ = nullptr;
+      step_ = GatherStep::kNone;
+      post(mine->home(), mine);
+      if (gather->home() == index()) {
+        token_granted(gather);
+      } else {
+        post(gather->home(), gather);
+      }
+      return;
+    }
+  }
+  Gather* mine = active_;
+  active_ = nullptr;
+  step_ = GatherStep::kNone;
+  post(mine->home(), mine);
+}
+
+// ---- the parked shard
+
+Envelope* Engine::make_parked() {
+  return new Parked(index());
+}
+
+void Engine::parked_by(int coordinator) {
+  park_for_ = coordinator;
+}
+
+void Engine::unpark(uint64_t) {
+  parked_ = false;
+  shard_.keyspace().unpark();
+  const int64_t us = (clock().mono() - parked_since_).us;
+  shard::ShardCounters& counters = shard_.counters();
+  counters.parked_count.add();
+  counters.parked_us.add(us);
+  counters.longest_parked_us.raise_to(us);
+}
+
+}  // namespace tessera::dispatch

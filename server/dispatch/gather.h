@@ -1,0 +1,40 @@
+// Role: one command over several shards as one moment: token, park, run, release (DESIGN.md section 4, Gather).
+// Thread: made at home; run by its home or by another coordinator that has its shards parked; answered at home.
+// Invariants: only the token's holder parks, so two gathers can never wait for each other; the handler runs on the
+// coordinator's thread with a context that reaches all its shards.
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "server/dispatch/engine.h"
+
+namespace tessera::dispatch {
+
+class Gather : public Envelope, public TokenWaiter {
+ public:
+  // `shards`: the node's shards it needs, ascending; home need not be among them.
+  Gather(int home, ClientRef client, const SessionBits& bits, const CommandView& command, std::vector<int> shards)
+      : home_(home), client_(client), bits_(bits), command_(command), shards_(std::move(shards)), reply_(pool_) {}
+
+  // The token came, or the reply comes home.
+  void arrive(Engine& engine) override;
+
+  int home() const { return home_; }
+  const std::vector<int>& shards() const { return shards_; }
+  const SessionBits& bits() const { return bits_; }
+  CommandView command() const { return command_.view(); }
+  resp::OutChain& reply() { return reply_; }
+  bool done = false;
+
+ private:
+  int home_;
+  ClientRef client_;
+  SessionBits bits_;
+  OwnedCommand command_;
+  std::vector<int> shards_;
+  resp::ChunkPool pool_;
+  resp::OutChain reply_;
+};
+
+}  // namespace tessera::dispatch

@@ -1,0 +1,80 @@
+// Role: what all threads of a node share: constants, published objects, atomics. Thread: any, as each member says.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "common/base/log.h"
+#include "common/base/published.h"
+#include "common/io/env.h"
+#include "server/acl/acl_view.h"
+#include "server/control/control.h"
+#include "server/dispatch/gather_token.h"
+#include "server/journal/journal.h"
+#include "server/registry/command_table.h"
+#include "server/route/cluster_view.h"
+#include "server/shard/shard.h"
+
+namespace tessera::config {
+class Config;
+}
+namespace tessera::dispatch {
+
+class Engine;
+
+// What threads copy from the configuration when a new one is published. Immutable.
+struct Settings {
+  shard::ShardSettings shard;
+  int64_t max_bulk_bytes = 512LL * 1024 * 1024;
+  int64_t query_buffer_limit_bytes = 1024LL * 1024 * 1024;
+  struct OutputLimit {
+    int64_t hard_bytes = 0, soft_bytes = 0, soft_seconds = 0;
+  };
+  std::array<OutputLimit, 3> output_limits;  // normal, replica, pubsub
+  int64_t max_clients = 10000;
+  int64_t idle_timeout_s = 0;
+  int keepalive_s = 300;
+  bool protected_mode = true;
+  bool strict_pipelines = true;
+  bool cluster_enabled = false;
+  bool latency_tracking = true;
+  int hz = 10;
+  std::shared_ptr<const config::Config> config;
+};
+
+// CLIENT PAUSE. Written by the control thread, adopted by shards at the top of a tick.
+struct Pause {
+  int64_t until_ms = 0;  // wall clock
+  bool all = false;      // else writes only
+};
+
+struct NodeShared {
+  io::Env* env = nullptr;
+  Log* log = nullptr;
+  const registry::CommandTable* commands = nullptr;
+  journal::Journal* journal = nullptr;
+  control::Control* control = nullptr;
+  std::unique_ptr<Published<Settings>> settings;
+  std::unique_ptr<Published<route::ClusterView>> view;
+  std::unique_ptr<Published<acl::AclView>> acl;
+  std::unique_ptr<Published<Pause>> pause;
+  std::vector<Engine*> engines;  // by index; complete before any thread starts
+  GatherToken token;
+
+  std::atomic<uint64_t> next_client_id{1};
+  std::atomic<int64_t> connected_clients{0};
+  std::atomic<bool> loading{false};
+  std::atomic<bool> shutting_down{false};
+  MonoTime started;
+  int64_t started_wall_s = 0;
+  std::string run_id;           // 40 hex digits
+  std::string executable, config_file;
+  int tcp_port = 0;
+  size_t startup_bytes = 0;     // taken from the allocator when the node was ready
+  std::atomic<int64_t> peak_bytes{0};
+};
+
+}  // namespace tessera::dispatch

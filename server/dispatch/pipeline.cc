@@ -1,0 +1,479 @@
+// Role: ordering and starting of one connection's commands. See pipeline.h.
+#include "server/dispatch/pipeline.h"
+
+#include <algorithm>
+
+#include "common/base/check.h"
+#include "server/dispatch/conn_ctx.h"
+#include "server/dispatch/control_call.h"
+#include "server/dispatch/fan_out.h"
+#include "server/dispatch/gates.h"
+#include "server/dispatch/gather.h"
+
+namespace tessera::dispatch {
+
+using registry::Route;
+using store::shard_of_slot;
+
+namespace {
+
+void transfer(resp::OutChain& from, resp::OutChain& to, size_t n) {
+  if (n > 0) from.move_prefix(n, to);
+}
+
+}  // namespace
+
+Pipeline::Pipeline(Engine& engine, Session& session)
+    : engine_(engine), session_(session), out_(engine.chunks()), blocked_(engine.chunks()) {}
+
+SessionBits Pipeline::bits() const {
+  SessionBits bits;
+  bits.client_id = session_.id;
+  bits.view_version = engine_.view_version();
+  bits.db = session_.db;
+  bits.proto = static_cast<uint8_t>(session_.proto);
+  bits.no_touch = session_.has(kNoTouch);
+  bits.asking = session_.has(kAskingSession);
+  bits.readonly = session_.has(kReadonlySession);
+  return bits;
+}
+
+void Pipeline::submit(std::span<CommandView> commands) {
+  const int shard_count = engine_.shard().shard_count();
+  const store::Keyspace& keys = engine_.shard().keyspace();
+  for (CommandView& command : commands) {
+    if (command.row == nullptr || command.row->first_key_at <= 0) continue;
+    command.key = keys.make_key(command.args[static_cast<size_t>(command.row->first_key_at)]);
+    if (shard_of_slot(command.key.slot, shard_count) == engine_.index()) keys.prefetch_bucket(session_.db, command.key);
+  }
+  if (commands.size() > 1) {
+    for (const CommandView& command : commands) {
+      if (command.key.bytes.data() == nullptr) continue;
+      if (shard_of_slot(command.key.slot, shard_count) == engine_.index()) {
+        keys.prefetch_entry(session_.db, command.key);
+      }
+    }
+  }
+  for (const CommandView& command : commands) {
+    if (stalled() || start(command) == Step::kStall) keep(command);
+  }
+  end_submit();
+}
+
+void Pipeline::keep(const CommandView& command) {
+  queued_.emplace_back(command);
+  queued_bytes_ += queued_.back().size_bytes();
+}
+
+void Pipeline::resume() {
+  while (!queued_.empty() && !barrier_) {
+    const CommandView command = queued_.front().view();
+    if (start(command) == Step::kStall) break;
+    queued_bytes_ -= queued_.front().size_bytes();
+    queued_.pop_front();
+  }
+  end_submit();
+}
+
+void Pipeline::end_submit() {
+  for (RequestBatch* batch : chained_) engine_.charge(*batch);
+  chained_.clear();
+  tail_ = nullptr;
+  tail_target_ = -1;
+  std::fill(open_groups_.begin(), open_groups_.end(), 0);
+}
+
+// ---- one command
+
+Pipeline::Step Pipeline::start(const CommandView& command) {
+  if (__builtin_expect(session_.flags != 0, 0)) {
+    if (session_.has(kCloseAfterReply)) return Step::kDone;  // nothing behind QUIT or a fatal error is run
+  }
+  if (__builtin_expect(command.row == nullptr, 0)) {
+    const registry::Resolved resolved = engine_.node().commands->resolve(command.args);
+    reply_in_place([&](resp::Writer& reply) {
+      registry::CommandTable::write_error(resolved, command.args, reply);
+      if (resolved.row) engine_.stats().rejected(resolved.row->id);
+      engine_.stats().error(reply.last_error_code());
+    });
+    return Step::kDone;
+  }
+  const registry::CommandRow& row = *command.row;
+  const GateResult gate = check_gates(engine_, session_, command, keys_);
+  if (__builtin_expect(!gate.open, 0)) {
+    reject(command, gate.error);
+    return Step::kDone;
+  }
+  const Route route = row.route_hook ? row.route_hook(row, command.args) : row.route;
+  if (__builtin_expect(route == Route::kShard, 1)) return start_shard(command);
+  return start_barrier(command, route);
+}
+
+Pipeline::Step Pipeline::start_shard(const CommandView& command) {
+  const registry::CommandRow& row = *command.row;
+  if (row.first_key_at > 0) {
+    if (engine_.settings().cluster_enabled) {
+      const GateResult gate = check_slot(engine_, session_, command, command.key.slot, false);
+      if (!gate.open) {
+        reject(command, gate.error);
+        return Step::kDone;
+      }
+    }
+    if ((row.flags & registry::kDenyOom) && engine_.over_maxmemory()) {
+      reject(command, "OOM command not allowed when used memory > 'maxmemory'.");
+      return Step::kDone;
+    }
+    return start_single(command, shard_of_slot(command.key.slot, engine_.shard().shard_count()));
+  }
+  if (row.first_key_at == 0 || !registry::get_keys(row, command.args, keys_, registry::FakeKeys::kInclude) ||
+      keys_.empty()) {
+    return start_single(command, engine_.index());  // no key: the handler says what is wrong, or needs none
+  }
+  return start_multi_key(command, keys_);
+}
+
+Pipeline::Step Pipeline::start_multi_key(const CommandView& command, registry::KeyPositions& keys) {
+  const registry::CommandRow& row = *command.row;
+  const int shard_count = engine_.shard().shard_count();
+  std::vector<int> places;
+  places.reserve(keys.size());
+  CommandView keyed = command;
+  int first_slot = -1;
+  bool one_slot = true;
+  for (const registry::KeyPosition& position : keys) {
+    const store::Key key = engine_.shard().keyspace().make_key(command.args[static_cast<size_t>(position.at)]);
+    if (first_slot < 0) {
+      first_slot = key.slot;
+      keyed.key = key;
+    }
+    one_slot &= key.slot == first_slot;
+    places.push_back(shard_of_slot(key.slot, shard_count));
+  }
+  if (engine_.settings().cluster_enabled) {
+    const GateResult gate = one_slot ? check_slot(engine_, session_, command, first_slot, keys.size() > 1)
+                                     : GateResult{false, "CROSSSLOT Keys in request don't hash to the same slot"};
+    if (!gate.open) {
+      reject(command, gate.error);
+      return Step::kDone;
+    }
+  }
+  if ((row.flags & registry::kDenyOom) && engine_.over_maxmemory()) {
+    reject(command, "OOM command not allowed when used memory > 'maxmemory'.");
+    return Step::kDone;
+  }
+  std::vector<int> shards = places;
+  std::sort(shards.begin(), shards.end());
+  shards.erase(std::unique(shards.begin(), shards.end()), shards.end());
+  if (shards.size() == 1) return start_single(keyed, shards[0]);
+
+  if (in_flight_ != 0) return Step::kStall;
+  if (engine_.must_hold(command)) {  // CLIENT PAUSE: wait here, nothing is in flight
+    engine_.wait_for_credit(session_.ref);
+    return Step::kStall;
+  }
+  ++session_.commands_count;
+  session_.last_row = command.row;
+  barrier_ = true;
+  if (row.split != registry::Split::kNone) {
+    start_split(engine_, session_.ref, bits(), command, keys, places);
+  } else {
+    engine_.begin_gather(new Gather(engine_.index(), session_.ref, bits(), command, std::move(shards)));
+  }
+  return Step::kDone;
+}
+
+Pipeline::Step Pipeline::start_single(const CommandView& command, int target) {
+  const bool read = (command.row->flags & registry::kReadonly) != 0;
+  const bool at_home = target == engine_.index();
+  if (__builtin_expect(in_flight_ == 0, 1)) {
+    if (at_home && !engine_.must_hold(command)) {
+      run_local(command);
+      return Step::kDone;
+    }
+  }
+  if (!at_home && engine_.outstanding_bytes(target) > Engine::kCreditBytes) {
+    engine_.wait_for_credit(session_.ref);
+    return Step::kStall;
+  }
+  if (in_flight_ == 0) {
+    add_to_group(engine_.batch_for(target), command, target);
+    return Step::kDone;
+  }
+  const bool overlap = engine_.settings().cluster_enabled || !engine_.settings().strict_pipelines || (read && all_reads_);
+  if (overlap) {
+    if (at_home && home_in_flight_ == 0 && !engine_.must_hold(command)) {
+      run_local(command);
+    } else {
+      add_to_group(engine_.batch_for(target), command, target);
+    }
+    return Step::kDone;
+  }
+  // Strict order: the command runs after everything before it. Either it follows on the same shard, or it is passed
+  // on from the last shard of the chain that this submit is building.
+  if (tail_ != nullptr) {
+    chain_to(command, target);
+    return Step::kDone;
+  }
+  if (single_target_ == target) {
+    add_to_group(engine_.batch_for(target), command, target);
+    return Step::kDone;
+  }
+  if (single_target_ >= 0 && open_groups_.size() > static_cast<size_t>(single_target_) &&
+      open_groups_[static_cast<size_t>(single_target_)] != 0 &&
+      engine_.batch_for(single_target_).last_group_is(session_.ref, open_groups_[static_cast<size_t>(single_target_)])) {
+    chain_to(command, target);
+    return Step::kDone;
+  }
+  return Step::kStall;
+}
+
+void Pipeline::begin_command(const CommandView& command) {
+  ++session_.commands_count;
+  session_.last_row = command.row;
+  engine_.counters().commands_processed.add();
+  if (__builtin_expect(session_.flags != 0, 0)) {
+    if (session_.has(kReplySkipNext)) {
+      session_.clear(kReplySkipNext);
+      session_.set(kReplySkip);
+    } else {
+      session_.clear(kReplySkip);
+    }
+  }
+}
+
+void Pipeline::run_local(const CommandView& command) {
+  engine_.counters().local_commands.add();
+  begin_command(command);
+  const SessionBits session_bits = bits();
+  write_in_place([&](resp::Writer& reply) { engine_.run_here(command, session_bits, reply); });
+  session_.clear(kAskingSession);
+}
+
+template <typename F>
+void Pipeline::write_in_place(F&& write) {
+  resp::OutChain& chain = slots_empty() ? out_ : blocked_;
+  if (__builtin_expect(muted(), 0)) {
+    resp::OutChain nowhere(engine_.chunks());
+    resp::Writer reply(nowhere, session_.proto);
+    write(reply);
+    return;
+  }
+  const size_t before = chain.size();
+  resp::Writer reply(chain, session_.proto);
+  write(reply);
+  if (&chain == &blocked_) push_slot(0, chain.size() - before);
+}
+
+template <typename F>
+void Pipeline::reply_in_place(F&& write) {
+  if (session_.has(kReplySkipNext)) {
+    session_.clear(kReplySkipNext);
+    session_.set(kReplySkip);
+  } else {
+    session_.clear(kReplySkip);
+  }
+  write_in_place(std::forward<F>(write));
+}
+
+void Pipeline::reject(const CommandView& command, std::string_view error) {
+  reply_in_place([&](resp::Writer& reply) {
+    reply.error(error);
+    engine_.stats().rejected(command.row->id);
+    engine_.stats().error(reply.last_error_code());
+  });
+  session_.clear(kAskingSession);
+}
+
+// ---- groups
+
+void Pipeline::add_to_group(RequestBatch& batch, const CommandView& command, int target) {
+  if (open_groups_.empty()) open_groups_.resize(engine_.node().engines.size(), 0);
+  uint32_t& open = open_groups_[static_cast<size_t>(target)];
+  if (open == 0 || !batch.last_group_is(session_.ref, open)) {
+    open = new_group();
+    batch.begin_group(session_.ref, open, bits());
+  }
+  note_in_flight(batch, command, target, open);
+}
+
+uint32_t Pipeline::new_group() {
+  const uint32_t id = next_group_++;
+  if (next_group_ == 0) next_group_ = 1;
+  groups_.push_back(Group{id, {}, 0, 0, resp::OutChain(engine_.chunks())});
+  return id;
+}
+
+void Pipeline::note_in_flight(RequestBatch& batch, const CommandView& command, int target, uint32_t group) {
+  begin_command(command);
+  batch.add(command);
+  find_group(group)->outstanding += 1;
+  push_slot(group, 0);
+  const bool read = (command.row->flags & registry::kReadonly) != 0;
+  if (in_flight_ == 0) {
+    all_reads_ = read;
+    single_target_ = target;
+  } else {
+    all_reads_ &= read;
+    if (single_target_ != target) single_target_ = -1;
+  }
+  ++in_flight_;
+  if (target == engine_.index()) ++home_in_flight_;
+  session_.clear(kAskingSession);
+}
+
+void Pipeline::chain_to(const CommandView& command, int target) {
+  if (tail_ == nullptr || tail_target_ != target) {
+    RequestBatch::Group& before = tail_ ? tail_->last_group() : engine_.batch_for(single_target_).last_group();
+    if (tail_ == nullptr && single_target_ == target) {
+      add_to_group(engine_.batch_for(target), command, target);
+      return;
+    }
+    before.then = engine_.new_batch(target);
+    before.then_target = target;
+    tail_ = before.then.get();
+    tail_target_ = target;
+    tail_group_ = new_group();
+    tail_->begin_group(session_.ref, tail_group_, bits());
+    chained_.push_back(tail_);
+  }
+  note_in_flight(*tail_, command, target, tail_group_);
+}
+
+void Pipeline::push_slot(uint32_t group, size_t size) {
+  if (slots_empty()) {
+    slots_.clear();
+    slot_head_ = 0;
+  }
+  slots_.push_back({group, muted(), size});
+}
+
+Pipeline::Group* Pipeline::find_group(uint32_t id) {
+  for (Group& group : groups_) {
+    if (group.id == id) return &group;
+  }
+  return nullptr;
+}
+
+void Pipeline::deliver_group(uint32_t group_id, std::span<const RequestBatch::Command> commands,
+                             resp::OutChain& replies) {
+  TESSERA_CHECK(find_group(group_id) != nullptr);
+  size_t next = 0;
+  drain(group_id, commands, next, &replies);
+  if (next < commands.size()) {
+    Group* group = find_group(group_id);
+    for (; next < commands.size(); ++next) {
+      group->sizes.push_back(commands[next].reply_size);
+      transfer(replies, group->bytes, commands[next].reply_size);
+    }
+  }
+  in_flight_ -= static_cast<uint32_t>(commands.size());
+  if (in_flight_ == 0) {
+    home_in_flight_ = 0;
+    all_reads_ = true;
+    single_target_ = -1;
+  }
+}
+
+// Moves replies whose turn has come to out_. Those of `direct_group` come straight from the arriving chain.
+void Pipeline::drain(uint32_t direct_group, std::span<const RequestBatch::Command> commands, size_t& next,
+                     resp::OutChain* direct) {
+  while (!slots_empty()) {
+    const Slot slot = slots_[slot_head_];
+    if (slot.group == 0) {
+      transfer(blocked_, out_, slot.size);
+      ++slot_head_;
+      continue;
+    }
+    Group* group = find_group(slot.group);
+    resp::OutChain* from;
+    size_t size;
+    if (group->taken < group->sizes.size()) {
+      from = &group->bytes;
+      size = group->sizes[group->taken++];
+    } else if (slot.group == direct_group && next < commands.size()) {
+      from = direct;
+      size = commands[next++].reply_size;
+    } else {
+      break;
+    }
+    if (slot.muted) {
+      from->consume(size);
+    } else {
+      transfer(*from, out_, size);
+    }
+    ++slot_head_;
+    if (--group->outstanding == 0) groups_.erase(groups_.begin() + (group - groups_.data()));
+  }
+}
+
+// ---- barriers
+
+Pipeline::Step Pipeline::start_barrier(const CommandView& command, Route route) {
+  if (in_flight_ != 0 || !slots_empty()) return Step::kStall;
+  if (route != Route::kConn && engine_.must_hold(command)) {
+    engine_.wait_for_credit(session_.ref);
+    return Step::kStall;
+  }
+  if ((command.row->flags & registry::kDenyOom) && engine_.over_maxmemory()) {
+    reject(command, "OOM command not allowed when used memory > 'maxmemory'.");
+    return Step::kDone;
+  }
+  begin_command(command);
+  if (route == Route::kConn) {
+    run_conn(command);
+    return Step::kDone;
+  }
+  barrier_ = true;
+  const SessionBits session_bits = bits();
+  switch (route) {
+    case Route::kControl:
+      start_control_call(engine_, session_.ref, session_bits, command);
+      break;
+    case Route::kFanout:
+      start_fan_out(engine_, session_.ref, session_bits, command, false);
+      break;
+    case Route::kThreads:
+      start_fan_out(engine_, session_.ref, session_bits, command, true);
+      break;
+    default: {
+      std::vector<int> all(engine_.node().engines.size());
+      for (size_t i = 0; i < all.size(); ++i) all[i] = static_cast<int>(i);
+      engine_.begin_gather(new Gather(engine_.index(), session_.ref, session_bits, command, std::move(all)));
+    }
+  }
+  return Step::kDone;
+}
+
+void Pipeline::run_conn(const CommandView& command) {
+  const uint64_t began = Ticks::now();
+  resp::OutChain scratch(engine_.chunks());
+  const bool was_off = session_.has(kReplyOff);
+  resp::Writer reply(scratch, session_.proto);
+  ConnCtx ctx(engine_, *this, session_, *command.row);
+  command.row->run_conn(ctx, command.args, reply);
+  engine_.note_call(*command.row, began, reply, 0);
+  // What a command says about replies holds for its own: CLIENT REPLY ON answers, OFF and SKIP do not.
+  if (muted() || (was_off && session_.has(kReplyOff))) return;
+  out_.append_chain(std::move(scratch));
+}
+
+void Pipeline::deliver_barrier(resp::OutChain&& reply) {
+  barrier_ = false;
+  if (!muted()) out_.append_chain(std::move(reply));
+}
+
+void Pipeline::gather_instead(const CommandView& command, std::vector<int> shards) {
+  engine_.begin_gather(new Gather(engine_.index(), session_.ref, bits(), command, std::move(shards)));
+}
+
+bool Pipeline::decide_again(Engine& engine, const CommandView& command, const SessionBits& bits, resp::Writer& reply) {
+  if (!engine.settings().cluster_enabled || command.key.bytes.data() == nullptr) return true;
+  const GateResult gate = check_slot_bits(engine, bits, command, command.key.slot, command.row->first_key_at <= 0);
+  if (gate.open) return true;
+  reply.error(gate.error);
+  engine.stats().rejected(command.row->id);
+  engine.stats().error(reply.last_error_code());
+  return false;
+}
+
+}  // namespace tessera::dispatch

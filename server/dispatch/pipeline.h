@@ -1,0 +1,129 @@
+// Role: the order of one connection: which commands may overlap, where each one runs, and that replies leave in the
+// order of requests (DESIGN.md section 4, Pipelines). Thread: the connection's.
+// Invariants: commands are started in order; what cannot start yet is kept here (a few at most: its connection stops
+// reading). Replies that are early wait in `blocked_` or in their group. Nothing is in flight when a barrier runs.
+#pragma once
+
+#include <deque>
+#include <span>
+#include <vector>
+
+#include "common/resp/out.h"
+#include "server/dispatch/command.h"
+#include "server/dispatch/engine.h"
+#include "server/registry/command_keys.h"
+
+namespace tessera::dispatch {
+
+class Pipeline {
+ public:
+  Pipeline(Engine& engine, Session& session);
+  Pipeline(const Pipeline&) = delete;
+  Pipeline& operator=(const Pipeline&) = delete;
+
+  // Takes commands in order; runs what may run. Views need to live during the call only. REQUIRES: !stalled()
+  // `row` is nullptr for a command that does not exist or has a wrong arity: the table says the error.
+  void submit(std::span<CommandView> commands);
+  // Starts what was kept, as far as possible.
+  void resume();
+  // The connection must not submit more.
+  bool stalled() const { return !queued_.empty() || barrier_; }
+  bool idle() const { return queued_.empty() && !barrier_ && slots_empty(); }
+  size_t queued_bytes() const { return queued_bytes_; }
+
+  // Replies that may leave now.
+  resp::OutChain& out() { return out_; }
+  size_t memory_bytes() const { return out_.memory_bytes() + blocked_.memory_bytes() + queued_bytes_; }
+  // A push or another message outside the order of replies (always between complete replies).
+  resp::OutChain& push_chain() { return out_; }
+
+  // An answer from another shard: `commands` of the group in order, their replies the first bytes of `replies`.
+  void deliver_group(uint32_t group_id, std::span<const RequestBatch::Command> commands, resp::OutChain& replies);
+  // The answer of the barrier command in flight.
+  void deliver_barrier(resp::OutChain&& reply);
+  // As above, without a reply (SHUTDOWN).
+  void drop_barrier() { barrier_ = false; }
+  // A fan-out whose parts did not see one moment: the same barrier, gathered.
+  void gather_instead(const CommandView& command, std::vector<int> shards);
+
+  // At the shard that runs the command, when its view is newer than the router's. False: `reply` has the redirection.
+  static bool decide_again(Engine& engine, const CommandView& command, const SessionBits& bits, resp::Writer& reply);
+
+  Session& session() { return session_; }
+  Engine& engine() { return engine_; }
+  // Runs before every command: expires one-shot flags. Public for the handlers of CLIENT REPLY.
+  bool muted() const { return session_.has(kReplyOff | kReplySkip); }
+
+ private:
+  friend class FanOut;
+  enum class Step { kDone, kStall };
+  struct Slot {
+    uint32_t group = 0;   // 0: a local reply, `size` bytes of blocked_
+    bool muted = false;
+    size_t size = 0;
+  };
+  struct Group {
+    uint32_t id;
+    std::vector<size_t> sizes;  // of replies that came but could not leave yet
+    size_t taken = 0;           // of `sizes`
+    uint32_t outstanding;       // commands whose reply has not left
+    resp::OutChain bytes;
+  };
+
+  Step start(const CommandView& command);
+  Step start_shard(const CommandView& command);
+  Step start_multi_key(const CommandView& command, registry::KeyPositions& keys);
+  Step start_single(const CommandView& command, int target);
+  Step start_barrier(const CommandView& command, registry::Route route);
+  void run_local(const CommandView& command);
+  void run_conn(const CommandView& command);
+  void add_to_group(RequestBatch& batch, const CommandView& command, int target);
+  void chain_to(const CommandView& command, int target);
+  uint32_t new_group();
+  void note_in_flight(RequestBatch& batch, const CommandView& command, int target, uint32_t group);
+  // The command starts now: counters and one-shot flags.
+  void begin_command(const CommandView& command);
+  template <typename F>
+  void write_in_place(F&& write);
+  SessionBits bits() const;
+  // Writes a reply in its place: at once, or behind what is in flight.
+  template <typename F>
+  void reply_in_place(F&& write);
+  void reject(const CommandView& command, std::string_view error);
+  void end_submit();
+  void keep(const CommandView& command);
+  bool slots_empty() const { return slot_head_ == slots_.size(); }
+  void push_slot(uint32_t group, size_t size);
+  void drain(uint32_t direct_group, std::span<const RequestBatch::Command> commands, size_t& next,
+             resp::OutChain* direct);
+  Group* find_group(uint32_t id);
+
+  Engine& engine_;
+  Session& session_;
+  resp::OutChain out_;
+  resp::OutChain blocked_;
+  std::vector<Slot> slots_;
+  size_t slot_head_ = 0;
+  std::vector<Group> groups_;
+  uint32_t next_group_ = 1;
+
+  std::deque<OwnedCommand> queued_;
+  size_t queued_bytes_ = 0;
+  bool barrier_ = false;
+
+  // What is in flight, to decide what may overlap.
+  uint32_t in_flight_ = 0;       // commands
+  bool all_reads_ = true;
+  uint32_t home_in_flight_ = 0;  // of them, on our own shard (held there, or behind others)
+  int single_target_ = -1;       // all of it goes to this shard; -1: several
+  // Strict order, within one submit: the last stop of the chain.
+  RequestBatch* tail_ = nullptr;
+  int tail_target_ = -1;
+  uint32_t tail_group_ = 0;
+  std::vector<RequestBatch*> chained_;  // made in this submit, to be charged
+  // Parallel groups opened in this submit, by target: group id (0 none).
+  std::vector<uint32_t> open_groups_;
+  registry::KeyPositions keys_;
+};
+
+}  // namespace tessera::dispatch

@@ -1,0 +1,69 @@
+// Role: what a connection is to the commands it sends: database, protocol, user, flags. Thread: the connection's.
+// A shard that runs a command gets SessionBits, a copy of what handlers may depend on.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "common/base/units.h"
+#include "server/acl/acl_view.h"
+#include "server/registry/command_row.h"
+
+namespace tessera::dispatch {
+
+// Names a connection without pointing at it: whoever answers late finds nobody, never somebody else.
+struct ClientRef {
+  uint16_t thread = 0;
+  uint32_t place = 0;
+  uint32_t generation = 0;
+  bool operator==(const ClientRef&) const = default;
+};
+
+enum SessionFlag : uint32_t {
+  kReplyOff = 1u << 0,       // CLIENT REPLY OFF
+  kReplySkip = 1u << 1,      // the running command's reply is not sent
+  kReplySkipNext = 1u << 2,  // CLIENT REPLY SKIP
+  kNoEvict = 1u << 3,
+  kNoTouch = 1u << 4,
+  kReadonlySession = 1u << 5,  // READONLY
+  kAskingSession = 1u << 6,    // ASKING: for the next command
+  kCloseAfterReply = 1u << 7,
+  kCloseAsap = 1u << 8,
+  kUnixSocket = 1u << 9,
+  kCapaRedirect = 1u << 10,
+  kMonitor = 1u << 11,
+  kProtectedRefused = 1u << 12,
+};
+
+struct SessionBits {
+  uint64_t client_id = 0;
+  uint64_t view_version = 0;
+  int32_t db = 0;
+  uint8_t proto = 2;
+  bool no_touch = false;
+  bool asking = false;
+  bool readonly = false;
+};
+
+struct Session {
+  uint64_t id = 0;
+  ClientRef ref;
+  int db = 0;
+  int proto = 2;
+  uint32_t flags = 0;
+  bool authenticated = false;
+  std::string user_name = "default";
+  acl::UserRef user;  // of the adopted view
+  std::string name, lib_name, lib_version;
+  std::string peer_text, local_text;
+  MonoTime created, last_active;
+  const registry::CommandRow* last_row = nullptr;
+  int64_t commands_count = 0;
+  int64_t net_in_bytes = 0, net_out_bytes = 0;
+
+  bool has(uint32_t flag) const { return flags & flag; }
+  void set(uint32_t flag) { flags |= flag; }
+  void clear(uint32_t flag) { flags &= ~flag; }
+};
+
+}  // namespace tessera::dispatch
