@@ -1,0 +1,13 @@
+// Role: the tables of rows of this folder's files, for rows.cc. A new file adds its line here and there.
+#pragma once
+
+#include "server/commands/support/row_tables.h"
+
+namespace tessera::commands {
+
+RowTable single_bit_rows();
+RowTable bit_range_rows();
+RowTable bitop_rows();
+RowTable bitfield_rows();
+
+}  // namespace tessera::commands
