@@ -169,7 +169,11 @@ void Ctx::append_effect(int db, uint16_t slot) {
 }
 
 void Ctx::changed_verbatim(const Key& key, EventClass event_class, const char* event) {
-  note_change(db_, key, event_class, event);
+  changed_verbatim_in(db_, key, event_class, event);
+}
+
+void Ctx::changed_verbatim_in(int db, const Key& key, EventClass event_class, const char* event) {
+  note_change(db, key, event_class, event);
   if (effects_wanted_) home_->batch().effect(db_, key.slot, args_->views());
 }
 

@@ -125,6 +125,12 @@ class Ctx {
       append_effect(db, key.slot);
     }
   }
+  // The same for effects that are written elsewhere: covered by another changed() (MOVE's target), or the command as it
+  // came, in the selected database (COPY to another one).
+  void changed_silently_in(int db, const store::Key& key, EventClass event_class, const char* event) {
+    note_change(db, key, event_class, event);
+  }
+  void changed_verbatim_in(int db, const store::Key& key, EventClass event_class, const char* event);
   // A notification without a change (for instance key misses), and extra dirty counts as Redis counts them.
   void notify(int db, const store::Key& key, EventClass event_class, const char* event);
   void add_dirty(int64_t n);
