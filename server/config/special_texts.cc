@@ -29,7 +29,6 @@ Result<std::string> parse_notify_events(const SpecialInput& input) {
       return Error{"Invalid event class character. Use 'Ag$lshzxeKEtmdn'."};
     }
   }
-  const auto has = [&](char c) { return wanted.find(c) != std::string::npos; };
   std::string out;
   for (const char c : std::string_view("g$lshzxetdnKEm")) {
     if (wanted.find(c) != std::string::npos) out += c;
