@@ -1,0 +1,20 @@
+// Role: the commands of the product: which features' rows there are. Thread: any.
+#include "server/commands/bitmap/rows.h"
+#include "server/commands/generic/rows.h"
+#include "server/commands/string/rows.h"
+#include "server/main/node.h"
+
+namespace tessera::server {
+
+std::vector<std::span<const registry::CommandRow>> Node::command_tables() {
+  return {commands::string_rows(), commands::bitmap_rows(), commands::generic_rows()};
+}
+
+Result<std::unique_ptr<registry::CommandTable>> Node::build_commands(const config::Config& config) {
+  std::vector<registry::Rename> renames;
+  for (const auto& [from, to] : config.directives().renamed_commands) renames.push_back({from, to});
+  const auto tables = command_tables();
+  return registry::CommandTable::build(tables, renames);
+}
+
+}  // namespace tessera::server

@@ -1,0 +1,14 @@
+// Role: what happens outside the settings when a parameter changes: log, listening, limits. Thread: control.
+#include "server/main/node.h"
+
+namespace tessera::server {
+
+void Node::add_hooks() {
+  Log* log = options_.log;
+  editor_->on_change({"loglevel"}, [log](const config::Config&, const config::Config& after) -> Result<void> {
+    if (auto level = parse_log_level(after.text("loglevel"))) log->set_level(*level);
+    return {};
+  });
+}
+
+}  // namespace tessera::server

@@ -1,0 +1,270 @@
+// Role: start and stop of a node, in order. See node.h.
+#include "server/main/node.h"
+
+#include <cinttypes>
+
+#include "common/base/allocator.h"
+#include "common/base/check.h"
+#include "server/dispatch/control_call.h"
+
+namespace tessera::server {
+
+namespace {
+
+// Runs a function on an engine's thread; its result comes back to the main loop.
+struct OnEngine : dispatch::Envelope {
+  std::function<void(dispatch::Engine&)> run;
+  io::Loop* back_to = nullptr;
+  io::Message* answer = nullptr;
+  void arrive(dispatch::Engine& engine) override {
+    const std::unique_ptr<OnEngine> mine(this);
+    run(engine);
+    back_to->post(answer);
+  }
+};
+
+struct Done : io::Message {
+  bool* flag;
+  explicit Done(bool* f) : flag(f) {}
+};
+
+struct ControlDo : control::Request {
+  std::function<void(control::Control&)> run;
+  explicit ControlDo(std::function<void(control::Control&)> r) : run(std::move(r)) {}
+  void handle(control::Control& control) override {
+    const std::unique_ptr<ControlDo> mine(this);
+    run(control);
+  }
+};
+
+// Takes the main loop's messages.
+void take_done(io::Loop& loop) {
+  io::Message* message = loop.inbox().take_all();
+  while (message) {
+    io::Message* next = message->next;
+    *static_cast<Done*>(message)->flag = true;
+    delete message;
+    message = next;
+  }
+}
+
+std::string hex40(io::Env& env) {
+  unsigned char bytes[20];
+  env.random_bytes(bytes);
+  std::string text;
+  char part[3];
+  for (unsigned char byte : bytes) {
+    std::snprintf(part, sizeof(part), "%02x", byte);
+    text += part;
+  }
+  return text;
+}
+
+}  // namespace
+
+Node::Node(NodeOptions options) : options_(std::move(options)) {}
+
+Node::~Node() {
+  if (!stopped_ && control_thread_) {
+    request_shutdown(-1, true, true);
+    (void)wait();
+  }
+}
+
+Result<void> Node::start() {
+  auto commands = build_commands(*options_.config);
+  if (!commands.ok()) return commands.error();
+  commands_ = std::move(*commands);
+  main_loop_ = options_.env->make_loop();
+  make_shared_state();
+  make_engines();
+  add_hooks();
+  control_thread_ = options_.env->start_thread("control", control_);
+  control_.attach_loop(&control_thread_->loop());
+  for (auto& engine : engines_) {
+    const std::string name = "shard-" + std::to_string(engine->index());
+    threads_.push_back(options_.env->start_thread(name, *engine));
+    engine->attach_loop(&threads_.back()->loop());
+  }
+  auto listening = listen();
+  if (!listening.ok()) {
+    request_shutdown(-1, true, true);
+    (void)wait();
+    return listening.error();
+  }
+  shared_.startup_bytes = read_allocator().allocated_bytes;
+  return {};
+}
+
+void Node::make_shared_state() {
+  const config::Config& config = *options_.config;
+  dispatch::Ticks::calibrate();
+  editor_ = std::make_unique<config::Editor>(options_.config);
+  shared_.env = options_.env;
+  shared_.log = options_.log;
+  shared_.commands = commands_.get();
+  shared_.journal = &journal_;
+  shared_.control = &control_;
+  shared_.settings = std::make_unique<Published<dispatch::Settings>>(settings_from(options_.config));
+  shared_.view = std::make_unique<Published<route::ClusterView>>(std::make_shared<route::ClusterView>());
+  shared_.acl = std::make_unique<Published<acl::AclView>>(std::make_shared<acl::AclView>());
+  shared_.pause = std::make_unique<Published<dispatch::Pause>>(std::make_shared<dispatch::Pause>());
+  shared_.started = options_.env->clock().mono();
+  shared_.started_wall_s = options_.env->clock().wall_ms().ms / 1000;
+  shared_.run_id = hex40(*options_.env);
+  shared_.executable = options_.executable;
+  shared_.config_file = config.config_file();
+  control::Services& services = control_.services();
+  services.editor = editor_.get();
+  services.shut_down = [this](int save, bool now, bool force) { shut_down(save, now, force); };
+  control_.set_workers(this);
+  control_.add_cron(millis(100), [this] { control_cron(); });
+}
+
+void Node::make_engines() {
+  const config::Config& config = *options_.config;
+  const auto shard_count = static_cast<int>(config.integer("shards"));
+  const bool cluster = config.boolean("cluster-enabled");
+  shard::ShardOptions shard;
+  shard.shard_count = shard_count;
+  shard.database_count = static_cast<int>(config.integer(cluster ? "cluster-databases" : "databases"));
+  shard.hash_seed = options_.env->random_u64();
+  shard.journal = &journal_;
+  io::Pool* pool = &options_.env->pool();
+  shard.free_later = [pool](std::unique_ptr<store::Detached> detached) {
+    pool->submit([raw = std::shared_ptr<store::Detached>(std::move(detached))]() mutable { raw.reset(); });
+  };
+  for (int i = 0; i < shard_count; ++i) {
+    shard.index = i;
+    shard.random_seed = options_.env->random_u64();
+    engines_.push_back(std::make_unique<dispatch::Engine>(shared_, shard));
+    connections_.push_back(std::make_unique<conn::Connections>(*engines_.back()));
+    engines_.back()->set_clients(connections_.back().get());
+    shared_.engines.push_back(engines_.back().get());
+  }
+}
+
+Result<int> Node::listen_on(int engine, const io::ListenOptions& options) {
+  Result<int> result = Error{"not tried", 0};
+  bool finished = false;
+  auto* envelope = new OnEngine;
+  envelope->back_to = main_loop_.get();
+  envelope->answer = new Done(&finished);
+  conn::Connections* connections = connections_[static_cast<size_t>(engine)].get();
+  envelope->run = [&result, connections, options](dispatch::Engine&) { result = connections->listen(options); };
+  engines_[static_cast<size_t>(engine)]->loop().post(envelope);
+  while (!finished) {
+    main_loop_->poll(millis(100));
+    take_done(*main_loop_);
+  }
+  return result;
+}
+
+Result<void> Node::listen() {
+  const config::Config& config = *options_.config;
+  Log& log = *options_.log;
+  int port = static_cast<int>(config.integer("port"));
+  const auto backlog = static_cast<int>(config.integer("tcp-backlog"));
+  shared_.tcp_port = port;
+  int bound = 0;
+  const bool any_port = port == 0 && config.integer("port") != 0;
+  (void)any_port;
+  if (port != 0) {
+    for (std::string host : config.bind_addresses()) {
+      const bool optional = !host.empty() && host[0] == '-';
+      if (optional) host.erase(0, 1);
+      io::ListenOptions options;
+      options.host = host == "*" ? "0.0.0.0" : host == "::*" ? "::" : host;
+      options.port = port;
+      options.backlog = backlog;
+      // Without SO_REUSEPORT first: a port that another server has is refused, whatever options that one used.
+      auto probe = main_loop_->listen(options, connections_[0].get());
+      if (!probe.ok()) {
+        const bool unavailable = probe.error().code == EADDRNOTAVAIL || probe.error().code == EAFNOSUPPORT ||
+                                 probe.error().code == EPROTONOSUPPORT || probe.error().code == ENOPROTOOPT;
+        if (optional && unavailable) continue;
+        log.warning("Warning: Could not create server TCP listening socket %s:%d: %s", host.c_str(), port,
+                    probe.error().message.c_str());
+        if (unavailable) continue;
+        log.warning("Failed listening on port %d (TCP), aborting.", port);
+        return Error{"Failed listening on port " + std::to_string(port) + " (TCP): " + probe.error().message,
+                     probe.error().code};
+      }
+      probe->reset();
+      main_loop_->poll(Micros{0});
+      options.reuse_port = engines_.size() > 1;
+      for (size_t i = 0; i < engines_.size(); ++i) {
+        auto result = listen_on(static_cast<int>(i), options);
+        if (!result.ok()) {
+          log.warning("Failed listening on port %d (TCP), aborting.", port);
+          return result.error();
+        }
+      }
+      ++bound;
+    }
+    if (bound == 0) {
+      log.warning("Failed listening on port %d (TCP), aborting.", port);
+      return Error{"Failed listening on port " + std::to_string(port) + " (TCP): no address could be bound", 0};
+    }
+  }
+  if (!config.text("unixsocket").empty()) {
+    io::ListenOptions options;
+    options.unix_path = config.text("unixsocket");
+    options.unix_mode = static_cast<int>(config.integer("unixsocketperm"));
+    options.backlog = backlog;
+    auto result = listen_on(0, options);
+    if (!result.ok()) {
+      log.warning("Failed opening Unix socket: %s", result.error().message.c_str());
+      return result.error();
+    }
+    ++bound;
+  }
+  if (bound == 0) {
+    log.warning("Configured to not listen anywhere, exiting.");
+    return Error{"Configured to not listen anywhere", 0};
+  }
+  return {};
+}
+
+void Node::publish(std::shared_ptr<const config::Config> config) {
+  shared_.settings->publish(settings_from(std::move(config)));
+}
+
+void Node::control_cron() {
+  const auto used = static_cast<int64_t>(read_allocator().allocated_bytes);
+  if (used > shared_.peak_bytes.load(std::memory_order_relaxed)) shared_.peak_bytes.store(used);
+}
+
+void Node::ask_adopt(int index, control::Request* done) {
+  dispatch::ask_engine_to_adopt(*engines_[static_cast<size_t>(index)], done);
+}
+
+void Node::stop(int index) {
+  dispatch::ask_engine_to_stop(*engines_[static_cast<size_t>(index)]);
+}
+
+void Node::request_shutdown(int save, bool now, bool force) {
+  control_.post(new ControlDo([this, save, now, force](control::Control&) { shut_down(save, now, force); }));
+}
+
+// Control thread. Nothing is persistent yet, so there is nothing to save.
+void Node::shut_down(int, bool, bool) {
+  if (shared_.shutting_down.exchange(true)) return;
+  for (size_t i = 0; i < engines_.size(); ++i) stop(static_cast<int>(i));
+  control_.stop();
+  main_loop_->wake();
+}
+
+int Node::wait() {
+  while (!shared_.shutting_down.load()) {
+    main_loop_->poll(millis(500));
+    take_done(*main_loop_);
+  }
+  for (auto& thread : threads_) thread->join();
+  if (control_thread_) control_thread_->join();
+  options_.env->pool().drain();
+  stopped_ = true;
+  return exit_code_;
+}
+
+}  // namespace tessera::server

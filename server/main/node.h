@@ -1,0 +1,80 @@
+// Role: one whole node: its threads, what they share, and all features' rows. The only place that knows all features.
+// Several nodes may live in one process: nothing here is global.
+// Thread: start(), wait() and the destructor on the thread that made it; request_shutdown() anywhere.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "common/base/log.h"
+#include "common/io/env.h"
+#include "server/config/config.h"
+#include "server/config/editor.h"
+#include "server/conn/connections.h"
+#include "server/control/control.h"
+#include "server/dispatch/node_shared.h"
+
+namespace tessera::server {
+
+struct NodeOptions {
+  io::Env* env = nullptr;
+  Log* log = nullptr;
+  std::shared_ptr<const config::Config> config;
+  std::string executable;
+};
+
+class Node : public control::Workers {
+ public:
+  explicit Node(NodeOptions options);
+  ~Node() override;
+
+  // Starts all threads and listens. The error says what could not be bound.
+  Result<void> start();
+  // Until SHUTDOWN or request_shutdown; the process' exit code. `poll` is called now and then on this thread.
+  int wait();
+  // As SHUTDOWN: `save` 0 as configured, 1, -1.
+  void request_shutdown(int save, bool now, bool force);
+
+  dispatch::NodeShared& shared() { return shared_; }
+  int port() const { return shared_.tcp_port; }
+  io::Loop& main_loop() { return *main_loop_; }
+
+  // All commands of the product.
+  static std::vector<std::span<const registry::CommandRow>> command_tables();
+  static Result<std::unique_ptr<registry::CommandTable>> build_commands(const config::Config& config);
+
+  int count() const override { return static_cast<int>(engines_.size()); }
+  void ask_adopt(int index, control::Request* done) override;
+  void stop(int index) override;
+
+ private:
+  void make_shared_state();
+  void make_engines();
+  Result<void> listen();
+  Result<int> listen_on(int engine, const io::ListenOptions& options);
+  void publish(std::shared_ptr<const config::Config> config);
+  void add_hooks();
+  void shut_down(int save, bool now, bool force);
+  void control_cron();
+
+  NodeOptions options_;
+  std::unique_ptr<registry::CommandTable> commands_;
+  journal::Journal journal_;
+  dispatch::NodeShared shared_;
+  std::unique_ptr<config::Editor> editor_;
+  control::Control control_;
+  std::vector<std::unique_ptr<dispatch::Engine>> engines_;
+  std::vector<std::unique_ptr<conn::Connections>> connections_;
+  std::unique_ptr<io::Loop> main_loop_;
+  std::unique_ptr<io::Thread> control_thread_;
+  std::vector<std::unique_ptr<io::Thread>> threads_;
+  int exit_code_ = 0;
+  bool stopped_ = false;
+};
+
+// What threads copy of the configuration.
+std::shared_ptr<const dispatch::Settings> settings_from(std::shared_ptr<const config::Config> config);
+
+}  // namespace tessera::server

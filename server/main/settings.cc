@@ -1,0 +1,34 @@
+// Role: from parameters to the plain settings of threads. Thread: any, pure.
+#include "server/main/node.h"
+
+namespace tessera::server {
+
+std::shared_ptr<const dispatch::Settings> settings_from(std::shared_ptr<const config::Config> config) {
+  auto settings = std::make_shared<dispatch::Settings>();
+  const config::Config& from = *config;
+  settings->shard.maxmemory_bytes = static_cast<int64_t>(from.bytes("maxmemory"));
+  settings->shard.policy_lfu = from.text("maxmemory-policy").find("lfu") != std::string::npos;
+  settings->shard.lfu_decay_minutes = static_cast<int>(from.integer("lfu-decay-time"));
+  settings->shard.lfu_log_factor = static_cast<int>(from.integer("lfu-log-factor"));
+  settings->shard.max_bulk_bytes = static_cast<int64_t>(from.bytes("proto-max-bulk-len"));
+  settings->shard.is_cluster = from.boolean("cluster-enabled");
+  settings->max_bulk_bytes = settings->shard.max_bulk_bytes;
+  settings->query_buffer_limit_bytes = static_cast<int64_t>(from.bytes("client-query-buffer-limit"));
+  const auto limits = from.output_buffer_limits();
+  for (size_t i = 0; i < limits.size(); ++i) {
+    settings->output_limits[i] = {static_cast<int64_t>(limits[i].hard_bytes), static_cast<int64_t>(limits[i].soft_bytes),
+                                  limits[i].soft_seconds};
+  }
+  settings->max_clients = from.integer("maxclients");
+  settings->idle_timeout_s = from.integer("timeout");
+  settings->keepalive_s = static_cast<int>(from.integer("tcp-keepalive"));
+  settings->protected_mode = from.boolean("protected-mode");
+  settings->strict_pipelines = from.text("pipeline-order") == "strict";
+  settings->cluster_enabled = from.boolean("cluster-enabled");
+  settings->latency_tracking = from.boolean("latency-tracking");
+  settings->hz = static_cast<int>(from.integer("hz"));
+  settings->config = std::move(config);
+  return settings;
+}
+
+}  // namespace tessera::server
