@@ -1,0 +1,83 @@
+// Role: COPY. Thread: the shard's, or the coordinator's. Effects: the command itself.
+#include "server/commands/generic/tables.h"
+#include "server/commands/support/arguments.h"
+#include "server/shard/ctx.h"
+
+namespace tessera::commands {
+
+namespace {
+
+using registry::Args;
+using registry::CommandRow;
+using resp::Writer;
+using shard::Ctx;
+using store::Entry;
+using store::Key;
+
+struct CopyCall {
+  int target_db = 0;
+  bool replace = false;
+};
+
+bool read_copy(const Ctx& ctx, const Args& args, Writer& reply, CopyCall& call) {
+  call.target_db = ctx.db();
+  for (size_t i = 3; i < args.size(); ++i) {
+    if (token_is(args[i], "REPLACE")) {
+      call.replace = true;
+    } else if (token_is(args[i], "DB") && i + 1 < args.size()) {
+      if (!read_int32(args[++i], reply, call.target_db)) return false;
+      if (call.target_db < 0 || call.target_db >= ctx.database_count()) {
+        reply.error("ERR DB index is out of range");
+        return false;
+      }
+    } else {
+      syntax_error(reply);
+      return false;
+    }
+  }
+  return true;
+}
+
+void copy(Ctx& ctx, const Args& args, Writer& reply) {
+  CopyCall call;
+  if (!read_copy(ctx, args, reply, call)) return;
+  if (call.target_db == ctx.db() && args[1] == args[2]) {
+    reply.error("ERR source and destination objects are the same");
+    return;
+  }
+  const Key from = ctx.key(args[1]);
+  const Key to = ctx.key(args[2]);
+  if (ctx.read(from) == nullptr || (ctx.peek_in(call.target_db, to) != nullptr && !call.replace)) {
+    reply.integer(0);
+    return;
+  }
+  // Looked up again: an expired target has been removed meanwhile.
+  Entry* entry = ctx.keyspace(to).put_copy(call.target_db, to, *ctx.peek(from));
+  ctx.init_access(entry);
+  ctx.notify(call.target_db, to, shard::kEventNew, "new");
+  ctx.changed_verbatim_in(call.target_db, to, shard::kEventGeneric, "copy_to");
+  reply.integer(1);
+}
+
+constexpr CommandRow kRows[] = {
+    {.name = "copy",
+     .arity = -3,
+     .flags = registry::kWrite | registry::kDenyOom,
+     .acl = registry::kCatKeyspace,
+     .keys = {first_key(registry::kKeyRO | registry::kKeyAccess),
+              registry::keys_range(2, 0, 1, registry::kKeyOW | registry::kKeyUpdate)},
+     .group = "generic",
+     .since = "6.2.0",
+     .summary = "Copies the value and expiry of a key to another key.",
+     .complexity = "O(N), N being the size of the value.",
+     .arguments = "source:key@0 destination:key@1 destination-db:integer=DB? replace=REPLACE?",
+     .run = copy},
+};
+
+}  // namespace
+
+RowTable copy_rows() {
+  return kRows;
+}
+
+}  // namespace tessera::commands
