@@ -1,0 +1,96 @@
+// Role: the pair of servers and their connections: sends batches to both, compares replies and states.
+// Thread: one owner. Invariants: both sides get the same bytes in the same order; connections take turns, so
+// that the order of commands is defined.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "tests/differential/effects.h"
+#include "tests/differential/generator.h"
+#include "tests/differential/grammar.h"
+#include "tests/support/process.h"
+#include "tests/support/resp.h"
+
+namespace tessera::differential {
+
+struct SessionOptions {
+  std::string tested;  // binaries
+  std::string oracle;
+  std::vector<std::string> tested_args;
+  std::vector<std::string> oracle_args;
+  int shards = 1;
+  int resp = 2;
+  int connections = 3;
+  bool effects = false;
+};
+
+struct Mismatch {
+  std::string command;  // full name, or "(state)"
+  std::string what;
+  std::vector<std::string> args;
+  std::string ours, theirs;  // raw
+};
+
+class Session {
+ public:
+  static Result<std::unique_ptr<Session>> start(const SessionOptions& options);
+
+  const Grammar& grammar() const { return grammar_; }
+  support::ServerProcess& tested() { return *servers_[0]; }
+
+  std::optional<Mismatch> run(const Batch& batch);
+  // DEBUG DIGEST, DBSIZE, and type, expiry and encoding of every key. state_check.cc.
+  std::optional<Mismatch> check_state();
+  // INFO commandstats of both: calls, rejected and failed calls of every common command. state_check.cc.
+  std::optional<Mismatch> check_statistics();
+  // Empty databases and new connections on both sides.
+  Result<void> reset();
+
+  uint64_t explained_count(const std::string& id) const;
+  const std::map<std::string, uint64_t>& explained() const { return explained_; }
+  // Keys seen per shard by check_state().
+  const std::vector<uint64_t>& keys_per_shard() const { return keys_per_shard_; }
+  uint64_t effect_bytes() const { return follower_ ? follower_->bytes() : 0; }
+
+ private:
+  struct Link {
+    support::RespConnection side[2];
+    int db = 0;
+    int proto = 2;
+    bool reply_off = false;
+    bool skip_next = false;
+  };
+  Session() = default;
+
+  Result<void> open(Link& link);
+  bool expects_reply(Link& link, const Op& op);
+  std::optional<Mismatch> read_one(Link& link, const Op& op);
+  std::optional<Mismatch> read_closing(Link& link, const Op& op);
+  std::optional<Mismatch> compare(Link& link, const Op& op, const std::string& ours,
+                                  const std::string& theirs);
+  void note_effects_on_link(Link& link, const Op& op, const support::Value& ours);
+  void forget_newer(Link& link, const Op& op);
+  std::optional<Mismatch> check_database(int db);
+  std::optional<Mismatch> check_effects();
+  Result<void> select_control(int side, int db);
+  support::Value ask_in_db(int side, int db, const std::vector<std::string>& args);
+
+  SessionOptions options_;
+  Grammar grammar_;
+  std::set<std::string> common_;
+  std::unique_ptr<support::ServerProcess> servers_[2];
+  std::unique_ptr<EffectsFollower> follower_;
+  std::vector<std::unique_ptr<Link>> links_;
+  Link control_;
+  int control_db_[2] = {0, 0};
+  uint64_t mark_ = 0;
+  std::map<std::string, uint64_t> explained_;
+  std::vector<uint64_t> keys_per_shard_;
+};
+
+}  // namespace tessera::differential

@@ -1,0 +1,144 @@
+// Role: comparing what is stored, not what was replied: digests, sizes, types, expiries, encodings,
+// statistics.
+#include <strings.h>
+
+#include <algorithm>
+#include <map>
+
+#include "common/hash/crc16.h"
+#include "tests/differential/rules.h"
+#include "tests/differential/session.h"
+#include "tests/differential/values.h"
+
+namespace tessera::differential {
+
+using support::printable;
+using support::Value;
+
+namespace {
+
+constexpr int kTested = 0;
+constexpr int kOracle = 1;
+constexpr int kDatabases = 16;
+const char* const kMarkKey = "tessera:differential:mark";
+
+Mismatch state_mismatch(std::string what, std::string ours, std::string theirs) {
+  return {"(state)", std::move(what), {}, std::move(ours), std::move(theirs)};
+}
+
+bool same_expiry(int64_t a, int64_t b) {
+  if (a == b) return true;
+  if (a < 0 || b < 0 || is_exact_time(a) || is_exact_time(b)) return false;
+  return std::llabs(a - b) <= kTimeToleranceMs;
+}
+
+}  // namespace
+
+std::optional<Mismatch> Session::check_state() {
+  for (int db = 0; db < kDatabases; ++db) {
+    if (std::optional<Mismatch> mismatch = check_database(db)) return mismatch;
+  }
+  const Value ours = ask_in_db(kTested, 0, {"DEBUG", "DIGEST"});
+  const Value theirs = ask_in_db(kOracle, 0, {"DEBUG", "DIGEST"});
+  if (ours.text != theirs.text) return state_mismatch("DEBUG DIGEST differs", ours.text, theirs.text);
+  return check_effects();
+}
+
+std::optional<Mismatch> Session::check_database(int db) {
+  const std::string where = "database " + std::to_string(db) + ": ";
+  Value sizes[2], lists[2];
+  for (int side : {kTested, kOracle}) {
+    sizes[side] = ask_in_db(side, db, {"DBSIZE"});
+    lists[side] = ask_in_db(side, db, {"KEYS", "*"});
+  }
+  const std::vector<std::string> keys = sorted_texts(lists[kOracle]);
+  const std::string difference = compare_lists(sorted_texts(lists[kTested]), keys);
+  if (!difference.empty()) return state_mismatch(where + "KEYS *: " + difference, "", "");
+  if (sizes[kTested].integer != sizes[kOracle].integer) {
+    return state_mismatch(where + "DBSIZE differs", std::to_string(sizes[kTested].integer),
+                          std::to_string(sizes[kOracle].integer));
+  }
+  std::string questions;
+  for (const std::string& key : keys) {
+    support::append_command(questions, {"TYPE", key});
+    support::append_command(questions, {"PEXPIRETIME", key});
+    support::append_command(questions, {"OBJECT", "ENCODING", key});
+    const int shard = (hash::key_slot(key) / 16) % options_.shards;
+    ++keys_per_shard_[static_cast<size_t>(shard)];
+  }
+  for (int side : {kTested, kOracle}) {
+    const Result<void> sent = control_.side[side].send(questions);
+    if (!sent.ok()) return state_mismatch(where + sent.error().message, "", "");
+  }
+  std::optional<Mismatch> first;
+  for (const std::string& key : keys) {
+    for (const char* what : {"TYPE", "PEXPIRETIME", "OBJECT ENCODING"}) {
+      const Result<std::string> ours = control_.side[kTested].read_reply();
+      const Result<std::string> theirs = control_.side[kOracle].read_reply();
+      if (!ours.ok() || !theirs.ok()) return state_mismatch(where + "the connection broke", "", "");
+      if (*ours == *theirs || first) continue;
+      if (what[0] == 'P' &&
+          same_expiry(support::parse_value(*ours).integer, support::parse_value(*theirs).integer))
+        continue;
+      first = state_mismatch(where + what + " of " + printable(key, 80) + " differs", *ours, *theirs);
+    }
+  }
+  return first;
+}
+
+std::optional<Mismatch> Session::check_effects() {
+  if (!follower_) return std::nullopt;
+  const std::string mark = std::to_string(++mark_);
+  for (int side : {kTested, kOracle}) (void)ask_in_db(side, 0, {"SET", kMarkKey, mark});
+  const Result<void> arrived = follower_->wait_for(kMarkKey, mark);
+  if (!arrived.ok()) return state_mismatch("effects: " + arrived.error().message, "", "");
+  const std::string ours = ask_in_db(kTested, 0, {"DEBUG", "DIGEST"}).text;
+  const std::string replayed = follower_->digest();
+  if (ours == replayed) return std::nullopt;
+  return state_mismatch("replayed effects give another DEBUG DIGEST", ours, replayed);
+}
+
+namespace {
+
+// cmdstat_get:calls=1,usec=2,usec_per_call=2.00,rejected_calls=0,failed_calls=0 without the times.
+std::map<std::string, std::string> statistics(const Value& info) {
+  std::map<std::string, std::string> rows;
+  const std::string text(info.body());
+  for (size_t begin = 0; begin < text.size();) {
+    const size_t end = std::min(text.find("\r\n", begin), text.size());
+    const std::string line = text.substr(begin, end - begin);
+    begin = end + 2;
+    const size_t colon = line.find(':');
+    if (colon == std::string::npos) continue;
+    std::string kept;
+    for (const char* field : {"calls=", "rejected_calls=", "failed_calls=", "count="}) {
+      for (size_t at = line.find(field); at != std::string::npos; at = line.find(field, at + 1)) {
+        if (line[at - 1] != ':' && line[at - 1] != ',') continue;
+        kept += line.substr(at, line.find(',', at) - at) + " ";
+      }
+    }
+    rows[line.substr(0, colon)] = kept;
+  }
+  return rows;
+}
+
+}  // namespace
+
+std::optional<Mismatch> Session::check_statistics() {
+  std::map<std::string, std::string> rows[2];
+  for (int side : {kTested, kOracle}) rows[side] = statistics(ask_in_db(side, 0, {"INFO", "commandstats"}));
+  for (const auto& [name, theirs] : rows[kOracle]) {
+    const std::string command = name.substr(std::string("cmdstat_").size());
+    // Asked by rules as often as replies made it necessary, which differs between the sides.
+    if (command == "exists" || command == "scan" || command == "select" || command == "del" ||
+        command == "hello")
+      continue;
+    if (common_.count(command) == 0) continue;
+    const auto found = rows[kTested].find(name);
+    const std::string ours = found == rows[kTested].end() ? "none" : found->second;
+    if (ours != theirs) return state_mismatch("INFO commandstats: " + command, ours, theirs);
+  }
+  return std::nullopt;
+}
+
+}  // namespace tessera::differential
