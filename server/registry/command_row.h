@@ -187,6 +187,14 @@ enum class Split : uint8_t {
   kPerKey,  // one reply element per key, in order (MGET)
 };
 
+// Which arguments are channels of pub/sub, for ACL.
+enum class Channels : uint8_t {
+  kNone,
+  kFirst,        // PUBLISH
+  kAll,          // SUBSCRIBE
+  kAllPatterns,  // PSUBSCRIBE
+};
+
 struct CommandRow;
 
 // Chooses another route for particular arguments (SCAN's cursor, OBJECT HELP ...). Return row.route for the
@@ -234,6 +242,7 @@ struct CommandRow {
   const char* history = "";         // "6.0.0\tAdded ...\n..."
   const char* full_name = nullptr;  // "client|list"; for top level commands may stay null (= name)
   KeyFlagsHook key_flags_hook = nullptr;
+  Channels channels = Channels::kNone;
 
   // Filled in by CommandTable in its own copy of the row: leave them out of the tables of rows.
   uint16_t id = 0;           // dense, 0 .. CommandTable::size() - 1, subcommands included
