@@ -9,6 +9,10 @@
 
 namespace tessera::store {
 
+namespace {
+constexpr size_t kEmbstrMax = 44;
+}
+
 size_t outside_bytes(const Entry& entry) {
   // Other types of value will be asked here by type.
   switch (EntryAccess::form(entry)) {
@@ -170,7 +174,6 @@ Entry* Keyspace::Impl::put(int db, const Key& key, const NewValue& value, int64_
 Entry* Keyspace::set_string(int db, const Key& key, std::string_view value, int64_t expire_ms,
                             const SharedBytes* owner) {
   impl_->check_access();
-  constexpr size_t kEmbstrMax = 44;
   if (value.size() <= text::kInt64Chars) {
     if (const auto number = text::parse_int64(value)) return set_int(db, key, *number, expire_ms);
   }
@@ -191,6 +194,12 @@ Entry* Keyspace::set_raw(int db, const Key& key, std::string_view value, int64_t
                          const SharedBytes* owner) {
   impl_->check_access();
   return impl_->put(db, key, impl_->text_value(value, Encoding::kRaw, owner), expire_ms);
+}
+
+Entry* Keyspace::set_text(int db, const Key& key, std::string_view value, int64_t expire_ms) {
+  impl_->check_access();
+  const Encoding encoding = value.size() <= kEmbstrMax ? Encoding::kEmbstr : Encoding::kRaw;
+  return impl_->put(db, key, impl_->text_value(value, encoding, nullptr), expire_ms);
 }
 
 bool Keyspace::set_expire(int db, const Key& key, int64_t expire_ms) {

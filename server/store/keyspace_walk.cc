@@ -172,6 +172,10 @@ Cursor Keyspace::scan(int db, Cursor cursor, size_t count, int only_slot,
   return 0;
 }
 
+Cursor Keyspace::position(const Key& key) {
+  return (Cursor{key.slot} << kPositionBits) + (key.hash >> (64 - kPositionBits));
+}
+
 const Entry* Keyspace::random_entry(int db, Random& random) const {
   impl_->check_access();
   const Database* d = impl_->database(db);
