@@ -18,6 +18,7 @@ constexpr int kRangesPerGroup = 32;
 constexpr int kRangeGroups = kRanges / kRangesPerGroup;
 
 struct Range {
+  uint64_t roots[kSlotsPerRange];
   Table tables[kSlotsPerRange];
 };
 
@@ -32,6 +33,10 @@ struct Database {
   int64_t range_bytes = 0;
   ExpiryHeap heap;
 
+  uint64_t root(int slot) const {
+    const Range* range = ranges[slot / kSlotsPerRange];
+    return range ? range->roots[slot % kSlotsPerRange] : 0;
+  }
   const Table* table(int slot) const {
     const Range* range = ranges[slot / kSlotsPerRange];
     return range ? &range->tables[slot % kSlotsPerRange] : nullptr;

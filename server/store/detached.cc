@@ -17,9 +17,9 @@ void DetachedTables::add(Database* d) {
   databases_.push_back(d);
 }
 
-void DetachedTables::add(const Table& table) {
-  key_count_ += table.size;
-  tables_.push_back(table);
+void DetachedTables::add(uint64_t root, size_t keys) {
+  key_count_ += keys;
+  roots_.push_back(root);
 }
 
 namespace {
@@ -37,16 +37,17 @@ void free_leaf_entries(Leaf& leaf) {
 }  // namespace
 
 // Frees whole leaves until `keys` keys are gone; returns how many. The table is empty (root 0) when all are.
-size_t DetachedTables::free_leaves(Table& table, size_t keys) {
+size_t DetachedTables::free_leaves(uint64_t& root, size_t keys) {
   size_t freed = 0;
-  while (table.root != 0 && freed < keys) {
-    const uint64_t ref = table.directory_depth == 0 ? table.root : directory_of(table)[next_directory_];
+  while (root != 0 && freed < keys) {
+    const unsigned depth = directory_depth(root);
+    const uint64_t ref = depth == 0 ? root : directory_of(root)[next_directory_];
     freed += leaf_of(ref)->count;
-    next_directory_ += uint64_t{1} << (table.directory_depth - depth_of(ref));
+    next_directory_ += uint64_t{1} << (depth - depth_of(ref));
     free_leaf_entries(*leaf_of(ref));
-    if (next_directory_ < uint64_t{1} << table.directory_depth) continue;
-    if (table.directory_depth > 0) Memory::free_detached(directory_of(table), directory_bytes(table));
-    table.root = 0;
+    if (next_directory_ < uint64_t{1} << depth) continue;
+    if (depth > 0) Memory::free_detached(directory_of(root), directory_bytes(root));
+    root = 0;
     next_directory_ = 0;
   }
   key_count_ -= freed;
@@ -55,10 +56,10 @@ size_t DetachedTables::free_leaves(Table& table, size_t keys) {
 
 bool DetachedTables::free_some(size_t keys) {
   size_t freed = 0;
-  while (!tables_.empty()) {
-    freed += free_leaves(tables_.back(), keys - freed);
-    if (tables_.back().root != 0) return false;
-    tables_.pop_back();
+  while (!roots_.empty()) {
+    freed += free_leaves(roots_.back(), keys - freed);
+    if (roots_.back() != 0) return false;
+    roots_.pop_back();
   }
   while (!databases_.empty()) {
     Database* d = databases_.back();
@@ -69,9 +70,9 @@ bool DetachedTables::free_some(size_t keys) {
         next_slot_ += kSlotsPerRange - 1;
         continue;
       }
-      Table& table = range->tables[next_slot_ % kSlotsPerRange];
-      freed += free_leaves(table, keys - freed);
-      if (table.root != 0) return false;
+      uint64_t& root = range->roots[next_slot_ % kSlotsPerRange];
+      freed += free_leaves(root, keys - freed);
+      if (root != 0) return false;
       if (next_slot_ % kSlotsPerRange == kSlotsPerRange - 1) {
         Memory::free_detached(range, sizeof(Range));
         range = nullptr;
@@ -116,9 +117,12 @@ std::unique_ptr<Detached> Keyspace::detach_slot(int db, int slot) {
   Table* table = d ? d->table(slot) : nullptr;
   if (!table || table->size == 0) return detached;
   uint64_t expires = 0;
-  int64_t leaves = static_cast<int64_t>(
-      table->directory_depth == 0 ? 0 : Memory::block_bytes(directory_of(*table), directory_bytes(*table)));
-  table_for_each_leaf(*table, [&](Leaf& leaf) {
+  uint64_t& root = d->ranges[slot / kSlotsPerRange]->roots[slot % kSlotsPerRange];
+  int64_t leaves = 0;
+  if (has_directory(root)) {
+    leaves += static_cast<int64_t>(Memory::block_bytes(directory_of(root), directory_bytes(root)));
+  }
+  table_for_each_leaf(root, [&](Leaf& leaf) {
     leaves += static_cast<int64_t>(Memory::block_bytes(&leaf, leaf.bytes));
     if (leaf.heap_pos == Leaf::kNotInHeap) return true;  // no entry of it expires
     d->heap.remove(&leaf);
@@ -132,7 +136,8 @@ std::unique_ptr<Detached> Keyspace::detach_slot(int db, int slot) {
   d->index_bytes -= leaves;
   d->expires -= expires;
   d->count_keys(slot, -static_cast<int64_t>(table->size));
-  detached->add(*table);
+  detached->add(root, table->size);
+  root = 0;
   *table = Table{};
   impl_->drop_range_if_empty(*d, slot);
   impl_->drop_heap_if_idle(*d);

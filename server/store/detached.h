@@ -23,18 +23,17 @@ class DetachedTables final : public Detached {
   DetachedTables& operator=(const DetachedTables&) = delete;
 
   void add(Database* d);
-  void add(const Table& table);
-  bool empty() const { return databases_.empty() && tables_.empty(); }
+  void add(uint64_t root, size_t keys);
 
   size_t key_count() const override { return key_count_; }
   bool free_some(size_t keys) override;
 
  private:
-  size_t free_leaves(Table& table, size_t keys);
+  size_t free_leaves(uint64_t& root, size_t keys);
 
   std::shared_ptr<Slab> slab_;  // holds the pages
   std::vector<Database*> databases_;
-  std::vector<Table> tables_;
+  std::vector<uint64_t> roots_;  // of single tables
   size_t key_count_ = 0;
   int next_slot_ = 0;            // of databases_.back()
   uint64_t next_directory_ = 0;  // of the table being freed

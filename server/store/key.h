@@ -10,6 +10,10 @@ struct Key {
   std::string_view bytes;
   uint64_t hash = 0;  // seeded by the keyspace: see Keyspace::make_key
   uint16_t slot = 0;
+  // Where prefetch_entry() met the key's fingerprint, so that find() need not search again. Only a hint: it
+  // may be stale.
+  static constexpr uint32_t kNoHint = 0xffffffff;
+  mutable uint32_t hint = kNoHint;
 };
 
 constexpr int64_t kNoExpire = -1;

@@ -46,8 +46,8 @@ Scan scan_group(Sweep& sweep, Leaf* leaf, uint32_t group) {
     sweep.expire(sweep.db, key, entry);
     // Gone, merged, or copied to a smaller leaf?
     const Database* d = sweep.impl.database(sweep.db);
-    const Table* table = d ? d->table(key.slot) : nullptr;
-    if (!table || table->root == 0 || leaf_of(leaf_ref(*table, key.hash)) != leaf) return Scan::kMoved;
+    const uint64_t root = d ? d->root(key.slot) : 0;
+    if (root == 0 || leaf_of(leaf_ref(root, key.hash)) != leaf) return Scan::kMoved;
   }
   return Scan::kDone;
 }

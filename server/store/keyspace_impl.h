@@ -54,15 +54,20 @@ struct Keyspace::Impl {
   }
   Place locate(int db, const Key& key) const {
     const Database* d = databases[static_cast<size_t>(db)];
-    if (!d) return {};
-    const Table* table = d->table(key.slot);
-    return table ? table_find(*table, key.hash, key.bytes) : Place{};
+    return d ? table_find(d->root(key.slot), key) : Place{};
   }
   Database& database_for_write(int db);
   Table& table_for_write(Database& d, int slot);
   void drop_range_if_empty(Database& d, int slot);
   TableEnv env(Database& d, int slot) {
-    return {memory, d.heap, d.index_bytes, scratch, hash, options.hash_seed, static_cast<uint16_t>(slot)};
+    return {d.ranges[slot / kSlotsPerRange]->roots[slot % kSlotsPerRange],
+            memory,
+            d.heap,
+            d.index_bytes,
+            scratch,
+            hash,
+            options.hash_seed,
+            static_cast<uint16_t>(slot)};
   }
   uint64_t rehash(const Entry& entry) const {
     return hash(entry.key(), options.hash_seed);
@@ -84,6 +89,8 @@ struct Keyspace::Impl {
 
   // ---- entries (keyspace_values.cc)
   Entry* put(int db, const Key& key, const NewValue& value, int64_t expire_ms);
+  Entry* overwrite_same_size(int db, const Key& key, std::string_view value, Encoding encoding,
+                             int64_t expire_ms);
   Entry* insert_new(Database& d, Table& table, const Key& key, const NewValue& value, int64_t expire_ms);
   Entry* replace(Database& d, Table& table, const Key& key, const Place& place, const NewValue& value,
                  int64_t expire_ms);

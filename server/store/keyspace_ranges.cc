@@ -131,7 +131,7 @@ Entry* Keyspace::write_range(int db, const Key& key, size_t size, size_t offset,
   Database& d = impl_->database_for_write(db);
   Table& table = impl_->table_for_write(d, key.slot);
   Change change(*impl_, d, table, key.slot);
-  Place place = table_find(table, key.hash, key.bytes);
+  const Place place = table_find(d.root(key.slot), key);
   size_t total = wanted;
   if (place.entry) {
     impl_->before_change(table, *place.entry);

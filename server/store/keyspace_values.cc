@@ -160,10 +160,28 @@ Entry* Keyspace::Impl::replace(Database& d, Table& table, const Key& key, const 
   return entry;
 }
 
+// The commonest overwrite, a small string by one of the same length: nothing but bytes changes. Null: not
+// that case.
+Entry* Keyspace::Impl::overwrite_same_size(int db, const Key& key, std::string_view value, Encoding encoding,
+                                           int64_t expire_ms) {
+  const Place place = locate(db, key);
+  Entry* entry = place.entry;
+  if (!entry || EntryAccess::form(*entry) != Form::kEmbedded ||
+      EntryAccess::embedded_size(*entry) != value.size() || entry->type() != Type::kString ||
+      (expire_ms != kKeepExpire && (expire_ms != kNoExpire || entry->has_expire()))) {
+    return nullptr;
+  }
+  before_change(*databases[static_cast<size_t>(db)]->table(key.slot), *entry);
+  bump(key.slot);
+  EntryAccess::set_encoding(*entry, encoding);
+  std::memmove(EntryAccess::value(*entry), value.data(), value.size());
+  return entry;
+}
+
 Entry* Keyspace::Impl::put(int db, const Key& key, const NewValue& value, int64_t expire_ms) {
   Database& d = database_for_write(db);
   Table& table = table_for_write(d, key.slot);
-  const Place place = table_find(table, key.hash, key.bytes);
+  const Place place = table_find(d.root(key.slot), key);
   Change change(*this, d, table, key.slot);
   change.attribute(static_cast<int64_t>(value.counted_bytes));  // counted before the change began
   if (!place.entry) return insert_new(d, table, key, value, expire_ms);
@@ -178,11 +196,20 @@ Entry* Keyspace::set_string(int db, const Key& key, std::string_view value, int6
     if (const auto number = text::parse_int64(value)) return set_int(db, key, *number, expire_ms);
   }
   const Encoding encoding = value.size() <= kEmbstrMax ? Encoding::kEmbstr : Encoding::kRaw;
+  if (Entry* entry = impl_->overwrite_same_size(db, key, value, encoding, expire_ms)) return entry;
   return impl_->put(db, key, impl_->text_value(value, encoding, owner), expire_ms);
 }
 
 Entry* Keyspace::set_int(int db, const Key& key, int64_t value, int64_t expire_ms) {
   impl_->check_access();
+  const Place place = impl_->locate(db, key);
+  if (place.entry && EntryAccess::form(*place.entry) == Form::kInt && place.entry->type() == Type::kString &&
+      (expire_ms == kKeepExpire || (expire_ms == kNoExpire && !place.entry->has_expire()))) {
+    impl_->before_change(*impl_->databases[static_cast<size_t>(db)]->table(key.slot), *place.entry);
+    impl_->bump(key.slot);
+    EntryAccess::set_integer(*place.entry, value);
+    return place.entry;
+  }
   NewValue number;
   number.form = Form::kInt;
   number.encoding = Encoding::kInt;
@@ -199,6 +226,7 @@ Entry* Keyspace::set_raw(int db, const Key& key, std::string_view value, int64_t
 Entry* Keyspace::set_text(int db, const Key& key, std::string_view value, int64_t expire_ms) {
   impl_->check_access();
   const Encoding encoding = value.size() <= kEmbstrMax ? Encoding::kEmbstr : Encoding::kRaw;
+  if (Entry* entry = impl_->overwrite_same_size(db, key, value, encoding, expire_ms)) return entry;
   return impl_->put(db, key, impl_->text_value(value, encoding, nullptr), expire_ms);
 }
 

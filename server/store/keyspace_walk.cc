@@ -15,8 +15,8 @@ constexpr Cursor kEnd = Cursor{1} << (14 + kPositionBits);
 constexpr uint64_t kPositionMask = (uint64_t{1} << kPositionBits) - 1;
 
 template <typename F>
-bool for_each_entry(const Table& table, F&& f) {
-  return table_for_each_leaf(table, [&](const Leaf& leaf) {
+bool for_each_entry(uint64_t root, F&& f) {
+  return table_for_each_leaf(root, [&](const Leaf& leaf) {
     for (uint32_t i = 0; i < leaf.slot_count; ++i) {
       const uint64_t word = leaf.slots()[i];
       if (word == 0) continue;
@@ -64,20 +64,20 @@ bool scan_leaf(TableScan& scan, const Leaf& leaf, uint64_t from) {
 }
 
 // False when enough were visited; scan.last says where.
-bool scan_table(TableScan& scan, const Table& table, uint64_t from) {
+bool scan_table(TableScan& scan, uint64_t root, uint64_t from) {
   scan.last = 0;
-  if (table.root == 0) return true;
-  if (table.directory_depth == 0) return scan_leaf(scan, *leaf_of(table.root), from);
-  const uint64_t places = uint64_t{1} << table.directory_depth;
-  uint64_t i = from << (64 - kPositionBits) >> (64 - table.directory_depth);
+  if (root == 0) return true;
+  if (!has_directory(root)) return scan_leaf(scan, *leaf_of(root), from);
+  const unsigned depth = depth_of(root);
+  const uint64_t places = uint64_t{1} << depth;
+  uint64_t i = from << (64 - kPositionBits) >> (64 - depth);
   bool in_first = true;
   while (i < places) {
-    const uint64_t ref = directory_of(table)[i];
-    const uint64_t width = uint64_t{1} << (table.directory_depth - depth_of(ref));
+    const uint64_t ref = directory_of(root)[i];
+    const uint64_t width = uint64_t{1} << (depth - depth_of(ref));
     const uint64_t begin = i & ~(width - 1);
     // A later leaf is taken whole: from the first hash of its prefix.
-    const uint64_t leaf_from =
-        in_first ? from : begin << (64 - table.directory_depth) >> (64 - kPositionBits);
+    const uint64_t leaf_from = in_first ? from : begin << (64 - depth) >> (64 - kPositionBits);
     if (!scan_leaf(scan, *leaf_of(ref), leaf_from)) return false;
     in_first = false;
     i = begin + width;
@@ -85,20 +85,21 @@ bool scan_table(TableScan& scan, const Table& table, uint64_t from) {
   return true;
 }
 
-// The table that holds key number r of the database. REQUIRES: r < d.size
-const Table& table_of_rank(const Database& d, uint64_t r) {
+// The slot that holds key number r of the database. REQUIRES: r < d.size
+int slot_of_rank(const Database& d, uint64_t r) {
   int group = 0;
   while (r >= d.group_keys[group]) r -= d.group_keys[group++];
   int range = group * kRangesPerGroup;
   while (r >= d.range_keys[range]) r -= d.range_keys[range++];
-  const Table* table = d.ranges[range]->tables;
-  while (r >= table->size) r -= (table++)->size;
-  return *table;
+  const Table* tables = d.ranges[range]->tables;
+  int i = 0;
+  while (r >= tables[i].size) r -= tables[i++].size;
+  return range * kSlotsPerRange + i;
 }
 
-const Entry* nth_entry(const Table& table, uint64_t n) {
+const Entry* nth_entry(uint64_t root, uint64_t n) {
   const Entry* found = nullptr;
-  table_for_each_leaf(table, [&](const Leaf& leaf) {
+  table_for_each_leaf(root, [&](const Leaf& leaf) {
     if (n >= leaf.count) {
       n -= leaf.count;
       return true;
@@ -119,9 +120,8 @@ const Entry* nth_entry(const Table& table, uint64_t n) {
 void Keyspace::slot_keys(int db, int slot, size_t max, std::vector<std::string>& out) const {
   impl_->check_access();
   const Database* d = impl_->database(db);
-  const Table* table = d ? d->table(slot) : nullptr;
-  if (!table || max == 0) return;
-  for_each_entry(*table, [&](const Entry& entry) {
+  if (!d || max == 0) return;
+  for_each_entry(d->root(slot), [&](const Entry& entry) {
     out.emplace_back(entry.key());
     return --max > 0;
   });
@@ -132,13 +132,13 @@ void Keyspace::for_each(int db, int slot, const std::function<bool(const Entry&)
   const Database* d = impl_->database(db);
   if (!d) return;
   if (slot >= 0) {
-    if (const Table* table = d->table(slot)) for_each_entry(*table, f);
+    for_each_entry(d->root(slot), f);
     return;
   }
   for (const Range* range : d->ranges) {
     if (!range) continue;
-    for (const Table& table : range->tables) {
-      if (!for_each_entry(table, f)) return;
+    for (const uint64_t root : range->roots) {
+      if (!for_each_entry(root, f)) return;
     }
   }
 }
@@ -164,7 +164,7 @@ Cursor Keyspace::scan(int db, Cursor cursor, size_t count, int only_slot,
       slot |= kSlotsPerRange - 1;
       continue;
     }
-    if (!scan_table(scan, range->tables[slot % kSlotsPerRange], from)) {
+    if (!scan_table(scan, range->roots[slot % kSlotsPerRange], from)) {
       const Cursor next = (static_cast<Cursor>(slot) << kPositionBits) + scan.last + 1;
       return next >= static_cast<Cursor>(end) << kPositionBits ? 0 : next;
     }
@@ -180,22 +180,23 @@ const Entry* Keyspace::random_entry(int db, Random& random) const {
   impl_->check_access();
   const Database* d = impl_->database(db);
   if (!d || d->size == 0) return nullptr;
-  const Table& table = table_of_rank(*d, random.below(d->size));
+  const int slot = slot_of_rank(*d, random.below(d->size));
+  const uint64_t root = d->root(slot);
   // A place of the directory, then a place of its leaf: each entry is hit with the same probability, since a
   // leaf that stands in the directory w times has its places drawn from w times as many. Mostly one or two
   // tries.
-  const unsigned depth = table.directory_depth;
+  const unsigned depth = directory_depth(root);
   const uint64_t max_places = leaf_slots(Leaf::kMaxBytes);
-  const uint64_t only_places = depth == 0 ? leaf_of(table.root)->slot_count : 0;
+  const uint64_t only_places = depth == 0 ? leaf_of(root)->slot_count : 0;
   for (int tries = 0; tries < 128; ++tries) {
-    const uint64_t ref = depth == 0 ? table.root : directory_of(table)[random.below(uint64_t{1} << depth)];
+    const uint64_t ref = depth == 0 ? root : directory_of(root)[random.below(uint64_t{1} << depth)];
     const Leaf& leaf = *leaf_of(ref);
     if (depth > 0 && leaf.slot_count > max_places) break;  // hashes too alike: count instead
     const uint64_t places = depth == 0 ? only_places : max_places << (depth - leaf.depth);
     const uint64_t place = random.below(places);
     if (place < leaf.slot_count && leaf.slots()[place] != 0) return entry_of(leaf.slots()[place]);
   }
-  return nth_entry(table, random.below(table.size));
+  return nth_entry(root, random.below(d->table(slot)->size));
 }
 
 }  // namespace tessera::store

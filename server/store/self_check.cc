@@ -63,31 +63,32 @@ class Checker {
     expect(d.heap.at(leaf.heap_pos).when <= leaf_soonest(leaf), "a leaf's time in the heap is late");
   }
 
-  void check_table(const Database& d, const Table& table, int slot, Totals& totals) {
+  void check_table(const Database& d, uint64_t root, const Table& table, int slot, Totals& totals) {
     Totals own;
-    if (table.root == 0) {
+    if (root == 0) {
       expect(table.size == 0 && table.bytes == 0, "empty table has size or bytes");
       return;
     }
     uint64_t place = 0;
     uint32_t deepest = 0;
-    if (table.directory_depth > 0) {
-      const size_t bytes = Memory::block_bytes(directory_of(table), directory_bytes(table));
+    const unsigned depth = directory_depth(root);
+    if (depth > 0) {
+      const size_t bytes = Memory::block_bytes(directory_of(root), directory_bytes(root));
       own.bytes += static_cast<int64_t>(bytes);
       own.index_bytes += static_cast<int64_t>(bytes);
     }
-    table_for_each_leaf(table, [&](const Leaf& leaf) {
-      const uint64_t width = uint64_t{1} << (table.directory_depth - leaf.depth);
-      for (uint64_t i = 0; table.directory_depth > 0 && i < width; ++i) {
-        expect(directory_of(table)[place + i] == ref_to(&leaf), "directory disagrees with a leaf");
+    table_for_each_leaf(root, [&](const Leaf& leaf) {
+      const uint64_t width = uint64_t{1} << (depth - leaf.depth);
+      for (uint64_t i = 0; depth > 0 && i < width; ++i) {
+        expect(directory_of(root)[place + i] == ref_to(&leaf), "directory disagrees with a leaf");
       }
-      check_leaf(d, leaf, slot, place >> (table.directory_depth - leaf.depth), own);
-      deepest += leaf.depth == table.directory_depth;
+      check_leaf(d, leaf, slot, place >> (depth - leaf.depth), own);
+      deepest += leaf.depth == depth;
       place += width;
       return true;
     });
-    expect(table.directory_depth == 0 || deepest == table.deepest_leaves, "deepest leaves counted wrong");
-    expect(table.directory_depth == 0 || deepest > 0, "directory is deeper than needed");
+    expect(depth == 0 || deepest == table.deepest_leaves, "deepest leaves counted wrong");
+    expect(depth == 0 || deepest > 0, "directory is deeper than needed");
     expect(own.keys == table.size, "table counts its keys wrong");
     expect(own.bytes == static_cast<int64_t>(table.bytes), "table counts its bytes wrong");
     totals.keys += own.keys;
@@ -107,7 +108,7 @@ class Checker {
       if (const Range* range = d.ranges[r]) {
         range_bytes += static_cast<int64_t>(Memory::block_bytes(range, sizeof(Range)));
         for (int i = 0; i < kSlotsPerRange; ++i)
-          check_table(d, range->tables[i], r * kSlotsPerRange + i, totals);
+          check_table(d, range->roots[i], range->tables[i], r * kSlotsPerRange + i, totals);
         expect(totals.keys > before, "a range without keys");
       }
       expect(d.range_keys[r] == totals.keys - before, "range counts its keys wrong");

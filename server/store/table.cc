@@ -40,18 +40,18 @@ void free_directory(TableEnv& env, uint64_t* directory, unsigned depth) {
 }
 
 // First directory place of a leaf's prefix.
-uint64_t prefix_start(const Table& table, uint64_t hash, unsigned depth) {
+uint64_t prefix_start(const TableEnv& env, uint64_t hash, unsigned depth) {
   if (depth == 0) return 0;
-  return hash >> (64 - depth) << (table.directory_depth - depth);
+  return hash >> (64 - depth) << (directory_depth(env.root) - depth);
 }
 
-void set_refs(Table& table, uint64_t hash, const Leaf* leaf) {
-  if (table.directory_depth == 0) {
-    table.root = ref_to(leaf);
+void set_refs(TableEnv& env, uint64_t hash, const Leaf* leaf) {
+  if (directory_depth(env.root) == 0) {
+    env.root = ref_to(leaf);
     return;
   }
-  uint64_t* directory = directory_of(table) + prefix_start(table, hash, leaf->depth);
-  std::fill_n(directory, uint64_t{1} << (table.directory_depth - leaf->depth), ref_to(leaf));
+  uint64_t* directory = directory_of(env.root) + prefix_start(env, hash, leaf->depth);
+  std::fill_n(directory, uint64_t{1} << (directory_depth(env.root) - leaf->depth), ref_to(leaf));
 }
 
 // Appends a leaf's words, and a bound of each one's expiry when it has any.
@@ -65,48 +65,46 @@ void gather(const Leaf& leaf, LeafScratch& scratch) {
 }
 
 // Replaces a leaf by one of `bytes` bytes that holds what is in the scratch.
-void rebuild(Table& table, TableEnv& env, uint64_t hash, Leaf* old, size_t bytes, uint32_t min_tail) {
+void rebuild(TableEnv& env, uint64_t hash, Leaf* old, size_t bytes, uint32_t min_tail) {
   Leaf* leaf = new_leaf(env, bytes);
   leaf_build(*leaf, bytes, old->depth, old->slot, env.scratch.words.data(), env.scratch.times.data(),
              static_cast<uint32_t>(env.scratch.words.size()), min_tail);
   leaf->heap_pos = old->heap_pos;
   env.heap.moved(leaf);
-  set_refs(table, hash, leaf);
+  set_refs(env, hash, leaf);
   free_leaf(env, old);
 }
 
 void double_directory(Table& table, TableEnv& env) {
-  const unsigned depth = table.directory_depth;
+  const unsigned depth = directory_depth(env.root);
   uint64_t* grown = new_directory(env, depth + 1);
   if (depth == 0) {
-    grown[0] = grown[1] = table.root;
+    grown[0] = grown[1] = env.root;
   } else {
-    uint64_t* old = directory_of(table);
+    uint64_t* old = directory_of(env.root);
     for (uint64_t i = 0; i < uint64_t{1} << depth; ++i) grown[2 * i] = grown[2 * i + 1] = old[i];
     free_directory(env, old, depth);
   }
-  table.root = reinterpret_cast<uint64_t>(grown);
-  ++table.directory_depth;
+  env.root = root_to(grown, depth + 1);
   table.deepest_leaves = 0;
 }
 
 // One step: no leaf is as deep as the directory.
 void halve_directory(Table& table, TableEnv& env) {
-  const unsigned depth = table.directory_depth;
-  uint64_t* old = directory_of(table);
+  const unsigned depth = directory_depth(env.root);
+  uint64_t* old = directory_of(env.root);
   if (depth == 1) {
-    table.root = old[0];
+    env.root = old[0];
   } else {
     uint64_t* halved = new_directory(env, depth - 1);
     for (uint64_t i = 0; i < uint64_t{1} << (depth - 1); ++i) halved[i] = old[2 * i];
-    table.root = reinterpret_cast<uint64_t>(halved);
+    env.root = root_to(halved, depth - 1);
   }
-  --table.directory_depth;
   free_directory(env, old, depth);
   table.deepest_leaves = 0;
   if (depth == 1) return;
-  table_for_each_leaf(table, [&](const Leaf& leaf) {
-    table.deepest_leaves += leaf.depth == table.directory_depth;
+  table_for_each_leaf(env.root, [&](const Leaf& leaf) {
+    table.deepest_leaves += leaf.depth == directory_depth(env.root);
     return true;
   });
 }
@@ -123,7 +121,7 @@ bool may_split(const Table& table, const Leaf& leaf) {
 }
 
 // The half [begin, end) of the scratch becomes a leaf; its fingerprints are those of the new depth already.
-void put_half(Table& table, TableEnv& env, uint64_t hash, unsigned depth, size_t begin, size_t end) {
+void put_half(TableEnv& env, uint64_t hash, unsigned depth, size_t begin, size_t end) {
   LeafScratch& scratch = env.scratch;
   const size_t n = end - begin;
   // Room to grow by a few, or the next insert would copy it again.
@@ -134,11 +132,11 @@ void put_half(Table& table, TableEnv& env, uint64_t hash, unsigned depth, size_t
   int64_t soonest = kNever;
   for (size_t i = begin; i < end; ++i) soonest = std::min(soonest, scratch.times[i]);
   env.heap.lower(leaf, soonest);
-  set_refs(table, hash, leaf);
+  set_refs(env, hash, leaf);
 }
 
 void split(Table& table, TableEnv& env, uint64_t hash) {
-  Leaf* old = leaf_of(leaf_ref(table, hash));
+  Leaf* old = leaf_of(leaf_ref(env.root, hash));
   const unsigned depth = old->depth + 1u;
   LeafScratch& scratch = env.scratch;
   scratch.words.clear();
@@ -164,18 +162,18 @@ void split(Table& table, TableEnv& env, uint64_t hash) {
     scratch.words[at] = word;
     scratch.times[at] = time;
   }
-  if (depth > table.directory_depth) double_directory(table, env);
-  if (depth == table.directory_depth) table.deepest_leaves += 2;
+  if (depth > directory_depth(env.root)) double_directory(table, env);
+  if (depth == directory_depth(env.root)) table.deepest_leaves += 2;
   env.heap.remove(old);
   const uint64_t bit = uint64_t{1} << (64 - depth);
-  put_half(table, env, hash & ~bit, depth, 0, left);
-  put_half(table, env, hash | bit, depth, left, n);
+  put_half(env, hash & ~bit, depth, 0, left);
+  put_half(env, hash | bit, depth, left, n);
   free_leaf(env, old);
 }
 
 // Room for one more word, whatever hindered it.
 void make_room(Table& table, TableEnv& env, uint64_t hash) {
-  Leaf* leaf = leaf_of(leaf_ref(table, hash));
+  Leaf* leaf = leaf_of(leaf_ref(env.root, hash));
   const bool full = leaf->count >= leaf_limit(leaf->slot_count);
   if (full && leaf->bytes >= Leaf::kMaxBytes && may_split(table, *leaf)) {
     split(table, env, hash);
@@ -186,7 +184,7 @@ void make_room(Table& table, TableEnv& env, uint64_t hash) {
   gather(*leaf, env.scratch);
   // Not full: words pile up behind the last home, so fewer homes and more places behind them.
   const uint32_t tail = full ? 0 : 2 * (leaf->slot_count - leaf->main_count);
-  rebuild(table, env, hash, leaf, full ? leaf_bytes_for(leaf->count + 1) : leaf->bytes, tail);
+  rebuild(env, hash, leaf, full ? leaf_bytes_for(leaf->count + 1) : leaf->bytes, tail);
 }
 
 // REQUIRES: both have the depth of the leaf at `hash`, which is over 0.
@@ -206,7 +204,7 @@ void merge(Table& table, TableEnv& env, uint64_t hash, Leaf* left, Leaf* right) 
     scratch.words[i] = (fingerprint + (fingerprint == 0)) << 48 | (scratch.words[i] & kPointerMask);
     soonest = std::min(soonest, scratch.times[i]);
   }
-  if (left->depth == table.directory_depth) table.deepest_leaves -= 2;
+  if (left->depth == directory_depth(env.root)) table.deepest_leaves -= 2;
   env.heap.remove(left);
   env.heap.remove(right);
   const uint32_t n = static_cast<uint32_t>(scratch.words.size());
@@ -214,46 +212,45 @@ void merge(Table& table, TableEnv& env, uint64_t hash, Leaf* left, Leaf* right) 
   Leaf* leaf = new_leaf(env, bytes);
   leaf_build(*leaf, bytes, depth, env.slot, scratch.words.data(), scratch.times.data(), n, 0);
   env.heap.lower(leaf, soonest);
-  set_refs(table, hash, leaf);
+  set_refs(env, hash, leaf);
   free_leaf(env, left);
   free_leaf(env, right);
-  while (table.directory_depth > 0 && table.deepest_leaves == 0) halve_directory(table, env);
+  while (directory_depth(env.root) > 0 && table.deepest_leaves == 0) halve_directory(table, env);
 }
 
 // Merges the leaf with its buddy while both are small. True when it did.
 bool try_merge(Table& table, TableEnv& env, uint64_t hash) {
-  const Leaf* leaf = leaf_of(leaf_ref(table, hash));
+  const Leaf* leaf = leaf_of(leaf_ref(env.root, hash));
   if (leaf->depth == 0) return false;
   const uint64_t bit = uint64_t{1} << (64 - leaf->depth);
-  Leaf* left = leaf_of(leaf_ref(table, hash & ~bit));
-  Leaf* right = leaf_of(leaf_ref(table, hash | bit));
+  Leaf* left = leaf_of(leaf_ref(env.root, hash & ~bit));
+  Leaf* right = leaf_of(leaf_ref(env.root, hash | bit));
   if (left->depth != right->depth || left->count + right->count > kMergeCount) return false;
   merge(table, env, hash, left, right);
   return true;
 }
 
-void shrink(Table& table, TableEnv& env, uint64_t hash) {
-  Leaf* leaf = leaf_of(leaf_ref(table, hash));
+void shrink(TableEnv& env, uint64_t hash) {
+  Leaf* leaf = leaf_of(leaf_ref(env.root, hash));
   env.scratch.words.clear();
   env.scratch.times.clear();
   gather(*leaf, env.scratch);
   const size_t bytes = leaf_bytes_for(leaf->count + leaf->count / 8 + 1);
-  if (bytes < leaf->bytes) rebuild(table, env, hash, leaf, bytes, 0);
+  if (bytes < leaf->bytes) rebuild(env, hash, leaf, bytes, 0);
 }
 
 // A table without keys gives everything back.
 void release(Table& table, TableEnv& env) {
-  uint64_t* directory = table.directory_depth > 0 ? directory_of(table) : nullptr;
-  const unsigned depth = table.directory_depth;
+  uint64_t* directory = directory_depth(env.root) > 0 ? directory_of(env.root) : nullptr;
+  const unsigned depth = directory_depth(env.root);
   for (uint64_t i = 0; i < uint64_t{1} << depth;) {
-    const uint64_t ref = directory ? directory[i] : table.root;
+    const uint64_t ref = directory ? directory[i] : env.root;
     i += uint64_t{1} << (depth - depth_of(ref));
     env.heap.remove(leaf_of(ref));
     free_leaf(env, leaf_of(ref));
   }
   if (directory) free_directory(env, directory, depth);
-  table.root = 0;
-  table.directory_depth = 0;
+  env.root = 0;
   table.deepest_leaves = 0;
 }
 
@@ -261,14 +258,14 @@ void release(Table& table, TableEnv& env) {
 
 void table_insert(Table& table, TableEnv& env, uint64_t hash, Entry* entry) {
   const int64_t expire_ms = entry->expire_ms();
-  if (table.root == 0) {
+  if (env.root == 0) {
     const size_t bytes = leaf_bytes_for(1);
     Leaf* leaf = new_leaf(env, bytes);
     leaf_build(*leaf, bytes, 0, env.slot, nullptr, nullptr, 0, 0);
-    table.root = ref_to(leaf);
+    env.root = ref_to(leaf);
   }
   for (;;) {
-    const uint64_t ref = leaf_ref(table, hash);
+    const uint64_t ref = leaf_ref(env.root, hash);
     Leaf* leaf = leaf_of(ref);
     if (leaf_insert(*leaf, word_of(fingerprint_of(hash, depth_of(ref)), entry), expire_ms)) {
       if (expire_ms != kNoExpire) env.heap.lower(leaf, expire_ms);
@@ -286,11 +283,11 @@ void table_erase(Table& table, TableEnv& env, uint64_t hash, const Place& place)
     release(table, env);
     return;
   }
-  if (table.directory_depth > 0 && leaf->count <= kMergeCount && leaf->count % 16 == 0 &&
+  if (directory_depth(env.root) > 0 && leaf->count <= kMergeCount && leaf->count % 16 == 0 &&
       try_merge(table, env, hash))
     return;
   // A third below what it could hold: the next smaller sizes have room to spare.
-  if (leaf->slot_count > 4 && leaf->count < leaf_limit(leaf->slot_count) * 5 / 8) shrink(table, env, hash);
+  if (leaf->slot_count > 4 && leaf->count < leaf_limit(leaf->slot_count) * 5 / 8) shrink(env, hash);
 }
 
 }  // namespace tessera::store

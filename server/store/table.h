@@ -20,18 +20,18 @@ namespace tessera::store {
 
 using HashFunction = uint64_t (*)(std::string_view bytes, uint64_t seed);
 
+// What is known of a table beside its root. The root lies apart (Range in database.h), eight to a cache line:
+// it is all that a look-up needs, and 16384 of them stay in the second-level cache.
 struct Table {
-  uint64_t root;  // reference of the only leaf, or address of the directory; 0: no keys
-  uint8_t directory_depth;
   uint8_t colour[2];  // for the cut's two planes; see DESIGN.md section 7
-  uint8_t unused;
+  uint16_t unused;
   uint32_t deepest_leaves;  // leaves as deep as the directory: when none is left it halves
   uint64_t size;
   uint64_t bytes;       // entries, values and leaves: what detaching the table subtracts
   uint64_t last_write;  // journal offset, for the reply gate
   uint32_t left[2];     // entries the cut has not saved yet, by plane
 };
-static_assert(sizeof(Table) == 48);
+static_assert(sizeof(Table) == 40);
 
 // ---- references
 constexpr uint64_t kMainInHeader = 1023;
@@ -49,12 +49,23 @@ inline uint64_t ref_to(const Leaf* leaf) {
   const uint64_t main = leaf->main_count < kMainInHeader ? leaf->main_count : kMainInHeader;
   return reinterpret_cast<uint64_t>(leaf) | main << 48 | static_cast<uint64_t>(leaf->depth) << 58;
 }
-inline uint64_t* directory_of(const Table& table) {
-  return reinterpret_cast<uint64_t*>(table.root);
+// The root of a table: 0 without keys; the reference of its only leaf; or, told by a number of homes of 0,
+// address and depth of its directory.
+inline bool has_directory(uint64_t root) {
+  return ((root >> 48) & 1023) == 0;
+}  // REQUIRES: root != 0
+inline unsigned directory_depth(uint64_t root) {
+  return has_directory(root) ? depth_of(root) : 0;
 }
-inline uint64_t leaf_ref(const Table& table, uint64_t hash) {
-  if (__builtin_expect(table.directory_depth == 0, 1)) return table.root;
-  return directory_of(table)[hash >> (64 - table.directory_depth)];
+inline uint64_t* directory_of(uint64_t root) {
+  return reinterpret_cast<uint64_t*>(root & kPointerMask);
+}
+inline uint64_t root_to(const uint64_t* directory, unsigned depth) {
+  return reinterpret_cast<uint64_t>(directory) | static_cast<uint64_t>(depth) << 58;
+}
+inline uint64_t leaf_ref(uint64_t root, uint64_t hash) {
+  if (__builtin_expect(!has_directory(root), 1)) return root;
+  return directory_of(root)[hash >> (64 - depth_of(root))];
 }
 
 // Scratch of rebuilding, kept by the keyspace so that it is allocated once.
@@ -65,6 +76,7 @@ struct LeafScratch {
 
 // What changing a table needs beside it.
 struct TableEnv {
+  uint64_t& root;
   Memory& memory;
   ExpiryHeap& heap;      // of its database
   int64_t& index_bytes;  // leaves and directories of its database
@@ -81,15 +93,22 @@ struct Place {
   Entry* entry = nullptr;  // nullptr: the key is not there
 };
 
-inline Place table_find(const Table& table, uint64_t hash, std::string_view key) {
-  if (table.root == 0) return {};
-  const uint64_t ref = leaf_ref(table, hash);
+inline Place table_find(uint64_t root, const Key& key) {
+  if (root == 0) return {};
+  const uint64_t ref = leaf_ref(root, key.hash);
   Leaf* leaf = leaf_of(ref);
   const uint64_t* slots = leaf->slots();
-  const uint64_t fingerprint = fingerprint_of(hash, depth_of(ref));
-  for (uint32_t i = leaf_seek(slots, fingerprint, main_of(ref)); slots[i] >> 48 == fingerprint; ++i) {
+  const uint64_t main = main_of(ref);
+  const uint64_t fingerprint = fingerprint_of(key.hash, depth_of(ref));
+  // A hint is looked at only inside this leaf; an equal key there is the key, wherever the search would
+  // begin.
+  if (key.hint < main && slots[key.hint] >> 48 == fingerprint) {
+    Entry* entry = entry_of(slots[key.hint]);
+    if (__builtin_expect(EntryAccess::key_equals(*entry, key.bytes), 1)) return {leaf, key.hint, entry};
+  }
+  for (uint32_t i = leaf_seek(slots, fingerprint, main); slots[i] >> 48 == fingerprint; ++i) {
     Entry* entry = entry_of(slots[i]);
-    if (EntryAccess::key_equals(*entry, key)) return {leaf, i, entry};
+    if (EntryAccess::key_equals(*entry, key.bytes)) return {leaf, i, entry};
   }
   return {};
 }
@@ -110,19 +129,20 @@ inline void table_note_expire(TableEnv& env, const Place& place, int64_t expire_
 // Calls f(leaf) for each leaf in hash order until it returns false; f must not change the table. False when
 // stopped.
 template <typename F>
-bool table_for_each_leaf(const Table& table, F&& f) {
-  if (table.root == 0) return true;
-  if (table.directory_depth == 0) return f(*leaf_of(table.root));
-  const uint64_t* directory = directory_of(table);
-  for (uint64_t i = 0; i < uint64_t{1} << table.directory_depth;) {
+bool table_for_each_leaf(uint64_t root, F&& f) {
+  if (root == 0) return true;
+  if (!has_directory(root)) return f(*leaf_of(root));
+  const unsigned depth = depth_of(root);
+  const uint64_t* directory = directory_of(root);
+  for (uint64_t i = 0; i < uint64_t{1} << depth;) {
     const uint64_t ref = directory[i];
     if (!f(*leaf_of(ref))) return false;
-    i += uint64_t{1} << (table.directory_depth - depth_of(ref));
+    i += uint64_t{1} << (depth - depth_of(ref));
   }
   return true;
 }
-inline size_t directory_bytes(const Table& table) {
-  return table.directory_depth == 0 ? 0 : sizeof(uint64_t) << table.directory_depth;
-}
+inline size_t directory_bytes(uint64_t root) {
+  return sizeof(uint64_t) << depth_of(root);
+}  // REQUIRES: has_directory()
 
 }  // namespace tessera::store
