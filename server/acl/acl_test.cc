@@ -135,6 +135,7 @@ TEST_F(Acl, RulesAndWhatTheyBecome) {
       {"+select|1", "off resetchannels -@all +select|1"},
       {"+select|1 +select", "off resetchannels -@all +select"},
       {"+select|1 -select", "off resetchannels -@all"},
+      {"+@all +select|1", "off resetchannels +@all"},
       {"+get|x +get|y -get", "off resetchannels -@all"},
       {"~a ~b", "off ~a ~b resetchannels -@all"},
       {"~a ~*", "off ~* resetchannels -@all"},
@@ -200,6 +201,8 @@ TEST_F(Acl, RulesThatAreRefused) {
       "Error in ACL SETUSER modifier '&a': Adding a pattern after the * pattern (or the 'allchannels' flag) "
       "is "
       "not valid and does not have any effect. Try 'resetchannels' to start with an empty list of channels");
+  EXPECT_EQ(made("(+get (+set"), "Unmatched parenthesis in acl selector starting at '(+set'.");
+  EXPECT_EQ(made("( ( +get ) )"), "Error in ACL SETUSER modifier ')': Syntax error");
   EXPECT_EQ(made("on (+get ~a"), "Unmatched parenthesis in acl selector starting at '(+get'.");
 }
 

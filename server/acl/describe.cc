@@ -92,7 +92,7 @@ std::string describe_commands(const Selector& selector, const CommandTable& comm
     tell_difference(row);
     for (const CommandRow& subcommand : row.subcommands) tell_difference(subcommand);
     const auto first_args = selector.first_args.find(row.id);
-    if (first_args == selector.first_args.end()) continue;
+    if (first_args == selector.first_args.end() || selector.commands.has(row.id)) continue;
     for (const std::string& first : first_args->second) {
       append_word(text, std::string("+") + row.full_name + "|" + first);
     }

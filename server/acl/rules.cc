@@ -243,22 +243,28 @@ Problem apply_rule(User& user, std::string_view rule, const RuleContext& context
   return nullptr;
 }
 
-// Joins the words of each selector, so that "(+get", "~a)" becomes one rule. False: a parenthesis stays open;
-// `out` ends with the rule it opens then.
-bool merge_selectors(std::span<const std::string_view> rules, std::vector<std::string>& out) {
-  for (size_t i = 0; i < rules.size(); ++i) {
-    out.emplace_back(rules[i]);
-    if (rules[i].empty() || rules[i].front() != '(') continue;
-    const std::string opening = out.back();
-    while (out.back().back() != ')') {
-      if (++i == rules.size()) {
-        out.back() = opening;
-        return false;
-      }
-      out.back().append(" ").append(rules[i]);
+// Joins the words of each selector, so that "(+get", "~a)" becomes one rule. Returns the word that opens a
+// parenthesis nobody closes, or nothing. A second opening word takes the place of what was open: so
+// redis-server does.
+std::string_view merge_selectors(std::span<const std::string_view> rules, std::vector<std::string>& out) {
+  std::string_view opening;
+  std::string open;
+  for (const std::string_view rule : rules) {
+    const bool opens = !rule.empty() && rule.front() == '(';
+    const bool closes = !rule.empty() && rule.back() == ')';
+    if (opens && !closes) {
+      opening = rule;
+      open = rule;
+    } else if (opening.empty()) {
+      out.emplace_back(rule);
+    } else {
+      open.append(" ").append(rule);
+      if (!closes) continue;
+      out.push_back(std::move(open));
+      opening = {};
     }
   }
-  return true;
+  return opening;
 }
 
 }  // namespace
@@ -273,8 +279,9 @@ User new_user(std::string name, const CommandTable& commands, bool all_channels)
 std::optional<RuleFailure> apply_rules(User& user, std::span<const std::string_view> rules,
                                        const RuleContext& context) {
   std::vector<std::string> merged;
-  if (!merge_selectors(rules, merged)) {
-    return RuleFailure{"", "Unmatched parenthesis in acl selector starting at '" + merged.back() + "'."};
+  if (const std::string_view opening = merge_selectors(rules, merged); !opening.empty()) {
+    return RuleFailure{"",
+                       "Unmatched parenthesis in acl selector starting at '" + std::string(opening) + "'."};
   }
   for (const std::string& rule : merged) {
     const Problem problem = apply_rule(user, rule, context);
