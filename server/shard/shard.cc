@@ -6,6 +6,7 @@ namespace tessera::shard {
 Shard::Shard(const ShardOptions& options)
     : options_(options),
       keyspace_({options.index, options.shard_count, options.database_count, options.hash_seed}),
+      databases_(static_cast<size_t>(options.database_count)),
       random_(options.random_seed) {}
 
 void Shard::free_later(std::unique_ptr<store::Detached> detached) {
@@ -15,8 +16,7 @@ void Shard::free_later(std::unique_ptr<store::Detached> detached) {
 
 void Shard::note_expired(int db, const store::Key& key, journal::BatchBuilder& batch, bool effects_wanted) {
   counters_.expired_keys.add();
-  counters_.dirty.add();
-  if (!effects_wanted) return;
+  if (!effects_wanted) return;  // not a dirty change: redis-server does not count expiry either
   const std::string_view args[2] = {"DEL", key.bytes};
   batch.effect(db, key.slot, args);
 }
@@ -34,6 +34,19 @@ bool Shard::expire_some(WallMs now, const std::function<bool()>& stop) {
   });
   if (auto garbage = keyspace_.take_garbage()) free_later(std::move(garbage));
   return done;
+}
+
+void Shard::publish_sizes() {
+  for (size_t db = 0; db < databases_.size(); ++db) {
+    databases_[db].keys.set(static_cast<int64_t>(keyspace_.size(static_cast<int>(db))));
+    databases_[db].expires.set(static_cast<int64_t>(keyspace_.expires_count(static_cast<int>(db))));
+  }
+}
+
+void Shard::publish_ttls(WallMs now) {
+  for (size_t db = 0; db < databases_.size(); ++db) {
+    databases_[db].average_ttl_ms.set(keyspace_.average_ttl_ms(static_cast<int>(db), now.ms));
+  }
 }
 
 bool Shard::flush_effects() {
