@@ -188,10 +188,10 @@ const Entry* Keyspace::random_entry(int db, Random& random) const {
   const unsigned depth = directory_depth(root);
   const uint64_t max_places = leaf_slots(Leaf::kMaxBytes);
   const uint64_t only_places = depth == 0 ? leaf_of(root)->slot_count : 0;
-  for (int tries = 0; tries < 128; ++tries) {
+  // Not where leaves have no largest size, since their hashes are too alike to split.
+  for (int tries = d->table(slot)->crowded ? 128 : 0; tries < 128; ++tries) {
     const uint64_t ref = depth == 0 ? root : directory_of(root)[random.below(uint64_t{1} << depth)];
     const Leaf& leaf = *leaf_of(ref);
-    if (depth > 0 && leaf.slot_count > max_places) break;  // hashes too alike: count instead
     const uint64_t places = depth == 0 ? only_places : max_places << (depth - leaf.depth);
     const uint64_t place = random.below(places);
     if (place < leaf.slot_count && leaf.slots()[place] != 0) return entry_of(leaf.slots()[place]);

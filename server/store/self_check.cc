@@ -83,6 +83,7 @@ class Checker {
         expect(directory_of(root)[place + i] == ref_to(&leaf), "directory disagrees with a leaf");
       }
       check_leaf(d, leaf, slot, place >> (depth - leaf.depth), own);
+      expect(table.crowded || leaf.bytes <= Leaf::kMaxBytes, "a leaf is too large");
       deepest += leaf.depth == depth;
       place += width;
       return true;

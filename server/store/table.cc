@@ -125,7 +125,8 @@ void put_half(TableEnv& env, uint64_t hash, unsigned depth, size_t begin, size_t
   LeafScratch& scratch = env.scratch;
   const size_t n = end - begin;
   // Room to grow by a few, or the next insert would copy it again.
-  const size_t bytes = leaf_bytes_for(n + n / 16 + 1);
+  size_t bytes = leaf_bytes_for(n + n / 16 + 1);
+  if (bytes > Leaf::kMaxBytes) bytes = leaf_bytes_for(n);
   Leaf* leaf = new_leaf(env, bytes);
   leaf_build(*leaf, bytes, depth, env.slot, scratch.words.data() + begin, scratch.times.data() + begin,
              static_cast<uint32_t>(n), 0);
@@ -184,7 +185,9 @@ void make_room(Table& table, TableEnv& env, uint64_t hash) {
   gather(*leaf, env.scratch);
   // Not full: words pile up behind the last home, so fewer homes and more places behind them.
   const uint32_t tail = full ? 0 : 2 * (leaf->slot_count - leaf->main_count);
-  rebuild(env, hash, leaf, full ? leaf_bytes_for(leaf->count + 1) : leaf->bytes, tail);
+  const size_t bytes = full ? leaf_bytes_for(leaf->count + 1) : leaf->bytes;
+  table.crowded |= bytes > Leaf::kMaxBytes;
+  rebuild(env, hash, leaf, bytes, tail);
 }
 
 // REQUIRES: both have the depth of the leaf at `hash`, which is over 0.
@@ -252,6 +255,7 @@ void release(Table& table, TableEnv& env) {
   if (directory) free_directory(env, directory, depth);
   env.root = 0;
   table.deepest_leaves = 0;
+  table.crowded = false;
 }
 
 }  // namespace

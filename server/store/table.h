@@ -24,7 +24,8 @@ using HashFunction = uint64_t (*)(std::string_view bytes, uint64_t seed);
 // it is all that a look-up needs, and 16384 of them stay in the second-level cache.
 struct Table {
   uint8_t colour[2];  // for the cut's two planes; see DESIGN.md section 7
-  uint16_t unused;
+  bool crowded;       // some leaf has been larger than Leaf::kMaxBytes since the table was empty
+  uint8_t unused;
   uint32_t deepest_leaves;  // leaves as deep as the directory: when none is left it halves
   uint64_t size;
   uint64_t bytes;       // entries, values and leaves: what detaching the table subtracts
