@@ -4,6 +4,8 @@
 namespace tessera::server {
 
 void Node::add_hooks() {
+  if (options_.process_hooks) options_.process_hooks(*editor_);
+  add_user_hooks();
   Log* log = options_.log;
   editor_->on_change({"loglevel"}, [log](const config::Config&, const config::Config& after) -> Result<void> {
     if (auto level = parse_log_level(after.text("loglevel"))) log->set_level(*level);

@@ -1,45 +1,32 @@
-// Role: the process: reads the configuration, makes one Node, waits. Thread: main.
-#include <unistd.h>
-
+// Role: the program: what the command line asks for. Thread: main.
 #include <cstdio>
-#include <thread>
+#include <string>
+#include <vector>
 
-#include "common/conf/reader.h"
-#include "server/config/loader.h"
-#include "server/config/params.h"
-#include "server/main/node.h"
+#include "server/config/default_file.h"
+#include "server/main/process.h"
+#include "server/main/process_limits.h"
 
 int main(int argc, char** argv) {
   using namespace tessera;
-  auto env = io::make_uv_env();
-  Log log;
-  std::vector<std::string> args(argv + 1, argv + argc);
-  const conf::CommandLine command = conf::parse_command_line(args);
-  conf::Source source;
-  auto* files = &env->files();
-  source.read = [files](const std::string& path) { return files->read_all(path); };
-  source.list = [files](const std::string& dir) { return files->list(dir); };
-  auto lines = conf::read_config(command, "", source);
-  if (!lines.ok()) {
-    std::fprintf(stderr, "%s\n", lines.error().message.c_str());
-    return 1;
+  using Action = server::ProcessOptions::Action;
+  const std::vector<std::string> args(argv, argv + argc);  // copies: the title overwrites the originals
+  const std::string program = args.empty() ? "tessera-server" : args[0];
+  server::ProcTitle title(argc, argv);
+  const server::ProcessOptions options = server::parse_process_options(args);
+  switch (options.action) {
+    case Action::kPrint:
+      std::fputs(options.text.c_str(), options.exit_code == 0 ? stdout : stderr);
+      return options.exit_code;
+    case Action::kTestMemory:
+      return server::test_memory(options.test_megabytes);
+    case Action::kCheckSystem:
+      return server::check_system();
+    case Action::kPrintDefaults:
+      std::fputs(config::default_file(config::ParameterTable(config::all_sections())).c_str(), stdout);
+      return 0;
+    case Action::kServe:
+      return server::serve(options, program, title);
   }
-  config::LoadOptions load;
-  char cwd[4096];
-  load.directory = getcwd(cwd, sizeof(cwd)) ? cwd : "/";
-  load.cores = static_cast<int>(std::thread::hardware_concurrency());
-  auto table = std::make_shared<config::ParameterTable>(config::all_sections());
-  auto config = config::load(table, *lines, load);
-  if (!config.ok()) {
-    std::fprintf(stderr, "%s\n", config::fatal_text(config.error()).c_str());
-    return 1;
-  }
-  server::Node node({env.get(), &log, *config, argv[0]});
-  auto started = node.start();
-  if (!started.ok()) {
-    std::fprintf(stderr, "%s\n", started.error().message.c_str());
-    return 1;
-  }
-  log.notice("Ready to accept connections");
-  return node.wait();
+  return 1;
 }

@@ -1,0 +1,210 @@
+// Role: see process.h.
+#include "server/main/process.h"
+
+#include <signal.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <cstdio>
+
+#include "server/config/editor.h"
+#include "server/main/node.h"
+#include "server/main/process_config.h"
+#include "server/main/process_crash.h"
+#include "server/main/process_limits.h"
+#include "server/registry/version.h"
+
+namespace tessera::server {
+
+namespace {
+
+constexpr const char* kDefaultPidFile = "/var/run/redis.pid";  // redis-server's, which service files expect
+
+void log_start(const ProcessOptions& options, const std::string& program, Log& log) {
+  log.warning("oO0OoO0OoO0Oo Tessera is starting oO0OoO0OoO0Oo");
+  log.warning("Tessera version=%s, bits=%d, commit=00000000, modified=0, pid=%d, just started",
+              kTesseraVersion, static_cast<int>(sizeof(void*) * 8), static_cast<int>(getpid()));
+  const conf::CommandLine& command = options.command;
+  if (command.config_file.empty() && !command.from_stdin && command.options.empty()) {
+    log.warning(
+        "Warning: no config file specified, using the default config. In order to specify a config file use "
+        "%s "
+        "/path/to/redis.conf",
+        program.c_str());
+  } else {
+    log.warning("Configuration loaded");
+  }
+}
+
+void log_mode(const config::Config& config, Log& log) {
+  const char* mode = config.boolean("cluster-enabled") ? "cluster" : "standalone";
+  const auto port = static_cast<int>(config.integer("port"));
+  const bool to_terminal =
+      config.text("logfile").empty() && !config.boolean("syslog-enabled") && isatty(STDOUT_FILENO);
+  if (!config.boolean("always-show-logo") && !to_terminal) {
+    log.notice("Running mode=%s, port=%d.", mode, port);
+    return;
+  }
+  char banner[512];
+  const int size = std::snprintf(
+      banner, sizeof(banner),
+      "\n   +--+--+--+\n   |  |##|  |   Tessera %s\n   +--+--+--+   %d shards, running in %s mode\n"
+      "   |##|  |##|   Port: %d\n   +--+--+--+   PID: %ld\n\n",
+      kTesseraVersion, static_cast<int>(config.integer("shards")), mode, port, static_cast<long>(getpid()));
+  if (size > 0) log.raw(std::string_view(banner, static_cast<size_t>(size)));
+}
+
+// With maxclients as far as the system allows; nothing when not even one client is.
+std::shared_ptr<const config::Config> within_limits(std::shared_ptr<const config::Config> config, Log& log) {
+  const int64_t clients = adjust_open_files(*config, log);
+  if (clients <= 0) return nullptr;
+  if (clients == config->integer("maxclients")) return config;
+  config::Draft draft(*config);
+  draft.set(config->table().find("maxclients").index, config::Value{clients, {}});
+  return std::move(draft).finish();
+}
+
+void log_unserved(config::Editor& editor, Log& log) {
+  for (const std::string& name : editor.take_unserved()) {
+    log.warning("The parameter '%s' is accepted, but has no effect yet.", name.c_str());
+  }
+}
+
+// What a change of parameters means for the process.
+void add_process_hooks(config::Editor& editor, int oom_base, const std::string& program, ProcTitle& title,
+                       Log& log) {
+  using config::Config;
+  editor.on_change({"maxclients"}, [&log](const Config& before, const Config& after) {
+    return grow_open_files(before, after, log);
+  });
+  editor.on_change({"oom-score-adj", "oom-score-adj-values"},
+                   [&log, oom_base](const Config&, const Config& after) {
+                     return apply_oom_score_adj(after, oom_base, log);
+                   });
+  editor.on_change({"crash-log-enabled"}, [&log](const Config&, const Config& after) -> Result<void> {
+    if (after.boolean("crash-log-enabled")) {
+      install_crash_report(&log);
+    } else {
+      remove_crash_report();
+    }
+    return {};
+  });
+  editor.on_change({"dir"}, [](const Config&, const Config& after) -> Result<void> {
+    if (chdir(after.text("dir").c_str()) != 0) return Error{std::string("can't enter the directory"), errno};
+    return {};
+  });
+  editor.on_change({"proc-title-template", "port", "bind"},
+                   [&title, program](const Config&, const Config& after) -> Result<void> {
+                     if (after.boolean("set-proc-title")) title.set(proc_title(after, program));
+                     return {};
+                   });
+}
+
+// What SIGINT and SIGTERM do. The second SIGINT does not wait.
+class StopSignals {
+ public:
+  StopSignals(Node& node, PidFile& pid_file, Log& log) : node_(node), pid_file_(pid_file), log_(log) {}
+
+  void on_signal(int number) {
+    if (asked_ && number == SIGINT) {
+      log_.warning("You insist... exiting now.");
+      pid_file_.remove(log_);
+      _exit(1);
+    }
+    asked_ = true;
+    log_.warning("Received %s scheduling shutdown...", number == SIGINT ? "SIGINT" : "SIGTERM");
+    const auto config = node_.shared().settings->get()->config;
+    const int64_t bits = config->integer(number == SIGINT ? "shutdown-on-sigint" : "shutdown-on-sigterm");
+    const int save = (bits & config::kShutdownSave) ? 1 : (bits & config::kShutdownNoSave) ? -1 : 0;
+    node_.request_shutdown(save, (bits & config::kShutdownNow) != 0, (bits & config::kShutdownForce) != 0);
+  }
+
+ private:
+  Node& node_;
+  PidFile& pid_file_;
+  Log& log_;
+  bool asked_ = false;
+};
+
+// Everything behind the configuration: the process' surroundings, then the node, until it stops.
+int run_node(std::shared_ptr<const config::Config> config, Supervisor supervisor, bool in_background,
+             const std::string& program, ProcTitle& title, Log& log) {
+  const int oom_base = read_oom_score_adj();
+  if (config->boolean("crash-log-enabled")) install_crash_report(&log);
+  log.set_role(LogRole::kPrimary);
+  log.notice("monotonic clock: POSIX clock_gettime");
+  config = within_limits(std::move(config), log);
+  if (!config) return 1;
+  if (config->integer("oom-score-adj") != 0) (void)apply_oom_score_adj(*config, oom_base, log).ok();
+
+  const auto env = io::make_uv_env();
+  NodeOptions options;
+  options.env = env.get();
+  options.log = &log;
+  options.config = config;
+  options.executable = program;
+  options.process_hooks = [&](config::Editor& editor) {
+    add_process_hooks(editor, oom_base, program, title, log);
+    log_unserved(editor, log);
+  };
+  Node node(std::move(options));
+  if (const auto started = node.start(); !started) {
+    std::fprintf(stderr, "%s\n", started.error().message.c_str());
+    return 1;
+  }
+  PidFile pid_file;
+  const std::string& wanted_pid_file = config->text("pidfile");
+  if (in_background || !wanted_pid_file.empty()) {
+    const auto written = pid_file.write(wanted_pid_file.empty() ? kDefaultPidFile : wanted_pid_file);
+    if (!written) log.warning("%s", written.error().message.c_str());
+  }
+  if (config->boolean("set-proc-title")) title.set(proc_title(*config, program));
+  log_mode(*config, log);
+  log.warning("Server initialized");
+  warn_of_system(*config, log);
+
+  StopSignals stop_signals(node, pid_file, log);
+  auto watcher =
+      node.main_loop().watch_signals({SIGINT, SIGTERM}, [&](int number) { stop_signals.on_signal(number); });
+  if (!watcher) log.warning("Signals cannot be watched: %s", watcher.error().message.c_str());
+  log.notice("Ready to accept connections");
+  tell_ready(supervisor);
+  const int exit_code = node.wait();
+  pid_file.remove(log);
+  log.warning("Tessera is now ready to exit, bye bye...");
+  return exit_code;
+}
+
+}  // namespace
+
+int serve(const ProcessOptions& options, const std::string& program, ProcTitle& title) {
+  tzset();
+  signal(SIGHUP, SIG_IGN);
+  signal(SIGPIPE, SIG_IGN);
+  LogOptions early;
+  Log log(early);
+  log.set_role(LogRole::kChild);
+  std::shared_ptr<const config::Config> config;
+  {
+    const auto env =
+        io::make_uv_env();  // its threads, if it has any, end before the process goes into the background
+    auto read = read_configuration(*env, options, log);
+    if (!read) return 1;
+    config = std::move(*read);
+  }
+  log.configure(log_options(*config));
+  const Supervisor supervisor = find_supervisor(*config, log);
+  const bool in_background = config->boolean("daemonize") && supervisor == Supervisor::kNone;
+  if (in_background) {
+    if (const auto done = daemonize(); !done) {
+      log.warning("%s", done.error().message.c_str());
+      return 1;
+    }
+  }
+  log_start(options, program, log);
+  const int exit_code = run_node(std::move(config), supervisor, in_background, program, title, log);
+  remove_crash_report();  // it knows this log
+  return exit_code;
+}
+
+}  // namespace tessera::server

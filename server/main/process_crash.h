@@ -1,0 +1,16 @@
+// Role: the report a crash leaves in the log: what, where, registers, stack. Thread: any thread may crash.
+// Process-wide on purpose, since a crash is; everything in the handlers is safe in a signal handler, save
+// what glibc's backtrace() does, which is called once before so that it does not load its library there.
+// Invariant: one report a process; after it the signal takes its default course (core file, exit status).
+#pragma once
+
+#include "common/base/log.h"
+
+namespace tessera::server {
+
+// `log` outlives the process' last crash. Handles SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT and failed checks.
+void install_crash_report(Log* log);
+// crash-log-enabled no: signals have their default action again.
+void remove_crash_report();
+
+}  // namespace tessera::server
