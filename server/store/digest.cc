@@ -99,7 +99,7 @@ void Keyspace::digest_database(int db, unsigned char out[20]) const {
     unsigned char one[kDigestBytes] = {};
     mix(one, entry.key());
     mix_entry(one, entry);
-    for (size_t i = 0; i < kDigestBytes; ++i) out[i] ^= one[i];
+    add(out, digest_view(one));
     return true;
   });
 }
