@@ -1,0 +1,43 @@
+"""ioredis and node-redis: standalone and cluster; node-redis in RESP2 and RESP3."""
+import os
+import shutil
+import subprocess
+
+import pytest
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+
+
+@pytest.fixture(scope="session")
+def node():
+    program = shutil.which("node")
+    assert program, "node is missing: run tools/deps"
+    if not os.path.isdir(os.path.join(HERE, "node_modules")):
+        npm = shutil.which("npm")
+        assert npm, "npm is missing: run tools/deps"
+        subprocess.run([npm, "ci", "--no-audit", "--no-fund", "--loglevel=error"], cwd=HERE, check=True, timeout=300)
+    return program
+
+
+def run(node, script, *args):
+    done = subprocess.run([node, os.path.join(HERE, "node", script)] + [str(a) for a in args], cwd=HERE,
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=180, universal_newlines=True)
+    assert done.returncode == 0 and "DONE" in done.stdout, done.stdout[-4000:]
+
+
+def test_ioredis(node, standalone):
+    run(node, "ioredis.js", standalone.port, "standalone")
+
+
+def test_ioredis_cluster(node, cluster):
+    run(node, "ioredis.js", cluster.port, "cluster")
+
+
+@pytest.mark.parametrize("resp", [2, 3])
+def test_node_redis(node, standalone, resp):
+    run(node, "node_redis.js", standalone.port, "standalone", resp)
+
+
+@pytest.mark.parametrize("resp", [2, 3])
+def test_node_redis_cluster(node, cluster, resp):
+    run(node, "node_redis.js", cluster.port, "cluster", resp)

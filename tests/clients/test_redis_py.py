@@ -1,0 +1,128 @@
+"""redis-py as Debian ships it: standalone and RedisCluster."""
+import pytest
+import redis
+from redis.cluster import RedisCluster
+
+KEYS = 100000
+BATCH = 1000
+
+
+@pytest.fixture
+def plain(standalone):
+    client = redis.Redis(port=standalone.port)
+    client.flushall()
+    yield client
+    client.close()
+
+
+@pytest.fixture
+def clustered(cluster):
+    client = RedisCluster(host="127.0.0.1", port=cluster.port)
+    client.flushall()
+    yield client
+    client.close()
+
+
+def round_trip(client):
+    """KEYS keys written in pipelines, read back in pipelines, each value its own."""
+    for base in range(0, KEYS, BATCH):
+        pipe = client.pipeline(transaction=False) if not isinstance(client, RedisCluster) else client.pipeline()
+        for i in range(base, base + BATCH):
+            pipe.set("key:%d" % i, "value:%d" % i)
+        assert all(pipe.execute())
+    assert client.dbsize() == KEYS
+    for base in range(0, KEYS, BATCH):
+        pipe = client.pipeline(transaction=False) if not isinstance(client, RedisCluster) else client.pipeline()
+        for i in range(base, base + BATCH):
+            pipe.get("key:%d" % i)
+        assert pipe.execute() == [b"value:%d" % i for i in range(base, base + BATCH)]
+
+
+def test_values(plain):
+    assert plain.ping()
+    binary = bytes(range(256))
+    assert plain.set("binary", binary) and plain.get("binary") == binary
+    assert plain.set("ключ", "значение") and plain.get("ключ").decode() == "значение"
+    assert plain.get("nosuch") is None
+    assert plain.set("n", 1) and plain.incr("n", 41) == 42 and plain.decr("n") == 41
+    assert plain.incrbyfloat("n", 0.5) == 41.5
+    assert plain.set("once", 1, nx=True) and plain.set("once", 2, nx=True) is None
+    assert plain.set("once", 3, get=True) == b"1"
+    assert plain.setex("short", 1000, "x") and 0 < plain.ttl("short") <= 1000
+    assert plain.append("a", "bc") == 2 and plain.getrange("a", 0, 0) == b"b" and plain.strlen("a") == 2
+    assert plain.setbit("bits", 7, 1) == 0 and plain.bitcount("bits") == 1
+    assert plain.bitfield("bits").set("u8", 0, 255).get("u4", 0).execute() == [1, 15]
+    assert plain.delete("n", "once", "nosuch") == 2
+    assert plain.type("a") == b"string" and plain.type("nosuch") == b"none"
+    with pytest.raises(redis.ResponseError, match="not an integer"):
+        plain.incr("a")
+
+
+def test_server_commands(plain):
+    assert plain.config_set("maxmemory-samples", 7) and plain.config_get("maxmemory-samples") == {"maxmemory-samples": "7"}
+    assert plain.config_set("maxmemory-samples", 5)
+    info = plain.info()
+    assert info["redis_mode"] == "standalone" and info["role"] == "master"
+    assert plain.client_setname("me") and plain.client_getname() == "me"
+    assert plain.client_id() > 0 and any(row["name"] == "me" for row in plain.client_list())
+    assert "get" in plain.command() and plain.command()["get"]["arity"] == 2
+    assert len(plain.time()) == 2
+    assert plain.command_count() > 50
+
+
+def test_databases(standalone, plain):
+    other = redis.Redis(port=standalone.port, db=5)
+    plain.set("k", "zero")
+    other.set("k", "five")
+    assert plain.get("k") == b"zero" and other.get("k") == b"five"
+    assert plain.copy("k", "copied", destination_db=5) and other.get("copied") == b"zero"
+    other.flushdb()
+    assert other.dbsize() == 0 and plain.dbsize() == 1
+    other.close()
+
+
+def test_mget_over_hash_tags(plain):
+    plain.mset({"{user:%d}:%s" % (i, field): "%d%s" % (i, field) for i in range(50) for field in "abc"})
+    for i in range(50):
+        assert plain.mget(["{user:%d}:%s" % (i, field) for field in "abcx"]) == [b"%da" % i, b"%db" % i, b"%dc" % i, None]
+    everything = plain.mget(["{user:%d}:a" % i for i in range(50)])  # over all shards
+    assert everything == [b"%da" % i for i in range(50)]
+
+
+def test_round_trip(plain):
+    round_trip(plain)
+    assert len(set(plain.scan_iter(count=1000))) == KEYS
+    assert len(set(plain.scan_iter(match="key:999*", count=5000))) == 111
+
+
+def test_decoded_and_pooled(standalone, plain):
+    pool = redis.ConnectionPool(port=standalone.port, decode_responses=True, max_connections=8)
+    clients = [redis.Redis(connection_pool=pool) for _ in range(8)]
+    for i, client in enumerate(clients):
+        client.set("k%d" % i, i)
+    assert [client.get("k%d" % i) for i, client in enumerate(clients)] == [str(i) for i in range(8)]
+    pool.disconnect()
+
+
+def test_cluster_values(clustered):
+    assert clustered.ping()
+    assert clustered.set("a", 1) and clustered.get("a") == b"1" and clustered.incr("a") == 2
+    clustered.mset_nonatomic({"x%d" % i: i for i in range(100)})
+    assert clustered.mget_nonatomic(["x%d" % i for i in range(100)]) == [b"%d" % i for i in range(100)]
+    assert clustered.delete("x1", "x2") == 2 and clustered.exists("x1", "x3", "x4") == 2
+    assert clustered.cluster_keyslot("foo") == 12182
+    assert clustered.cluster_info(target_nodes=RedisCluster.RANDOM)["cluster_state"] == "ok"
+
+
+def test_cluster_mget_over_hash_tags(clustered):
+    for i in range(50):
+        assert clustered.mset({"{user:%d}:%s" % (i, field): "%d%s" % (i, field) for field in "abc"})
+    for i in range(50):
+        assert clustered.mget(["{user:%d}:%s" % (i, field) for field in "abcx"]) == [b"%da" % i, b"%db" % i, b"%dc" % i, None]
+    with pytest.raises(redis.exceptions.RedisClusterException):
+        clustered.mget("{user:1}:a", "{user:2}:a")
+
+
+def test_cluster_round_trip(clustered):
+    round_trip(clustered)
+    assert len(set(clustered.scan_iter(count=1000))) == KEYS
