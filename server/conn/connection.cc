@@ -1,6 +1,7 @@
 // Role: reading, running and writing of one connection. See connection.h.
 #include "server/conn/connection.h"
 
+#include <algorithm>
 #include <array>
 
 #include "server/conn/connections.h"
@@ -137,6 +138,7 @@ void Connection::fail_protocol() {
 
 bool Connection::flush() {
   resp::OutChain& out = pipeline_.out();
+  output_peak_bytes = std::max(output_peak_bytes, out.memory_bytes());
   while (!out.empty() && !waits_to_write_) {
     std::array<io::Slice, 64> slices;
     const size_t count = out.slices(slices);

@@ -32,6 +32,8 @@ class Connection : public io::StreamHandler {
   bool run();
   // Writes what is ready. False: the connection is to be closed now.
   bool flush();
+  bool reads() const { return reading_; }
+  bool waits_to_write() const { return waits_to_write_; }
   bool wants_close() const { return session_.has(dispatch::kCloseAsap); }
   // Soft and hard limits of the output buffer; true when it has to go.
   bool over_output_limit(MonoTime now);
@@ -44,7 +46,7 @@ class Connection : public io::StreamHandler {
   bool queued_to_run = false;    // in the table's list
   bool queued_to_flush = false;
   size_t counted_bytes = 0;      // what the thread's client memory counter has of it
-  int64_t argv_bytes = 0;
+  size_t output_peak_bytes = 0;  // memory that replies took at most
   MonoTime soft_limit_since;
 
  private:

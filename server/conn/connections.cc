@@ -78,10 +78,13 @@ void Connections::on_accept(io::Listener&, std::unique_ptr<io::Stream> stream) {
     free_places_.pop_back();
   }
   const bool unix_socket = stream->local().is_unix;
+  const bool local = unix_socket || is_loopback(stream->peer());
   const ClientRef ref{static_cast<uint16_t>(engine_.index()), place, ++places_[place].generation};
   places_[place].connection = std::make_unique<Connection>(*this, engine_, std::move(stream), ref, unix_socket);
   Connection& made = *places_[place].connection;
+  made.session().local = local;
   engine_.acl_view().welcome(made.session().user, made.session().authenticated);
+  made.session().acl_version = engine_.acl_version();
   engine_.counters().connections_received.add();
   engine_.counters().connections_open.add();
   made.counted_bytes = made.memory_bytes();

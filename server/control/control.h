@@ -10,9 +10,11 @@
 #include <vector>
 
 #include "common/io/env.h"
+#include "common/resp/writer.h"
 #include "server/registry/args.h"
 
 namespace tessera::config {
+class Config;
 class Editor;
 }
 namespace tessera::acl {
@@ -20,6 +22,9 @@ class AclStore;
 }
 namespace tessera::cluster {
 class Topology;
+}
+namespace tessera::dispatch {
+struct NodeShared;
 }
 
 namespace tessera::control {
@@ -45,7 +50,14 @@ class Workers {
 struct Services {
   config::Editor* editor = nullptr;
   acl::AclStore* acl = nullptr;
-  cluster::Topology* topology = nullptr;
+  cluster::Topology* topology = nullptr;  // nullptr: not a node of a cluster
+  std::function<void()> publish_topology;  // makes the view of `topology` the one everybody adopts
+  std::function<int64_t()> key_count;      // of all shards and databases, as published by them
+  dispatch::NodeShared* node = nullptr;
+  // Makes a configuration the one that all threads adopt.
+  std::function<void(std::shared_ptr<const config::Config>)> publish_config;
+  // The words behind "user", one line a user, for CONFIG REWRITE. Unset: there is an ACL file.
+  std::function<std::vector<std::string>()> user_lines;
   // SHUTDOWN's work, by the server: stops everything. `save`: 0 by configuration, 1 SAVE, -1 NOSAVE.
   std::function<void(int save, bool now, bool force)> shut_down;
 };
@@ -89,27 +101,46 @@ class Control : public io::Actor {
   bool stopping_ = false;
 };
 
+// Writes a reply and sends it; to be called once, on any thread.
+using SendReply = std::function<void(const std::function<void(resp::Writer&)>& write)>;
+
 // What a handler on the control thread gets.
 class ControlCtx {
  public:
-  ControlCtx(Control& control, uint64_t client_id, int proto) : control_(control), client_id_(client_id), proto_(proto) {}
+  ControlCtx(Control& control, uint64_t client_id, int proto, bool client_is_local,
+             std::function<SendReply()> make_send_reply)
+      : control_(control),
+        client_id_(client_id),
+        proto_(proto),
+        client_is_local_(client_is_local),
+        make_send_reply_(std::move(make_send_reply)) {}
   Control& control() { return control_; }
   Services& services() { return control_.services(); }
   uint64_t client_id() const { return client_id_; }
   int proto() const { return proto_; }
+  bool client_is_local() const { return client_is_local_; }  // Unix socket or loopback
   // The reply leaves only after every shard adopted what was published by now.
   void hold_reply_until_adopted() { hold_ = true; }
   bool holds_reply() const { return hold_; }
   // No reply at all (SHUTDOWN that works).
   void no_reply() { no_reply_ = true; }
   bool without_reply() const { return no_reply_; }
+  // What the handler writes itself is not sent, but what is given to the result, later. Once.
+  SendReply reply_later() {
+    later_ = true;
+    return make_send_reply_();
+  }
+  bool replies_later() const { return later_; }
 
  private:
   Control& control_;
   uint64_t client_id_;
   int proto_;
+  bool client_is_local_;
+  std::function<SendReply()> make_send_reply_;
   bool hold_ = false;
   bool no_reply_ = false;
+  bool later_ = false;
 };
 
 }  // namespace tessera::control

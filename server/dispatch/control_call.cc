@@ -39,11 +39,23 @@ struct ControlCall : control::Request {
 
   void handle(control::Control& control) override {
     const std::unique_ptr<ControlCall> mine(this);
-    control::ControlCtx ctx(control, bits.client_id, bits.proto);
-    command.row->run_control(ctx, command.args(), answer->reply);
+    Engine* engine = home;
+    // Only the later reply needs to share it: a function is copied.
+    auto later = [this, engine]() -> control::SendReply {
+      auto shared = std::make_shared<std::unique_ptr<ControlReply>>(std::move(answer));
+      return [engine, shared](const std::function<void(resp::Writer&)>& write) {
+        ControlReply* reply = shared->release();
+        reply->chain.clear();
+        write(reply->reply);
+        engine->loop().post(reply);
+      };
+    };
+    control::ControlCtx ctx(control, bits.client_id, bits.proto, bits.local, later);
+    resp::Writer& writer = answer->reply;
+    command.row->run_control(ctx, command.args(), writer);
+    if (ctx.replies_later()) return;
     answer->without_reply = ctx.without_reply();
     ControlReply* reply = answer.release();
-    Engine* engine = home;
     if (ctx.holds_reply()) {
       control.when_adopted([engine, reply] { engine->loop().post(reply); });
     } else {

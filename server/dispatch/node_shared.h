@@ -27,6 +27,8 @@ class Engine;
 
 // What threads copy from the configuration when a new one is published. Immutable.
 struct Settings {
+  // enable-debug-command, enable-module-command, enable-protected-configs
+  enum Allow : int { kAllowNo = 0, kAllowYes = 1, kAllowLocal = 2 };
   shard::ShardSettings shard;
   int64_t max_bulk_bytes = 512LL * 1024 * 1024;
   int64_t query_buffer_limit_bytes = 1024LL * 1024 * 1024;
@@ -41,6 +43,8 @@ struct Settings {
   bool strict_pipelines = true;
   bool cluster_enabled = false;
   bool latency_tracking = true;
+  int debug_command = 0;   // config::AllowValue: no, yes, local
+  int module_command = 0;
   int hz = 10;
   std::shared_ptr<const config::Config> config;
 };

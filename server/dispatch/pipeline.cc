@@ -35,6 +35,7 @@ SessionBits Pipeline::bits() const {
   bits.no_touch = session_.has(kNoTouch);
   bits.asking = session_.has(kAskingSession);
   bits.readonly = session_.has(kReadonlySession);
+  bits.local = session_.local;
   return bits;
 }
 

@@ -43,6 +43,7 @@ struct SessionBits {
   bool no_touch = false;
   bool asking = false;
   bool readonly = false;
+  bool local = false;
 };
 
 struct Session {
@@ -52,8 +53,10 @@ struct Session {
   int proto = 2;
   uint32_t flags = 0;
   bool authenticated = false;
+  bool local = false;  // came over the Unix socket or the loopback interface
   std::string user_name = "default";
-  acl::UserRef user;  // of the adopted view
+  acl::UserRef user;  // of the view numbered acl_version
+  uint64_t acl_version = 0;
   std::string name, lib_name, lib_version;
   std::string peer_text, local_text;
   MonoTime created, last_active;

@@ -1,0 +1,164 @@
+// Role: AUTH and HELLO: who a connection is and which protocol it speaks. Thread: the connection's.
+// Invariant: HELLO changes nothing unless it succeeds, but for the user, as in redis-server.
+#include "common/text/integers.h"
+#include "common/text/strings.h"
+#include "server/acl/acl_view.h"
+#include "server/conn/tables.h"
+#include "server/registry/version.h"
+
+namespace tessera::conn {
+
+namespace {
+
+using dispatch::ConnCtx;
+using registry::Args;
+using registry::CommandRow;
+using registry::Route;
+using resp::Writer;
+
+bool log_in(ConnCtx& ctx, acl::UserRef user, const std::string& error, Writer& reply) {
+  if (user == nullptr) {
+    ctx.engine().counters().acl_denied_auth.add();
+    reply.error(error);
+    return false;
+  }
+  dispatch::Session& session = ctx.session();
+  session.user_name = user->name;
+  session.user = std::move(user);
+  session.acl_version = ctx.engine().acl_version();
+  session.authenticated = true;
+  return true;
+}
+
+void auth(ConnCtx& ctx, const Args& args, Writer& reply) {
+  if (args.size() > 3) {
+    reply.error("ERR syntax error");
+    return;
+  }
+  const acl::AclView& view = ctx.engine().acl_view();
+  std::string error;
+  acl::UserRef user = args.size() == 2 ? acl::authenticate_default(view, args[1], error)
+                                       : acl::authenticate(view, args[1], args[2], error);
+  if (log_in(ctx, std::move(user), error, reply)) reply.ok();
+}
+
+struct HelloCall {
+  int64_t proto = 0;  // 0: as it is
+  bool with_auth = false;
+  std::string_view user, password;
+  bool with_name = false;
+  std::string_view name;
+};
+
+bool read_hello(const Args& args, Writer& reply, HelloCall& call) {
+  if (args.size() > 1) {
+    if (!text::parse_int64(args[1], &call.proto)) {
+      reply.error("ERR Protocol version is not an integer or out of range");
+      return false;
+    }
+    if (call.proto < 2 || call.proto > 3) {
+      reply.error("NOPROTO unsupported protocol version");
+      return false;
+    }
+  }
+  for (size_t i = 2; i < args.size(); ++i) {
+    const size_t more = args.size() - 1 - i;
+    if (text::iequals(args[i], "auth") && more >= 2) {
+      call.with_auth = true;
+      call.user = args[i + 1];
+      call.password = args[i + 2];
+      i += 2;
+    } else if (text::iequals(args[i], "setname") && more >= 1) {
+      call.with_name = true;
+      call.name = args[++i];
+      if (!is_client_word(call.name)) {
+        reply.error(kBadClientName);
+        return false;
+      }
+    } else {
+      reply.error("ERR Syntax error in HELLO option '" + std::string(args[i]) + "'");
+      return false;
+    }
+  }
+  return true;
+}
+
+void write_hello(ConnCtx& ctx, Writer& reply) {
+  reply.map(7);
+  reply.bulk("server");
+  reply.bulk("redis");
+  reply.bulk("version");
+  reply.bulk(kRedisVersion);
+  reply.bulk("proto");
+  reply.integer(ctx.session().proto);
+  reply.bulk("id");
+  reply.integer(static_cast<int64_t>(ctx.session().id));
+  reply.bulk("mode");
+  reply.bulk(ctx.settings().cluster_enabled ? "cluster" : "standalone");
+  reply.bulk("role");
+  const route::ClusterView& view = ctx.engine().view();
+  reply.bulk(view.enabled() && view.self().is_replica ? "replica" : "master");
+  reply.bulk("modules");
+  reply.array(0);
+}
+
+void hello(ConnCtx& ctx, const Args& args, Writer& reply) {
+  HelloCall call;
+  if (!read_hello(args, reply, call)) return;
+  if (call.with_auth) {
+    std::string error;
+    acl::UserRef user = acl::authenticate(ctx.engine().acl_view(), call.user, call.password, error);
+    if (!log_in(ctx, std::move(user), error, reply)) return;
+  }
+  dispatch::Session& session = ctx.session();
+  if (!session.authenticated) {
+    reply.error(
+        "NOAUTH HELLO must be called with the client already authenticated, otherwise the HELLO <proto> AUTH "
+        "<user> "
+        "<pass> option can be used to authenticate the client and select the RESP protocol version at the "
+        "same time");
+    return;
+  }
+  if (call.with_name) session.name = call.name;
+  if (call.proto != 0) session.proto = static_cast<int>(call.proto);
+  reply.set_proto(session.proto);
+  write_hello(ctx, reply);
+}
+
+constexpr CommandRow kRows[] = {
+    {.name = "auth",
+     .arity = -2,
+     .flags = registry::kNoscript | registry::kLoading | registry::kStale | registry::kFast |
+              registry::kNoAuth | registry::kAllowBusy,
+     .acl = registry::kCatConnection,
+     .route = Route::kConn,
+     .group = "connection",
+     .since = "1.0.0",
+     .summary = "Says who the client is, by password.",
+     .complexity = "O(N), N being the number of the user's passwords.",
+     .arguments = "username:string? password:string",
+     .run_conn = auth,
+     .history = "6.0.0\tA user may be named."},
+    {.name = "hello",
+     .arity = -1,
+     .flags = registry::kNoscript | registry::kLoading | registry::kStale | registry::kFast |
+              registry::kNoAuth | registry::kAllowBusy,
+     .acl = registry::kCatConnection,
+     .route = Route::kConn,
+     .group = "connection",
+     .since = "6.0.0",
+     .summary = "Chooses the protocol, and what else a client says first; describes the server.",
+     .complexity = "O(1)",
+     .arguments = "arguments:block(protover:integer auth:block(username:string password:string)=AUTH? "
+                  "clientname:string=SETNAME?)?",
+     .run_conn = hello,
+     .history = "6.2.0\tWithout a protocol it only describes the server."},
+};
+
+}  // namespace
+
+RowTable login_rows() {
+  return kRows;
+}
+
+}  // namespace tessera::conn

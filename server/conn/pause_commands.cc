@@ -1,0 +1,106 @@
+// Role: CLIENT PAUSE and UNPAUSE. Thread: control; shards adopt the pause before the reply leaves.
+// Invariant: a pause that is still on is only ever extended or made stricter by another one.
+#include <algorithm>
+
+#include "common/text/integers.h"
+#include "common/text/strings.h"
+#include "server/conn/tables.h"
+#include "server/control/control.h"
+
+namespace tessera::conn {
+
+namespace {
+
+using control::ControlCtx;
+using registry::Args;
+using registry::CommandRow;
+using registry::Route;
+using resp::Writer;
+
+bool read_timeout_ms(std::string_view word, Writer& reply, int64_t& timeout_ms) {
+  if (!text::parse_int64(word, &timeout_ms)) {
+    reply.error("ERR timeout is not an integer or out of range");
+    return false;
+  }
+  if (timeout_ms < 0) {
+    reply.error("ERR timeout is negative");
+    return false;
+  }
+  return true;
+}
+
+void pause(ControlCtx& ctx, const Args& args, Writer& reply) {
+  if (args.size() > 4) {
+    reply.error("ERR unknown subcommand or wrong number of arguments for '" + std::string(args[1]) +
+                "'. Try CLIENT HELP.");
+    return;
+  }
+  dispatch::Pause next;
+  next.all = true;
+  if (args.size() == 4) {
+    if (text::iequals(args[3], "write")) {
+      next.all = false;
+    } else if (!text::iequals(args[3], "all")) {
+      reply.error("ERR CLIENT PAUSE mode must be WRITE or ALL");
+      return;
+    }
+  }
+  int64_t timeout_ms = 0;
+  if (!read_timeout_ms(args[2], reply, timeout_ms)) return;
+  dispatch::NodeShared& node = *ctx.services().node;
+  const int64_t now_ms = node.env->clock().wall_ms().ms;
+  if (timeout_ms > INT64_MAX - now_ms) {
+    reply.error("ERR timeout is out of range");
+    return;
+  }
+  next.until_ms = now_ms + timeout_ms;
+  const auto current = node.pause->get();
+  if (current->until_ms > now_ms) {
+    next.until_ms = std::max(next.until_ms, current->until_ms);
+    next.all |= current->all;
+  }
+  node.pause->publish(std::make_shared<dispatch::Pause>(next));
+  ctx.hold_reply_until_adopted();
+  reply.ok();
+}
+
+void unpause(ControlCtx& ctx, const Args&, Writer& reply) {
+  ctx.services().node->pause->publish(std::make_shared<dispatch::Pause>());
+  ctx.hold_reply_until_adopted();
+  reply.ok();
+}
+
+constexpr CommandRow kRows[] = {
+    {.name = "pause",
+     .arity = -3,
+     .flags = registry::kAdmin | registry::kNoscript | registry::kLoading | registry::kStale,
+     .acl = registry::kCatConnection,
+     .route = Route::kControl,
+     .group = "connection",
+     .since = "3.0.0",
+     .summary = "Lets commands, or writes alone, wait for a time.",
+     .complexity = "O(1)",
+     .arguments = "timeout:integer mode:oneof(write=WRITE all=ALL)?",
+     .run_control = pause,
+     .history = "6.2.0\tWrites alone may be paused.",
+     .full_name = "client|pause"},
+    {.name = "unpause",
+     .arity = 2,
+     .flags = registry::kAdmin | registry::kNoscript | registry::kLoading | registry::kStale,
+     .acl = registry::kCatConnection,
+     .route = Route::kControl,
+     .group = "connection",
+     .since = "6.2.0",
+     .summary = "Ends CLIENT PAUSE.",
+     .complexity = "O(1)",
+     .run_control = unpause,
+     .full_name = "client|unpause"},
+};
+
+}  // namespace
+
+RowTable client_pause_rows() {
+  return kRows;
+}
+
+}  // namespace tessera::conn
