@@ -12,7 +12,7 @@ constexpr int kMaxDepth = 24;
 }  // namespace
 
 MonoTime SimScheduler::read_clock() {
-  if (random_.one_in(16)) now_.us += 1;
+  if (random_.one_in(16)) charge();
   return now_;
 }
 

@@ -29,9 +29,9 @@ struct TwinKind {
 std::unique_ptr<Twin> make_uv_twin();
 std::unique_ptr<Twin> make_sim_twin();
 
-// Polls until `done`, at most 20 s of the loop's clock. False when time ran out.
+// Polls until `done`, at most 60 s of the loop's clock. False when time ran out.
 inline bool poll_until(Loop& loop, const std::function<bool()>& done) {
-  const MonoTime deadline = loop.clock().mono() + seconds(20);
+  const MonoTime deadline = loop.clock().mono() + seconds(60);
   while (!done()) {
     if (loop.clock().mono() > deadline) return false;
     loop.poll(millis(5));
