@@ -36,13 +36,6 @@ struct Slab::Region {
   Region* prev;
 };
 
-namespace {
-constexpr uint64_t kPointerMask = (1ULL << 48) - 1;
-void*& next_of(void* object) {
-  return *static_cast<void**>(object);
-}
-}  // namespace
-
 #ifdef TESSERA_PLAIN_MALLOC
 
 Slab::~Slab() = default;
@@ -62,6 +55,13 @@ bool Slab::collect(size_t) {
 }
 
 #else
+
+namespace {
+constexpr uint64_t kPointerMask = (1ULL << 48) - 1;
+void*& next_of(void* object) {
+  return *static_cast<void**>(object);
+}
+}  // namespace
 
 Slab::~Slab() {
   for (Region* region : regions_) {
