@@ -90,6 +90,7 @@ Micros Engine::tick(io::Loop& loop) {
   gather_progress();
   if (mono_ >= next_cron_) {
     clients_->cron(mono_);
+    shard_.publish_ttls(now_);
     next_cron_ = mono_ + millis(100);
   }
   close_tick();
@@ -175,6 +176,7 @@ void Engine::expire() {
 void Engine::close_tick() {
   // (1) effects, (2) pushes, (3) replies and messages: DESIGN.md section 3.3.
   shard_.flush_effects();
+  shard_.publish_sizes();
   clients_->flush_replies();
   if (park_for_ >= 0) {
     post(park_for_, make_parked());  // leaves with everything else, below

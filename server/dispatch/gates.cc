@@ -1,14 +1,63 @@
 // Role: gates. See gates.h.
 #include "server/dispatch/gates.h"
 
+#include "server/acl/access.h"
 #include "server/route/decide.h"
 
 namespace tessera::dispatch {
 
-GateResult check_gates(Engine& engine, Session& session, const CommandView& command, registry::KeyPositions&) {
+namespace {
+
+// DEBUG and what loads modules: refused before anything else is looked at.
+GateResult check_protected(const Engine& engine, const Session& session, const registry::CommandRow& row) {
+  const bool debug = std::string_view(row.name) == "debug";
+  const int allowed = debug ? engine.settings().debug_command : engine.settings().module_command;
+  if (allowed == Settings::kAllowYes || (allowed == Settings::kAllowLocal && session.local)) return {};
+  const std::string option = debug ? "enable-debug-command" : "enable-module-command";
+  return {false, std::string("ERR ") + (debug ? "DEBUG" : "MODULE") + " command not allowed. If the " + option +
+                     " option is set to \"local\", you can run it from a local connection, otherwise you need to set " +
+                     "this option in the configuration file, and then restart the server."};
+}
+
+// A newer set of users: the session's own may have changed or gone.
+bool adopt_user(Engine& engine, Session& session) {
+  session.acl_version = engine.acl_version();
+  if (!session.authenticated) {
+    session.user = engine.acl_view().default_user();
+    return true;
+  }
+  session.user = engine.acl_view().find(session.user_name);
+  if (session.user != nullptr) return true;
+  session.set(kCloseAsap);  // as redis-server: connections of a user that was deleted are closed
+  return false;
+}
+
+}  // namespace
+
+GateResult check_gates(Engine& engine, Session& session, const CommandView& command, registry::KeyPositions& scratch) {
   const uint32_t flags = command.row->flags;
-  if (!session.authenticated && !(flags & registry::kNoAuth)) return {false, "NOAUTH Authentication required."};
-  if (engine.node().loading.load(std::memory_order_relaxed) && !(flags & registry::kLoading)) {
+  if (__builtin_expect((flags & registry::kProtected) != 0, 0)) {
+    GateResult gate = check_protected(engine, session, *command.row);
+    if (!gate.open) return gate;
+  }
+  if (__builtin_expect(session.acl_version != engine.acl_version(), 0) && !adopt_user(engine, session)) {
+    return {false, "NOAUTH Authentication required."};
+  }
+  if (__builtin_expect(!session.authenticated, 0) && !(flags & registry::kNoAuth)) {
+    return {false, "NOAUTH Authentication required."};
+  }
+  if (__builtin_expect(!session.user->unrestricted, 0) && session.authenticated) {
+    const acl::Access access = acl::check(*session.user, *command.row, command.args, scratch);
+    if (!access.allowed()) {
+      ThreadCounters& counters = engine.counters();
+      (access.denied == acl::Denied::kCommand ? counters.acl_denied_cmd
+       : access.denied == acl::Denied::kKey   ? counters.acl_denied_key
+                                              : counters.acl_denied_channel)
+          .add();
+      return {false, acl::denial_text(access, *command.row)};
+    }
+  }
+  if (__builtin_expect(engine.node().loading.load(std::memory_order_relaxed), 0) && !(flags & registry::kLoading)) {
     return {false, "LOADING Redis is loading the dataset in memory"};
   }
   return {};

@@ -48,6 +48,28 @@ void take_done(io::Loop& loop) {
   }
 }
 
+cluster::TopologyOptions topology_options(const config::Config& config, std::string node_id, std::string shard_id) {
+  cluster::TopologyOptions options;
+  options.node_id = std::move(node_id);
+  options.shard_id = std::move(shard_id);
+  options.ip = config.text("cluster-announce-ip");
+  options.hostname = config.text("cluster-announce-hostname");
+  const auto port = static_cast<int>(config.integer("port"));
+  const auto announced_port = static_cast<int>(config.integer("cluster-announce-port"));
+  const auto announced_bus = static_cast<int>(config.integer("cluster-announce-bus-port"));
+  const auto bus_port = static_cast<int>(config.integer("cluster-port"));
+  options.port = announced_port != 0 ? announced_port : port;
+  options.bus_port = announced_bus != 0 ? announced_bus : bus_port != 0 ? bus_port : port + 10000;
+  options.view.require_full_coverage = config.boolean("cluster-require-full-coverage");
+  options.view.allow_reads_when_down = config.boolean("cluster-allow-reads-when-down");
+  options.view.allow_pubsubshard_when_down = config.boolean("cluster-allow-pubsubshard-when-down");
+  const std::string& endpoint = config.text("cluster-preferred-endpoint-type");
+  options.view.endpoint_type = endpoint == "hostname"           ? route::EndpointType::kHostname
+                               : endpoint == "unknown-endpoint" ? route::EndpointType::kUnknown
+                                                                : route::EndpointType::kIp;
+  return options;
+}
+
 std::string hex40(io::Env& env) {
   unsigned char bytes[20];
   env.random_bytes(bytes);
@@ -75,6 +97,7 @@ Result<void> Node::start() {
   auto commands = build_commands(*options_.config);
   if (!commands.ok()) return commands.error();
   commands_ = std::move(*commands);
+  if (auto made = make_users(); !made.ok()) return made.error();
   main_loop_ = options_.env->make_loop();
   make_shared_state();
   make_engines();
@@ -107,7 +130,6 @@ void Node::make_shared_state() {
   shared_.control = &control_;
   shared_.settings = std::make_unique<Published<dispatch::Settings>>(settings_from(options_.config));
   shared_.view = std::make_unique<Published<route::ClusterView>>(std::make_shared<route::ClusterView>());
-  shared_.acl = std::make_unique<Published<acl::AclView>>(std::make_shared<acl::AclView>());
   shared_.pause = std::make_unique<Published<dispatch::Pause>>(std::make_shared<dispatch::Pause>());
   shared_.started = options_.env->clock().mono();
   shared_.started_wall_s = options_.env->clock().wall_ms().ms / 1000;
@@ -116,7 +138,22 @@ void Node::make_shared_state() {
   shared_.config_file = config.config_file();
   control::Services& services = control_.services();
   services.editor = editor_.get();
+  services.node = &shared_;
+  services.publish_config = [this](std::shared_ptr<const config::Config> next) { publish(std::move(next)); };
   services.shut_down = [this](int save, bool now, bool force) { shut_down(save, now, force); };
+  services.publish_topology = [this] { shared_.view->publish(topology_->make_view()); };
+  services.key_count = [this] {
+    int64_t count = 0;
+    for (const auto& engine : engines_) {
+      for (const shard::DatabaseCounters& db : engine->shard().databases()) count += db.keys.get();
+    }
+    return count;
+  };
+  if (config.boolean("cluster-enabled")) {
+    topology_ = std::make_unique<cluster::Topology>(topology_options(config, hex40(*options_.env), hex40(*options_.env)));
+    services.topology = topology_.get();
+    services.publish_topology();
+  }
   control_.set_workers(this);
   control_.add_cron(millis(100), [this] { control_cron(); });
 }
@@ -227,6 +264,11 @@ Result<void> Node::listen() {
 }
 
 void Node::publish(std::shared_ptr<const config::Config> config) {
+  if (topology_) {
+    const cluster::TopologyOptions& known = topology_->options();
+    topology_->set_options(topology_options(*config, known.node_id, known.shard_id));
+    control_.services().publish_topology();
+  }
   shared_.settings->publish(settings_from(std::move(config)));
 }
 

@@ -10,6 +10,8 @@
 
 #include "common/base/log.h"
 #include "common/io/env.h"
+#include "server/acl/acl_store.h"
+#include "server/cluster/topology.h"
 #include "server/config/config.h"
 #include "server/config/editor.h"
 #include "server/conn/connections.h"
@@ -23,6 +25,8 @@ struct NodeOptions {
   Log* log = nullptr;
   std::shared_ptr<const config::Config> config;
   std::string executable;
+  // What the process has to do when parameters change; called once, before threads start.
+  std::function<void(config::Editor&)> process_hooks = nullptr;
 };
 
 class Node : public control::Workers {
@@ -50,20 +54,24 @@ class Node : public control::Workers {
   void stop(int index) override;
 
  private:
+  Result<void> make_users();
   void make_shared_state();
   void make_engines();
   Result<void> listen();
   Result<int> listen_on(int engine, const io::ListenOptions& options);
   void publish(std::shared_ptr<const config::Config> config);
   void add_hooks();
+  void add_user_hooks();
   void shut_down(int save, bool now, bool force);
   void control_cron();
 
   NodeOptions options_;
   std::unique_ptr<registry::CommandTable> commands_;
+  std::unique_ptr<acl::AclStore> users_;
   journal::Journal journal_;
   dispatch::NodeShared shared_;
   std::unique_ptr<config::Editor> editor_;
+  std::unique_ptr<cluster::Topology> topology_;
   control::Control control_;
   std::vector<std::unique_ptr<dispatch::Engine>> engines_;
   std::vector<std::unique_ptr<conn::Connections>> connections_;

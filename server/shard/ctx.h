@@ -140,6 +140,7 @@ class Ctx {
 
   // ---- everything on this node that this context reaches: one shard, or all in a gather. In order of shards.
   size_t shard_count() const { return shard_count_; }
+  int node_shard_count() const { return node_shard_count_; }
   store::Keyspace& keyspace_at(size_t i);
   int shard_index_at(size_t i) const;
   // FLUSHDB/FLUSHALL/SWAPDB: journaled as one keyless record; `verbatim` effect; hands detached tables to be freed.

@@ -6,6 +6,7 @@
 
 #include <functional>
 #include <memory>
+#include <vector>
 
 #include "common/base/counters.h"
 #include "common/base/random.h"
@@ -35,6 +36,11 @@ struct ShardCounters {
   Counter commands;           // run by this shard
 };
 
+// Published at the end of each tick, before its replies leave, for INFO and others who only look.
+struct DatabaseCounters {
+  Counter keys, expires, average_ttl_ms;
+};
+
 struct ShardOptions {
   int index = 0;
   int shard_count = 1;
@@ -56,6 +62,9 @@ class Shard {
   const store::Keyspace& keyspace() const { return keyspace_; }
   ShardCounters& counters() { return counters_; }
   const ShardCounters& counters() const { return counters_; }
+  const std::vector<DatabaseCounters>& databases() const { return databases_; }
+  void publish_sizes();
+  void publish_ttls(WallMs now);  // samples; now and then
   Random& random() { return random_; }
   journal::BatchBuilder& batch() { return batch_; }
   journal::Journal& journal() { return *options_.journal; }
@@ -78,6 +87,7 @@ class Shard {
   ShardOptions options_;
   store::Keyspace keyspace_;
   ShardCounters counters_;
+  std::vector<DatabaseCounters> databases_;
   Random random_;
   journal::BatchBuilder batch_;
 };

@@ -1,0 +1,210 @@
+// Role: CLUSTER INFO, NODES, SLOTS, SHARDS as redis-server 7.0 shapes them. See describe.h.
+#include "server/cluster/describe.h"
+
+#include <algorithm>
+#include <cinttypes>
+#include <cstdio>
+
+namespace tessera::cluster {
+
+using route::ClusterView;
+using route::EndpointType;
+using route::NodeInfo;
+
+namespace {
+
+void add_field(std::string& out, const char* name, uint64_t value) {
+  char line[96];
+  std::snprintf(line, sizeof(line), "%s:%" PRIu64 "\r\n", name, value);
+  out += line;
+}
+
+int primary_of(const ClusterView& view, int node) {
+  return view.node(node).is_replica ? view.node(node).primary : node;
+}
+
+// The endpoint a client is told, and behind the id the ones it is not told.
+void write_slot_node(const ClusterView& view, int index, resp::Writer& reply) {
+  const NodeInfo& node = view.node(index);
+  const EndpointType type = view.options().endpoint_type;
+  reply.array(4);
+  if (type == EndpointType::kUnknown) {
+    reply.null();
+  } else if (type == EndpointType::kHostname) {
+    reply.bulk(node.hostname.empty() ? "?" : node.hostname);
+  } else {
+    reply.bulk(node.ip);
+  }
+  reply.integer(node.port != 0 ? node.port : node.tls_port);
+  reply.bulk(node.id);
+  const bool with_ip = type != EndpointType::kIp;
+  const bool with_hostname = type != EndpointType::kHostname && !node.hostname.empty();
+  const int64_t pairs = (with_ip ? 1 : 0) + (with_hostname ? 1 : 0);
+  reply.map(pairs);
+  if (with_ip) {
+    reply.bulk("ip");
+    reply.bulk(node.ip);
+  }
+  if (with_hostname) {
+    reply.bulk("hostname");
+    reply.bulk(node.hostname);
+  }
+}
+
+std::vector<int> replicas_of(const ClusterView& view, int primary) {
+  std::vector<int> found;
+  for (int i = 0; i < static_cast<int>(view.nodes().size()); ++i) {
+    if (view.node(i).is_replica && view.node(i).primary == primary) found.push_back(i);
+  }
+  return found;
+}
+
+void write_shard_node(const ClusterView& view, int index, resp::Writer& reply) {
+  const NodeInfo& node = view.node(index);
+  const EndpointType type = view.options().endpoint_type;
+  reply.map(6 + (node.port ? 1 : 0) + (node.tls_port ? 1 : 0) + (node.hostname.empty() ? 0 : 1));
+  reply.bulk("id");
+  reply.bulk(node.id);
+  if (node.port) {
+    reply.bulk("port");
+    reply.integer(node.port);
+  }
+  if (node.tls_port) {
+    reply.bulk("tls-port");
+    reply.integer(node.tls_port);
+  }
+  reply.bulk("ip");
+  reply.bulk(node.ip);
+  reply.bulk("endpoint");
+  if (type == EndpointType::kUnknown) {
+    reply.null();
+  } else if (type == EndpointType::kHostname) {
+    reply.bulk(node.hostname.empty() ? "?" : node.hostname);
+  } else {
+    reply.bulk(node.ip);
+  }
+  if (!node.hostname.empty()) {
+    reply.bulk("hostname");
+    reply.bulk(node.hostname);
+  }
+  reply.bulk("role");
+  reply.bulk(node.is_replica ? "replica" : "master");
+  reply.bulk("replication-offset");
+  reply.integer(static_cast<int64_t>(node.offset));
+  reply.bulk("health");
+  reply.bulk(node.fail || node.pfail ? "fail" : "online");
+}
+
+}  // namespace
+
+std::string describe_info(const ClusterView& view) {
+  uint64_t ok = 0, pfail = 0, fail = 0, size = 0;
+  for (int slot = 0; slot < hash::kSlotCount; ++slot) {
+    const int owner = view.owner(slot);
+    if (owner == route::kNobody) continue;
+    const NodeInfo& node = view.node(owner);
+    ++(node.fail ? fail : node.pfail ? pfail : ok);
+  }
+  for (int i = 0; i < static_cast<int>(view.nodes().size()); ++i) {
+    if (!view.node(i).is_replica && view.slot_count_of(i) > 0) ++size;
+  }
+  std::string out = view.is_ok() ? "cluster_state:ok\r\n" : "cluster_state:fail\r\n";
+  add_field(out, "cluster_slots_assigned", static_cast<uint64_t>(view.assigned_count()));
+  add_field(out, "cluster_slots_ok", ok);
+  add_field(out, "cluster_slots_pfail", pfail);
+  add_field(out, "cluster_slots_fail", fail);
+  add_field(out, "cluster_known_nodes", view.nodes().size());
+  add_field(out, "cluster_size", size);
+  add_field(out, "cluster_current_epoch", view.current_epoch());
+  add_field(out, "cluster_my_epoch", view.node(primary_of(view, view.me())).config_epoch);
+  // The bus counts messages by type here once there is one.
+  add_field(out, "cluster_stats_messages_sent", 0);
+  add_field(out, "cluster_stats_messages_received", 0);
+  add_field(out, "total_cluster_links_buffer_limit_exceeded", 0);
+  return out;
+}
+
+std::string describe_node(const ClusterView& view, int index) {
+  const NodeInfo& node = view.node(index);
+  std::string out = node.id + " " + node.ip + ":" + std::to_string(node.port ? node.port : node.tls_port) + "@" +
+                    std::to_string(node.bus_port);
+  if (!node.hostname.empty()) out += "," + node.hostname;
+  std::string flags = index == view.me() ? "myself," : "";
+  flags += node.is_replica ? "slave," : "master,";
+  if (node.pfail && !node.fail) flags += "fail?,";
+  if (node.fail) flags += "fail,";
+  if (node.handshake) flags += "handshake,";
+  if (node.no_address) flags += "noaddr,";
+  if (node.no_failover) flags += "nofailover,";
+  flags.pop_back();
+  out += " " + flags + " ";
+  out += node.is_replica && node.primary != route::kNobody ? view.node(node.primary).id : "-";
+  char numbers[96];
+  std::snprintf(numbers, sizeof(numbers), " %" PRId64 " %" PRId64 " %" PRIu64 " %s", node.ping_sent.ms,
+                node.pong_received.ms, node.config_epoch, node.connected ? "connected" : "disconnected");
+  out += numbers;
+  for (const ClusterView::Range& range : view.ranges_of(index)) {
+    out += " " + std::to_string(range.first);
+    if (range.last != range.first) out += "-" + std::to_string(range.last);
+  }
+  if (index == view.me()) {
+    for (const auto& [slot, to] : view.migrating()) out += " [" + std::to_string(slot) + "->-" + view.node(to).id + "]";
+    for (const auto& [slot, from] : view.importing()) {
+      out += " [" + std::to_string(slot) + "-<-" + view.node(from).id + "]";
+    }
+  }
+  return out;
+}
+
+std::string describe_nodes(const ClusterView& view) {
+  std::string out;
+  for (int i = 0; i < static_cast<int>(view.nodes().size()); ++i) out += describe_node(view, i) + "\n";
+  return out;
+}
+
+void write_slots(const ClusterView& view, resp::Writer& reply) {
+  resp::Chunk* length = reply.deferred();
+  int64_t count = 0;
+  int first = 0;
+  for (int slot = 1; slot <= hash::kSlotCount; ++slot) {
+    if (slot < hash::kSlotCount && view.owner(slot) == view.owner(first)) continue;
+    const int owner = view.owner(first);
+    if (owner != route::kNobody) {
+      std::vector<int> replicas = replicas_of(view, owner);
+      std::erase_if(replicas, [&](int replica) { return view.node(replica).fail; });
+      reply.array(static_cast<int64_t>(3 + replicas.size()));
+      reply.integer(first);
+      reply.integer(slot - 1);
+      write_slot_node(view, owner, reply);
+      for (int replica : replicas) write_slot_node(view, replica, reply);
+      ++count;
+    }
+    first = slot;
+  }
+  reply.finish_array(length, count);
+}
+
+void write_shards(const ClusterView& view, resp::Writer& reply) {
+  resp::Chunk* length = reply.deferred();
+  int64_t count = 0;
+  for (int i = 0; i < static_cast<int>(view.nodes().size()); ++i) {
+    if (view.node(i).is_replica) continue;
+    ++count;
+    reply.map(2);
+    reply.bulk("slots");
+    const auto ranges = view.ranges_of(i);
+    reply.array(static_cast<int64_t>(ranges.size() * 2));
+    for (const ClusterView::Range& range : ranges) {
+      reply.integer(range.first);
+      reply.integer(range.last);
+    }
+    const std::vector<int> replicas = replicas_of(view, i);
+    reply.bulk("nodes");
+    reply.array(static_cast<int64_t>(1 + replicas.size()));
+    write_shard_node(view, i, reply);
+    for (int replica : replicas) write_shard_node(view, replica, reply);
+  }
+  reply.finish_array(length, count);
+}
+
+}  // namespace tessera::cluster
