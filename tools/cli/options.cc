@@ -19,6 +19,7 @@ int64_t to_int(const std::string& s) {
 
 struct Parser {
   ParsedLine line;
+  bool password_shown = false;
 
   Options& o() { return line.options; }
   void refuse(std::string text) {
@@ -40,8 +41,7 @@ void set_mode(Parser& p) {
 
 void set_password(Parser& p, const std::string& v) {
   p.o().password = v;
-  p.line.warning =
-      "Warning: Using a password with '-a' or '-u' option on the command line interface may not be safe.\n";
+  p.password_shown = true;
 }
 
 void show_pushes(Parser& p, const std::string& v) {
@@ -51,7 +51,7 @@ void show_pushes(Parser& p, const std::string& v) {
   } else if (first == 'n') {
     p.o().print_pushes = false;
   } else {
-    p.refuse("Unknown --show-pushes value '" + v + "' (valid: '[y]es', '[n]o')");
+    p.line.warning += "Unknown --show-pushes value '" + v + "' (valid: '[y]es', '[n]o')\n";
   }
 }
 
@@ -70,7 +70,9 @@ void quoted_pattern(Parser& p, const std::string& v) {
 }
 
 void uri(Parser& p, const std::string& v) {
+  p.o().password.reset();
   if (const auto refusal = apply_uri(v, p.o())) p.refuse(*refusal);
+  if (p.o().password) p.password_shown = true;
 }
 
 void no_tls(Parser& p) {
@@ -211,10 +213,14 @@ void finish(Parser& p) {
   }
   if (o.resp2) o.resp3 = Resp3::kNo;
   if (o.ldb && o.mode != Mode::kEval) {
-    p.refuse("Options --ldb and --ldb-sync-mode require --eval.");
+    p.refuse(
+        "Options --ldb and --ldb-sync-mode require --eval.\nTry tessera-cli --help for more information.");
     return;
   }
-  if (!o.auth_warning) p.line.warning.clear();
+  if (p.password_shown && o.auth_warning) {
+    p.line.warning +=
+        "Warning: Using a password with '-a' or '-u' option on the command line interface may not be safe.\n";
+  }
 }
 
 }  // namespace

@@ -86,6 +86,7 @@ bool Runner::send(const std::vector<std::string>& args, int64_t repeat) {
 
   while (repeat < 0 || repeat-- > 0) {
     if (kind == Stream::kReplica) {
+      std::printf("Entering replica output mode...  (press Ctrl-C to quit)\n");
       follow_as_replica(session_);
       return false;
     }

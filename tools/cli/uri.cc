@@ -6,25 +6,33 @@
 namespace tessera::cli {
 namespace {
 
-std::optional<std::string> decode(std::string_view text) {
-  std::string out;
+// False: `refusal` says why.
+bool decode(std::string_view text, std::string& out, std::optional<std::string>& refusal) {
+  out.clear();
   for (size_t i = 0; i < text.size(); ++i) {
     if (text[i] != '%') {
       out += text[i];
       continue;
     }
-    if (i + 2 >= text.size()) return std::nullopt;
+    if (i + 2 >= text.size()) {
+      refusal = "Incomplete URI encoding";
+      return false;
+    }
     const int high = text::hex_value(text[i + 1]), low = text::hex_value(text[i + 2]);
-    if (high < 0 || low < 0) return std::nullopt;
+    if (high < 0 || low < 0) {
+      refusal = "Illegal character in URI encoding";
+      return false;
+    }
     out += static_cast<char>(high * 16 + low);
     i += 2;
   }
-  return out;
+  return true;
 }
 
 }  // namespace
 
 std::optional<std::string> apply_uri(const std::string& uri, Options& options) {
+  std::optional<std::string> refusal;
   std::string_view rest = uri;
   const auto starts = [&](std::string_view with) { return text::iequals(rest.substr(0, with.size()), with); };
   if (starts("rediss://") || starts("valkeys://"))
@@ -40,11 +48,12 @@ std::optional<std::string> apply_uri(const std::string& uri, Options& options) {
     const std::string_view credentials = rest.substr(0, at);
     rest.remove_prefix(at + 1);
     const size_t colon = credentials.find(':');
-    const auto user = decode(credentials.substr(0, colon == std::string_view::npos ? 0 : colon));
-    const auto password = decode(credentials.substr(colon == std::string_view::npos ? 0 : colon + 1));
-    if (!user || !password) return "Incomplete URI encoding";
-    if (!user->empty()) options.user = *user;
-    options.password = *password;
+    std::string user, password;
+    if (!decode(credentials.substr(0, colon == std::string_view::npos ? 0 : colon), user, refusal) ||
+        !decode(credentials.substr(colon == std::string_view::npos ? 0 : colon + 1), password, refusal))
+      return refusal;
+    if (!user.empty()) options.user = user;
+    options.password = password;
   }
   const size_t slash = rest.find('/');
   const std::string_view where = rest.substr(0, slash);
@@ -64,9 +73,9 @@ std::optional<std::string> apply_uri(const std::string& uri, Options& options) {
     options.port = static_cast<int>(*port);
   }
   if (!host.empty()) {
-    const auto decoded = decode(host);
-    if (!decoded) return "Incomplete URI encoding";
-    options.host = *decoded;
+    std::string decoded;
+    if (!decode(host, decoded, refusal)) return refusal;
+    options.host = decoded;
   }
   return std::nullopt;
 }

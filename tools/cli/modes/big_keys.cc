@@ -84,6 +84,7 @@ class BigKeys {
 
   // The type of each key, then its size; keys that went meanwhile have none.
   void page(const std::vector<std::string>& keys) {
+    percent_ = percent_done(sampled_, total_);
     for (const std::string& key : keys) session_.client().append({"TYPE", key});
     std::vector<TypeStats*> types;
     for (size_t i = 0; i < keys.size(); ++i) types.push_back(type_of(session_.receive()));
@@ -141,9 +142,8 @@ class BigKeys {
     type.biggest_key = text::repr(key);
     const auto name =
         std::find_if(types_.begin(), types_.end(), [&](const auto& t) { return &t.second == &type; });
-    std::printf("[%05.2f%%] Biggest %-6s found so far '%s' with %lld %s\n",
-                percent_done(sampled_ - 1, total_), name->first.c_str(), type.biggest_key.c_str(), ll(size),
-                unit(type));
+    std::printf("[%05.2f%%] Biggest %-6s found so far '%s' with %lld %s\n", percent_, name->first.c_str(),
+                type.biggest_key.c_str(), ll(size), unit(type));
     std::fflush(stdout);
   }
 
@@ -172,6 +172,7 @@ class BigKeys {
   int64_t total_ = 0;
   int64_t sampled_ = 0;
   int64_t name_bytes_ = 0;
+  double percent_ = 0;  // before the page
 };
 
 constexpr size_t kHotKeys = 16;
@@ -189,6 +190,7 @@ int run_hot_keys(Session& session, const Options& options) {
   int64_t sampled = 0, pages = 0;
   std::vector<std::pair<int64_t, std::string>> hottest;  // the coolest of them first
   scan_keys(session, options, [&](const std::vector<std::string>& keys) {
+    const double percent = percent_done(sampled, total);
     for (const std::string& key : keys) session.client().append({"OBJECT", "FREQ", key});
     for (const std::string& key : keys) {
       const resp::Value reply = session.receive();
@@ -202,8 +204,8 @@ int run_hot_keys(Session& session, const Options& options) {
       hottest.emplace_back(reply.integer, text::repr(key));
       std::sort(hottest.begin(), hottest.end());
       if (hottest.size() > kHotKeys) hottest.erase(hottest.begin());
-      std::printf("[%05.2f%%] Hot key '%s' found so far with counter %lld\n",
-                  percent_done(sampled - 1, total), text::repr(key).c_str(), ll(reply.integer));
+      std::printf("[%05.2f%%] Hot key '%s' found so far with counter %lld\n", percent,
+                  text::repr(key).c_str(), ll(reply.integer));
     }
     if (++pages % 100 == 0) pause(options);
   });

@@ -18,7 +18,7 @@ void scan_keys(Session& session, const Options& options, Page page) {
     if (!options.type.empty()) args.insert(args.end(), {"TYPE", options.type});
     resp::Value reply = session.command(args);
     if (reply.is_error()) {
-      std::fprintf(stderr, "ERROR: %s\n", reply.text.c_str());
+      std::fprintf(stderr, "SCAN error: %s\n", reply.text.c_str());
       std::exit(1);
     }
     if (reply.items.size() != 2 || !reply.items[0].is_text()) {
