@@ -1,5 +1,6 @@
-// Role: counted immutable-while-shared byte buffers. Thread: the count is atomic; bytes may be written only by a
-// holder that knows it is the only one (unique()). Used where a large argument becomes a value, and a value a reply.
+// Role: counted immutable-while-shared byte buffers. Thread: the count is atomic; bytes may be written only
+// by a holder that knows it is the only one (unique()). Used where a large argument becomes a value, and a
+// value a reply.
 #pragma once
 
 #include <atomic>
@@ -46,7 +47,8 @@ class SharedBytes {
     block_ = nullptr;
   }
 
-  // For owners that keep the buffer in a raw word (entries). leak() gives up the reference, adopt() takes it back.
+  // For owners that keep the buffer in a raw word (entries). leak() gives up the reference, adopt() takes it
+  // back.
   void* leak() { return std::exchange(block_, nullptr); }
   static SharedBytes adopt(void* raw) {
     SharedBytes b;

@@ -9,7 +9,9 @@ namespace tessera {
 
 class Counter {
  public:
-  void add(int64_t n = 1) { value_.store(value_.load(std::memory_order_relaxed) + n, std::memory_order_relaxed); }
+  void add(int64_t n = 1) {
+    value_.store(value_.load(std::memory_order_relaxed) + n, std::memory_order_relaxed);
+  }
   void set(int64_t n) { value_.store(n, std::memory_order_relaxed); }
   void raise_to(int64_t n) {
     if (n > get()) set(n);

@@ -1,8 +1,8 @@
 // Role: an immutable, numbered object that one thread publishes and others adopt at the top of their tick.
 // Thread: publish() on one owner; adopt() anywhere, each reader its own Reader.
-// Invariants: versions grow by one; a Reader's object stays alive until its next adopt(); reading within a tick is a
-// plain pointer. Publishing is rare, so a reader's check is one relaxed load of the number, and the hand-over takes a
-// short spin lock that the data path never meets.
+// Invariants: versions grow by one; a Reader's object stays alive until its next adopt(); reading within a
+// tick is a plain pointer. Publishing is rare, so a reader's check is one relaxed load of the number, and the
+// hand-over takes a short spin lock that the data path never meets.
 #pragma once
 
 #include <atomic>

@@ -14,8 +14,12 @@ struct Micros {
   constexpr Micros operator-(Micros o) const { return {us - o.us}; }
   constexpr int64_t ms() const { return us / 1000; }
 };
-constexpr Micros millis(int64_t ms) { return {ms * 1000}; }
-constexpr Micros seconds(int64_t s) { return {s * 1000000}; }
+constexpr Micros millis(int64_t ms) {
+  return {ms * 1000};
+}
+constexpr Micros seconds(int64_t s) {
+  return {s * 1000000};
+}
 
 // A point on a clock that never jumps back; its zero means nothing.
 struct MonoTime {

@@ -126,8 +126,8 @@ std::string describe_info(const ClusterView& view) {
 
 std::string describe_node(const ClusterView& view, int index) {
   const NodeInfo& node = view.node(index);
-  std::string out = node.id + " " + node.ip + ":" + std::to_string(node.port ? node.port : node.tls_port) + "@" +
-                    std::to_string(node.bus_port);
+  std::string out = node.id + " " + node.ip + ":" + std::to_string(node.port ? node.port : node.tls_port) +
+                    "@" + std::to_string(node.bus_port);
   if (!node.hostname.empty()) out += "," + node.hostname;
   std::string flags = index == view.me() ? "myself," : "";
   flags += node.is_replica ? "slave," : "master,";
@@ -148,7 +148,8 @@ std::string describe_node(const ClusterView& view, int index) {
     if (range.last != range.first) out += "-" + std::to_string(range.last);
   }
   if (index == view.me()) {
-    for (const auto& [slot, to] : view.migrating()) out += " [" + std::to_string(slot) + "->-" + view.node(to).id + "]";
+    for (const auto& [slot, to] : view.migrating())
+      out += " [" + std::to_string(slot) + "->-" + view.node(to).id + "]";
     for (const auto& [slot, from] : view.importing()) {
       out += " [" + std::to_string(slot) + "-<-" + view.node(from).id + "]";
     }

@@ -28,7 +28,8 @@ std::string read_ranges(const registry::Args& args, std::vector<std::pair<int, i
 
 }  // namespace
 
-std::string read_slots(const registry::Args& args, bool ranges, bool take, const SlotSet& mine, SlotSet& slots) {
+std::string read_slots(const registry::Args& args, bool ranges, bool take, const SlotSet& mine,
+                       SlotSet& slots) {
   std::vector<std::pair<int, int>> wanted;
   std::string error = read_ranges(args, wanted, ranges);
   if (!error.empty()) return error;

@@ -18,6 +18,7 @@ int parse_slot(std::string_view text);
 
 // Slots from argument 2 on, single ones or (`ranges`) pairs of first and last. An error text, or empty.
 // `mine`: what the node has; `take`: whether the slots are to become ours.
-std::string read_slots(const registry::Args& args, bool ranges, bool take, const SlotSet& mine, SlotSet& slots);
+std::string read_slots(const registry::Args& args, bool ranges, bool take, const SlotSet& mine,
+                       SlotSet& slots);
 
 }  // namespace tessera::cluster

@@ -1,7 +1,7 @@
-// Role: what this node knows of the cluster, and the only place that changes it. Thread: control; the views it makes are
-// published to all. Invariants: a slot has at most one owner; a change that takes a slot from our shards is answered
-// only after every shard adopted it (the command holds its reply).
-// Today the cluster is this node alone: the bus adds the others.
+// Role: what this node knows of the cluster, and the only place that changes it. Thread: control; the views
+// it makes are published to all. Invariants: a slot has at most one owner; a change that takes a slot from
+// our shards is answered only after every shard adopted it (the command holds its reply). Today the cluster
+// is this node alone: the bus adds the others.
 #pragma once
 
 #include <bitset>
@@ -15,7 +15,7 @@
 namespace tessera::cluster {
 
 struct TopologyOptions {
-  std::string node_id;   // 40 hexadecimal digits
+  std::string node_id;  // 40 hexadecimal digits
   std::string shard_id;
   std::string ip, hostname;  // announced; may be empty
   int port = 0, tls_port = 0, bus_port = 0;

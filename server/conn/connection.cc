@@ -11,8 +11,8 @@ namespace tessera::conn {
 using dispatch::CommandView;
 
 namespace {
-constexpr size_t kBatch = 16;            // commands parsed ahead, so that their cache lines can be fetched
-constexpr int kBatchesPerTick = 256;     // then the others have their turn
+constexpr size_t kBatch = 16;         // commands parsed ahead, so that their cache lines can be fetched
+constexpr int kBatchesPerTick = 256;  // then the others have their turn
 }  // namespace
 
 Connection::Connection(Connections& table, dispatch::Engine& engine, std::unique_ptr<io::Stream> stream,
@@ -155,7 +155,8 @@ bool Connection::flush() {
     }
   }
   const size_t memory = memory_bytes();
-  engine_.counters().client_memory_bytes.add(static_cast<int64_t>(memory) - static_cast<int64_t>(counted_bytes));
+  engine_.counters().client_memory_bytes.add(static_cast<int64_t>(memory) -
+                                             static_cast<int64_t>(counted_bytes));
   counted_bytes = memory;
   if (!out.empty()) {
     engine_.counters().largest_output_bytes.raise_to(static_cast<int64_t>(out.memory_bytes()));
@@ -177,8 +178,9 @@ bool Connection::over_output_limit(MonoTime now) {
   }
   if (over) {
     engine_.counters().output_buffer_limit_disconnections.add();
-    engine_.node().log->warning("Client %s scheduled to be closed ASAP for overcoming of output buffer limits.",
-                                engine_.clients().describe(session_).c_str());
+    engine_.node().log->warning(
+        "Client %s scheduled to be closed ASAP for overcoming of output buffer limits.",
+        engine_.clients().describe(session_).c_str());
   }
   return over;
 }

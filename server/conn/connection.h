@@ -1,8 +1,8 @@
-// Role: one client connection: bytes in, commands to its pipeline, replies out. Thread: the shard thread that accepted
-// it.
-// Invariants: callbacks only collect; commands run in Connections::run_ready(). A connection whose pipeline is stalled
-// does not read, so what it holds is bounded by its query buffer limit. Replies leave once per tick in one vectored
-// write; what the kernel does not take waits, bounded by the output limits.
+// Role: one client connection: bytes in, commands to its pipeline, replies out. Thread: the shard thread that
+// accepted it. Invariants: callbacks only collect; commands run in Connections::run_ready(). A connection
+// whose pipeline is stalled does not read, so what it holds is bounded by its query buffer limit. Replies
+// leave once per tick in one vectored write; what the kernel does not take waits, bounded by the output
+// limits.
 #pragma once
 
 #include <memory>
@@ -43,7 +43,7 @@ class Connection : public io::StreamHandler {
   void on_end(io::Stream& stream, const Error& error) override;
   void on_drained(io::Stream& stream) override;
 
-  bool queued_to_run = false;    // in the table's list
+  bool queued_to_run = false;  // in the table's list
   bool queued_to_flush = false;
   size_t counted_bytes = 0;      // what the thread's client memory counter has of it
   size_t output_peak_bytes = 0;  // memory that replies took at most

@@ -51,14 +51,21 @@ bool Connections::admit(io::Stream& stream) {
     node.connected_clients.fetch_sub(1, std::memory_order_relaxed);
     return false;
   }
-  if (engine_.settings().protected_mode && engine_.acl_view().default_user_is_open() && !is_loopback(stream.peer())) {
+  if (engine_.settings().protected_mode && engine_.acl_view().default_user_is_open() &&
+      !is_loopback(stream.peer())) {
     refuse(stream,
-           "-DENIED Tessera is running in protected mode because protected mode is enabled and no password is set for "
-           "the default user. In this mode connections are only accepted from the loopback interface. If you want to "
-           "connect from external computers you may adopt one of the following solutions: 1) Disable protected mode "
-           "by sending 'CONFIG SET protected-mode no' from the loopback interface, and CONFIG REWRITE to make it "
-           "permanent; do not do this while the server can be reached from the internet. 2) Set 'protected-mode no' "
-           "in the configuration file and restart the server. 3) Start the server with '--protected-mode no'. 4) Set "
+           "-DENIED Tessera is running in protected mode because protected mode is enabled and no password "
+           "is set for "
+           "the default user. In this mode connections are only accepted from the loopback interface. If you "
+           "want to "
+           "connect from external computers you may adopt one of the following solutions: 1) Disable "
+           "protected mode "
+           "by sending 'CONFIG SET protected-mode no' from the loopback interface, and CONFIG REWRITE to "
+           "make it "
+           "permanent; do not do this while the server can be reached from the internet. 2) Set "
+           "'protected-mode no' "
+           "in the configuration file and restart the server. 3) Start the server with '--protected-mode "
+           "no'. 4) Set "
            "a password for the default user (requirepass). One of these is enough.\r\n");
     engine_.counters().connections_rejected.add();
     node.connected_clients.fetch_sub(1, std::memory_order_relaxed);
@@ -80,7 +87,8 @@ void Connections::on_accept(io::Listener&, std::unique_ptr<io::Stream> stream) {
   const bool unix_socket = stream->local().is_unix;
   const bool local = unix_socket || is_loopback(stream->peer());
   const ClientRef ref{static_cast<uint16_t>(engine_.index()), place, ++places_[place].generation};
-  places_[place].connection = std::make_unique<Connection>(*this, engine_, std::move(stream), ref, unix_socket);
+  places_[place].connection =
+      std::make_unique<Connection>(*this, engine_, std::move(stream), ref, unix_socket);
   Connection& made = *places_[place].connection;
   made.session().local = local;
   engine_.acl_view().welcome(made.session().user, made.session().authenticated);
@@ -102,8 +110,10 @@ void Connections::close(Connection& connection) {
   engine_.counters().client_memory_bytes.add(-static_cast<int64_t>(connection.counted_bytes));
   engine_.counters().connections_open.add(-1);
   engine_.node().connected_clients.fetch_sub(1, std::memory_order_relaxed);
-  if (connection.queued_to_run) std::replace(ready_.begin(), ready_.end(), &connection, static_cast<Connection*>(nullptr));
-  if (connection.queued_to_flush) std::replace(dirty_.begin(), dirty_.end(), &connection, static_cast<Connection*>(nullptr));
+  if (connection.queued_to_run)
+    std::replace(ready_.begin(), ready_.end(), &connection, static_cast<Connection*>(nullptr));
+  if (connection.queued_to_flush)
+    std::replace(dirty_.begin(), dirty_.end(), &connection, static_cast<Connection*>(nullptr));
   place.connection.reset();
   free_places_.push_back(ref.place);
 }
@@ -183,7 +193,8 @@ void Connections::settings_changed() {}
 
 void Connections::for_each(const std::function<void(dispatch::Session&, dispatch::Pipeline&)>& f) {
   for (Place& place : places_) {
-    if (place.connection && !place.connection->wants_close()) f(place.connection->session(), place.connection->pipeline());
+    if (place.connection && !place.connection->wants_close())
+      f(place.connection->session(), place.connection->pipeline());
   }
 }
 

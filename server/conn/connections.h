@@ -1,6 +1,6 @@
 // Role: the connections of one shard thread, their listeners, limits on them. Thread: that shard's.
-// Invariants: a ClientRef names a place and its generation; a place is reused only with a new generation. Nothing is
-// closed inside a callback.
+// Invariants: a ClientRef names a place and its generation; a place is reused only with a new generation.
+// Nothing is closed inside a callback.
 #pragma once
 
 #include <memory>

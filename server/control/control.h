@@ -1,14 +1,16 @@
-// Role: the control thread: configuration, topology, users, shutdown, cron. It never touches bulk data and never calls
-// fsync. Thread: its own; post() from any.
-// Invariants: whatever takes something away from shards is spoken of only after every shard adopted what was published
-// (when_adopted); requests are handled in the order of their arrival.
+// Role: the control thread: configuration, topology, users, shutdown, cron. It never touches bulk data and
+// never calls fsync. Thread: its own; post() from any. Invariants: whatever takes something away from shards
+// is spoken of only after every shard adopted what was published (when_adopted); requests are handled in the
+// order of their arrival.
 #pragma once
 
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <string>
 #include <vector>
 
+#include "common/base/result.h"
 #include "common/io/env.h"
 #include "common/resp/writer.h"
 #include "server/registry/args.h"
@@ -16,7 +18,7 @@
 namespace tessera::config {
 class Config;
 class Editor;
-}
+}  // namespace tessera::config
 namespace tessera::acl {
 class AclStore;
 }
@@ -50,14 +52,14 @@ class Workers {
 struct Services {
   config::Editor* editor = nullptr;
   acl::AclStore* acl = nullptr;
-  cluster::Topology* topology = nullptr;  // nullptr: not a node of a cluster
+  cluster::Topology* topology = nullptr;   // nullptr: not a node of a cluster
   std::function<void()> publish_topology;  // makes the view of `topology` the one everybody adopts
   std::function<int64_t()> key_count;      // of all shards and databases, as published by them
   dispatch::NodeShared* node = nullptr;
   // Makes a configuration the one that all threads adopt.
   std::function<void(std::shared_ptr<const config::Config>)> publish_config;
-  // The words behind "user", one line a user, for CONFIG REWRITE. Unset: there is an ACL file.
-  std::function<std::vector<std::string>()> user_lines;
+  // What `dir` becomes: the folder's absolute path. As config::SetOptions.
+  std::function<Result<std::string>(const std::string& path, const std::string& base)> resolve_dir;
   // SHUTDOWN's work, by the server: stops everything. `save`: 0 by configuration, 1 SAVE, -1 NOSAVE.
   std::function<void(int save, bool now, bool force)> shut_down;
 };
@@ -77,8 +79,8 @@ class Control : public io::Actor {
   void attach_loop(io::Loop* loop) { loop_.store(loop, std::memory_order_release); }
   io::Loop* loop() { return loop_.load(std::memory_order_acquire); }
 
-  // Control thread: calls `then` after every worker has adopted all that was published before this call and its
-  // effects were appended.
+  // Control thread: calls `then` after every worker has adopted all that was published before this call and
+  // its effects were appended.
   void when_adopted(std::function<void()> then);
   // Control thread: ends the thread after this tick.
   void stop() { stopping_ = true; }

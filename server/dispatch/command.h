@@ -17,7 +17,7 @@ namespace tessera::dispatch {
 struct CommandView {
   const registry::CommandRow* row = nullptr;
   registry::Args args;
-  store::Key key;   // the first key; bytes.data() == nullptr when it has none
+  store::Key key;  // the first key; bytes.data() == nullptr when it has none
 };
 
 // A command that owns its bytes: queued, gathered, fanned out, sent to the control thread.

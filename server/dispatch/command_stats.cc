@@ -24,7 +24,8 @@ uint64_t Ticks::fallback_ns() {
 }
 
 uint64_t Ticks::to_ns(uint64_t ticks) {
-  return static_cast<uint64_t>((static_cast<unsigned __int128>(ticks) * g_scale.load(std::memory_order_relaxed)) >> 32);
+  return static_cast<uint64_t>(
+      (static_cast<unsigned __int128>(ticks) * g_scale.load(std::memory_order_relaxed)) >> 32);
 }
 
 void Ticks::calibrate() {

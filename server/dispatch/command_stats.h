@@ -1,7 +1,7 @@
 // Role: counters and latency histograms per command, and error replies by code. One hook, always on.
 // Thread: one writer (the thread that owns it); any thread reads and sums.
-// Invariants: a command costs two reads of the time stamp counter and three plain additions here; a histogram is made
-// at a command's first call. The time stamp counter serves statistics only, nothing decides by it.
+// Invariants: a command costs two reads of the time stamp counter and three plain additions here; a histogram
+// is made at a command's first call. The time stamp counter serves statistics only, nothing decides by it.
 #pragma once
 
 #include <array>

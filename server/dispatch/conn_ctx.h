@@ -1,4 +1,5 @@
-// Role: what handlers on a connection's thread get: its session, its engine, the node. Thread: the connection's.
+// Role: what handlers on a connection's thread get: its session, its engine, the node. Thread: the
+// connection's.
 #pragma once
 
 #include "server/dispatch/engine.h"

@@ -85,7 +85,8 @@ struct Stop : Envelope {
 
 }  // namespace
 
-void start_control_call(Engine& engine, ClientRef client, const SessionBits& bits, const CommandView& command) {
+void start_control_call(Engine& engine, ClientRef client, const SessionBits& bits,
+                        const CommandView& command) {
   auto* call = new ControlCall;
   call->home = &engine;
   call->command = OwnedCommand(command);

@@ -163,9 +163,8 @@ void Engine::expire() {
   if (soonest == store::kNoExpire || soonest > now_.ms) return;
   const MonoTime began = clock().mono();
   int visited = 0;
-  const bool done = shard_.expire_some(now_, [&] {
-    return (++visited & 63) == 0 && (clock().mono() - began).us > kExpireSliceUs;
-  });
+  const bool done = shard_.expire_some(
+      now_, [&] { return (++visited & 63) == 0 && (clock().mono() - began).us > kExpireSliceUs; });
   shard_.counters().expire_cycle_us.add((clock().mono() - began).us);
   if (!done) {
     more_work_ = true;
@@ -207,10 +206,11 @@ void Engine::flush_outboxes() {
   }
 }
 
-// The thread's CPU clock costs a system call, so it is read every few ticks. The time of a tick is at most its wall
-// time, and at most the CPU time since the last reading.
+// The thread's CPU clock costs a system call, so it is read every few ticks. The time of a tick is at most
+// its wall time, and at most the CPU time since the last reading.
 void Engine::note_tick(uint64_t began_ticks) {
   const auto wall_us = static_cast<int64_t>(Ticks::to_ns(Ticks::now() - began_ticks) / 1000);
+  counters_.tick_us.add(wall_us);
   ++ticks_since_cpu_read_;
   const bool is_long = wall_us > 500 && wall_us > shard_.counters().longest_tick_us.get();
   if (!is_long && ticks_since_cpu_read_ < kCpuReadEvery) return;
@@ -293,7 +293,8 @@ bool Engine::must_hold(const CommandView& command) const {
 void Engine::run_here(const CommandView& command, const SessionBits& bits, resp::Writer& reply) {
   const uint64_t began = Ticks::now();
   const uint32_t errors = reply.error_count();
-  shard::CtxSetup::command(ctx_, now_, bits.db, reply.proto(), bits.no_touch, *command.row, command.args, command.key);
+  shard::CtxSetup::command(ctx_, now_, bits.db, reply.proto(), bits.no_touch, *command.row, command.args,
+                           command.key);
   shard::CtxSetup::begin_effects(ctx_);
   command.row->run(ctx_, command.args, reply);
   shard::CtxSetup::end_effects(ctx_);
@@ -302,14 +303,16 @@ void Engine::run_here(const CommandView& command, const SessionBits& bits, resp:
 }
 
 void Engine::run_part(const CommandView& command, const SessionBits& bits, resp::Writer& reply) {
-  shard::CtxSetup::command(ctx_, now_, bits.db, bits.proto, bits.no_touch, *command.row, command.args, command.key);
+  shard::CtxSetup::command(ctx_, now_, bits.db, bits.proto, bits.no_touch, *command.row, command.args,
+                           command.key);
   shard::CtxSetup::begin_effects(ctx_);
   command.row->run(ctx_, command.args, reply);
   shard::CtxSetup::end_effects(ctx_);
 }
 
 void Engine::run_part(const CommandView& command, const SessionBits& bits, registry::Part& part) {
-  shard::CtxSetup::command(ctx_, now_, bits.db, bits.proto, bits.no_touch, *command.row, command.args, command.key);
+  shard::CtxSetup::command(ctx_, now_, bits.db, bits.proto, bits.no_touch, *command.row, command.args,
+                           command.key);
   shard::CtxSetup::begin_effects(ctx_);
   command.row->part(ctx_, command.args, part);
   shard::CtxSetup::end_effects(ctx_);
@@ -342,7 +345,8 @@ bool Engine::run_group(RequestBatch& batch, RequestBatch::Group& group, uint32_t
     const CommandView view = batch.view(command, views_, owners_);
     if (must_hold(view)) return false;
     const size_t before = batch.replies().size();
-    if (group.bits.view_version != view_.version() && !Pipeline::decide_again(*this, view, group.bits, reply)) {
+    if (group.bits.view_version != view_.version() &&
+        !Pipeline::decide_again(*this, view, group.bits, reply)) {
       // Answered with a redirection: the slots moved while the command was on its way.
     } else if ((view.row->flags & registry::kDenyOom) && over_maxmemory()) {
       reply.error("OOM command not allowed when used memory > 'maxmemory'.");
@@ -431,7 +435,8 @@ void Engine::deliver(std::unique_ptr<RequestBatch> batch) {
     for (uint32_t i = 0; i < group.command_count; ++i) size += batch->commands()[command + i].reply_size;
     Pipeline* pipeline = clients_->find(group.client);
     if (pipeline) {
-      pipeline->deliver_group(group.group_id, std::span(batch->commands()).subspan(command, group.command_count),
+      pipeline->deliver_group(group.group_id,
+                              std::span(batch->commands()).subspan(command, group.command_count),
                               batch->replies());
       clients_->wake(group.client);
     } else {

@@ -1,7 +1,8 @@
 // Role: a shard thread: its tick, its shard, its inbox and outboxes. Connections hang in through ClientSink.
 // Thread: its own, save what says otherwise.
-// Invariants (DESIGN.md section 3): commands run between polls; what leaves a tick leaves in this order: effects to the
-// journal, pushes, replies and messages. Nothing here waits. A parked engine handles its gather lane and nothing else.
+// Invariants (DESIGN.md section 3): commands run between polls; what leaves a tick leaves in this order:
+// effects to the journal, pushes, replies and messages. Nothing here waits. A parked engine handles its
+// gather lane and nothing else.
 #pragma once
 
 #include <deque>
@@ -50,9 +51,9 @@ struct ThreadCounters {
   Counter client_memory_bytes, blocked_clients;
   Counter largest_input_bytes, largest_output_bytes;
   Counter gathers_run, gathers_in_batch, fanouts_run, remote_commands, local_commands, held_commands;
-  Counter query_buffer_limit_disconnections, output_buffer_limit_disconnections, acl_denied_auth, acl_denied_cmd,
-      acl_denied_key, acl_denied_channel;
-  Counter ticks, polls;
+  Counter query_buffer_limit_disconnections, output_buffer_limit_disconnections, acl_denied_auth,
+      acl_denied_cmd, acl_denied_key, acl_denied_channel;
+  Counter ticks, tick_us;  // tick_us: wall time of all ticks
 };
 
 class Engine : public io::Actor {
@@ -114,12 +115,12 @@ class Engine : public io::Actor {
   void wait_for_credit(ClientRef ref) { credit_waiters_.push_back(ref); }
 
   // ---- arriving
-  void process(std::unique_ptr<RequestBatch> batch);   // at the target
-  void deliver(std::unique_ptr<RequestBatch> batch);   // at home
-  void begin_gather(Gather* gather);                   // at home: joins the queue for the token
+  void process(std::unique_ptr<RequestBatch> batch);  // at the target
+  void deliver(std::unique_ptr<RequestBatch> batch);  // at home
+  void begin_gather(Gather* gather);                  // at home: joins the queue for the token
   void token_granted(Gather* gather);
-  void parked_by(int coordinator);                     // ask to park at the end of this tick
-  void shard_parked(int shard);                        // coordinator: one more is parked
+  void parked_by(int coordinator);  // ask to park at the end of this tick
+  void shard_parked(int shard);     // coordinator: one more is parked
   void probe_returned();
   void unpark(uint64_t micros);
   MonoTime tick_began() const { return MonoTime{tick_began_us_.load(std::memory_order_acquire)}; }
@@ -199,7 +200,7 @@ class Engine : public io::Actor {
   std::vector<SharedBytes> owners_;
 
   // ---- gather: as a shard that is parked
-  int park_for_ = -1;          // asked by this coordinator
+  int park_for_ = -1;  // asked by this coordinator
   bool parked_ = false;
   MonoTime parked_since_;
   io::Message* deferred_head_ = nullptr;

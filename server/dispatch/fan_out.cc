@@ -91,7 +91,8 @@ void finish_split(Engine& engine, FanOutState& state) {
     for (const auto& part : state.split) total += part->key_index.size();
     std::vector<std::pair<FanOutState::SplitPart*, size_t>> order(total);
     for (const auto& part : state.split) {
-      for (size_t i = 0; i < part->key_index.size(); ++i) order[part->key_index[i]] = {part.get(), part->sizes[i]};
+      for (size_t i = 0; i < part->key_index.size(); ++i)
+        order[part->key_index[i]] = {part.get(), part->sizes[i]};
     }
     reply.array(static_cast<int64_t>(total));
     for (auto& [part, size] : order) {

@@ -1,7 +1,7 @@
-// Role: commands that run in parts, on every shard or thread, or on each shard that has some of its keys, and are put
-// together at home. Thread: made and finished at home; a part runs on its engine.
-// Invariants: parts are in the order of shards, whatever the order of answers; a split read is one moment or it is
-// done again as a gather (the tables' write counters tell).
+// Role: commands that run in parts, on every shard or thread, or on each shard that has some of its keys, and
+// are put together at home. Thread: made and finished at home; a part runs on its engine. Invariants: parts
+// are in the order of shards, whatever the order of answers; a split read is one moment or it is done again
+// as a gather (the tables' write counters tell).
 #pragma once
 
 #include <memory>
@@ -31,7 +31,7 @@ struct FanOutState {
     uint64_t write_count = 0;
     resp::ChunkPool pool;
     resp::OutChain reply{pool};
-    std::vector<size_t> sizes;            // kPerKey: bytes of each element
+    std::vector<size_t> sizes;  // kPerKey: bytes of each element
   };
   std::vector<std::unique_ptr<SplitPart>> split;
 };

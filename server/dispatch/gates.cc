@@ -14,9 +14,11 @@ GateResult check_protected(const Engine& engine, const Session& session, const r
   const int allowed = debug ? engine.settings().debug_command : engine.settings().module_command;
   if (allowed == Settings::kAllowYes || (allowed == Settings::kAllowLocal && session.local)) return {};
   const std::string option = debug ? "enable-debug-command" : "enable-module-command";
-  return {false, std::string("ERR ") + (debug ? "DEBUG" : "MODULE") + " command not allowed. If the " + option +
-                     " option is set to \"local\", you can run it from a local connection, otherwise you need to set " +
-                     "this option in the configuration file, and then restart the server."};
+  return {
+      false,
+      std::string("ERR ") + (debug ? "DEBUG" : "MODULE") + " command not allowed. If the " + option +
+          " option is set to \"local\", you can run it from a local connection, otherwise you need to set " +
+          "this option in the configuration file, and then restart the server."};
 }
 
 // A newer set of users: the session's own may have changed or gone.
@@ -34,7 +36,8 @@ bool adopt_user(Engine& engine, Session& session) {
 
 }  // namespace
 
-GateResult check_gates(Engine& engine, Session& session, const CommandView& command, registry::KeyPositions& scratch) {
+GateResult check_gates(Engine& engine, Session& session, const CommandView& command,
+                       registry::KeyPositions& scratch) {
   const uint32_t flags = command.row->flags;
   if (__builtin_expect((flags & registry::kProtected) != 0, 0)) {
     GateResult gate = check_protected(engine, session, *command.row);
@@ -57,7 +60,8 @@ GateResult check_gates(Engine& engine, Session& session, const CommandView& comm
       return {false, acl::denial_text(access, *command.row)};
     }
   }
-  if (__builtin_expect(engine.node().loading.load(std::memory_order_relaxed), 0) && !(flags & registry::kLoading)) {
+  if (__builtin_expect(engine.node().loading.load(std::memory_order_relaxed), 0) &&
+      !(flags & registry::kLoading)) {
     return {false, "LOADING Redis is loading the dataset in memory"};
   }
   return {};
@@ -82,8 +86,10 @@ GateResult decide_slot(Engine& engine, const CommandView& command, int slot, boo
 
 }  // namespace
 
-GateResult check_slot(Engine& engine, const Session& session, const CommandView& command, int slot, bool several_keys) {
-  return decide_slot(engine, command, slot, several_keys, session.has(kAskingSession), session.has(kReadonlySession));
+GateResult check_slot(Engine& engine, const Session& session, const CommandView& command, int slot,
+                      bool several_keys) {
+  return decide_slot(engine, command, slot, several_keys, session.has(kAskingSession),
+                     session.has(kReadonlySession));
 }
 
 GateResult check_slot_bits(Engine& engine, const SessionBits& bits, const CommandView& command, int slot,

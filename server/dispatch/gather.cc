@@ -10,8 +10,8 @@ namespace tessera::dispatch {
 
 namespace {
 
-constexpr int64_t kLongTickUs = 1000;      // nobody is parked while an involved shard is in an older tick
-constexpr int64_t kGatherBatchUs = 200;    // other waiting gathers are run along for so long
+constexpr int64_t kLongTickUs = 1000;    // nobody is parked while an involved shard is in an older tick
+constexpr int64_t kGatherBatchUs = 200;  // other waiting gathers are run along for so long
 
 // To a shard: park for the coordinator at the end of your tick.
 struct ParkRequest : Envelope {
@@ -144,11 +144,12 @@ void Engine::run_gathers() {
     gather->done = true;
 
     auto* next = static_cast<Gather*>(nullptr);
-    if (TokenWaiter* waiter = gather->successor.load(std::memory_order_acquire)) next = static_cast<Gather*>(waiter);
-    const bool along =
-        next != nullptr && (clock().mono() - began).us < kGatherBatchUs &&
-        std::all_of(next->shards().begin(), next->shards().end(),
-                    [&](int shard) { return parked_by_index_[static_cast<size_t>(shard)] != nullptr; });
+    if (TokenWaiter* waiter = gather->successor.load(std::memory_order_acquire))
+      next = static_cast<Gather*>(waiter);
+    const bool along = next != nullptr && (clock().mono() - began).us < kGatherBatchUs &&
+                       std::all_of(next->shards().begin(), next->shards().end(), [&](int shard) {
+                         return parked_by_index_[static_cast<size_t>(shard)] != nullptr;
+                       });
     if (!along) break;
     // The successor's turn: it holds the token from here on, the one before goes home.
     active_ = next;

@@ -1,7 +1,7 @@
-// Role: one command over several shards as one moment: token, park, run, release (DESIGN.md section 4, Gather).
-// Thread: made at home; run by its home or by another coordinator that has its shards parked; answered at home.
-// Invariants: only the token's holder parks, so two gathers can never wait for each other; the handler runs on the
-// coordinator's thread with a context that reaches all its shards.
+// Role: one command over several shards as one moment: token, park, run, release (DESIGN.md section 4,
+// Gather). Thread: made at home; run by its home or by another coordinator that has its shards parked;
+// answered at home. Invariants: only the token's holder parks, so two gathers can never wait for each other;
+// the handler runs on the coordinator's thread with a context that reaches all its shards.
 #pragma once
 
 #include <memory>
@@ -14,8 +14,14 @@ namespace tessera::dispatch {
 class Gather : public Envelope, public TokenWaiter {
  public:
   // `shards`: the node's shards it needs, ascending; home need not be among them.
-  Gather(int home, ClientRef client, const SessionBits& bits, const CommandView& command, std::vector<int> shards)
-      : home_(home), client_(client), bits_(bits), command_(command), shards_(std::move(shards)), reply_(pool_) {}
+  Gather(int home, ClientRef client, const SessionBits& bits, const CommandView& command,
+         std::vector<int> shards)
+      : home_(home),
+        client_(client),
+        bits_(bits),
+        command_(command),
+        shards_(std::move(shards)),
+        reply_(pool_) {}
 
   // The token came, or the reply comes home.
   void arrive(Engine& engine) override;

@@ -1,7 +1,7 @@
 // Role: the node's one gather token: first come, first served, without a lock. Thread: any.
-// A waiter queue of intrusive nodes: acquire() is one exchange; who finds the queue empty has the token. The holder
-// passes it to its successor. A successor that has exchanged but not yet linked itself is met by trying again in the
-// next tick, never by waiting.
+// A waiter queue of intrusive nodes: acquire() is one exchange; who finds the queue empty has the token. The
+// holder passes it to its successor. A successor that has exchanged but not yet linked itself is met by
+// trying again in the next tick, never by waiting.
 #pragma once
 
 #include <atomic>

@@ -1,4 +1,5 @@
-// Role: what all threads of a node share: constants, published objects, atomics. Thread: any, as each member says.
+// Role: what all threads of a node share: constants, published objects, atomics. Thread: any, as each member
+// says.
 #pragma once
 
 #include <array>
@@ -43,11 +44,14 @@ struct Settings {
   bool strict_pipelines = true;
   bool cluster_enabled = false;
   bool latency_tracking = true;
-  int debug_command = 0;   // config::AllowValue: no, yes, local
+  int debug_command = 0;  // config::AllowValue: no, yes, local
   int module_command = 0;
   int hz = 10;
   std::shared_ptr<const config::Config> config;
 };
+
+// Rates per second over the last samples, for INFO.
+enum Rate : int { kRateCommands, kRateInput, kRateOutput, kRateTicks, kRateTickUs, kRateCount };
 
 // CLIENT PAUSE. Written by the control thread, adopted by shards at the top of a tick.
 struct Pause {
@@ -74,11 +78,13 @@ struct NodeShared {
   std::atomic<bool> shutting_down{false};
   MonoTime started;
   int64_t started_wall_s = 0;
-  std::string run_id;           // 40 hex digits
+  std::string run_id;  // 40 hex digits
   std::string executable, config_file;
   int tcp_port = 0;
-  size_t startup_bytes = 0;     // taken from the allocator when the node was ready
+  size_t startup_bytes = 0;  // taken from the allocator when the node was ready
   std::atomic<int64_t> peak_bytes{0};
+  std::array<std::atomic<double>, kRateCount> rates{};     // by the control thread's cron
+  std::atomic<int64_t> lazyfree_pending{0}, lazyfreed{0};  // keys detached and not yet freed; freed so far
 };
 
 }  // namespace tessera::dispatch

@@ -45,7 +45,8 @@ void Pipeline::submit(std::span<CommandView> commands) {
   for (CommandView& command : commands) {
     if (command.row == nullptr || command.row->first_key_at <= 0) continue;
     command.key = keys.make_key(command.args[static_cast<size_t>(command.row->first_key_at)]);
-    if (shard_of_slot(command.key.slot, shard_count) == engine_.index()) keys.prefetch_bucket(session_.db, command.key);
+    if (shard_of_slot(command.key.slot, shard_count) == engine_.index())
+      keys.prefetch_bucket(session_.db, command.key);
   }
   if (commands.size() > 1) {
     for (const CommandView& command : commands) {
@@ -142,7 +143,8 @@ Pipeline::Step Pipeline::start_multi_key(const CommandView& command, registry::K
   int first_slot = -1;
   bool one_slot = true;
   for (const registry::KeyPosition& position : keys) {
-    const store::Key key = engine_.shard().keyspace().make_key(command.args[static_cast<size_t>(position.at)]);
+    const store::Key key =
+        engine_.shard().keyspace().make_key(command.args[static_cast<size_t>(position.at)]);
     if (first_slot < 0) {
       first_slot = key.slot;
       keyed.key = key;
@@ -151,8 +153,9 @@ Pipeline::Step Pipeline::start_multi_key(const CommandView& command, registry::K
     places.push_back(shard_of_slot(key.slot, shard_count));
   }
   if (engine_.settings().cluster_enabled) {
-    const GateResult gate = one_slot ? check_slot(engine_, session_, command, first_slot, keys.size() > 1)
-                                     : GateResult{false, "CROSSSLOT Keys in request don't hash to the same slot"};
+    const GateResult gate = one_slot
+                                ? check_slot(engine_, session_, command, first_slot, keys.size() > 1)
+                                : GateResult{false, "CROSSSLOT Keys in request don't hash to the same slot"};
     if (!gate.open) {
       reject(command, gate.error);
       return Step::kDone;
@@ -200,7 +203,8 @@ Pipeline::Step Pipeline::start_single(const CommandView& command, int target) {
     add_to_group(engine_.batch_for(target), command, target);
     return Step::kDone;
   }
-  const bool overlap = engine_.settings().cluster_enabled || !engine_.settings().strict_pipelines || (read && all_reads_);
+  const bool overlap =
+      engine_.settings().cluster_enabled || !engine_.settings().strict_pipelines || (read && all_reads_);
   if (overlap) {
     if (at_home && home_in_flight_ == 0 && !engine_.must_hold(command)) {
       run_local(command);
@@ -209,8 +213,8 @@ Pipeline::Step Pipeline::start_single(const CommandView& command, int target) {
     }
     return Step::kDone;
   }
-  // Strict order: the command runs after everything before it. Either it follows on the same shard, or it is passed
-  // on from the last shard of the chain that this submit is building.
+  // Strict order: the command runs after everything before it. Either it follows on the same shard, or it is
+  // passed on from the last shard of the chain that this submit is building.
   if (tail_ != nullptr) {
     chain_to(command, target);
     return Step::kDone;
@@ -221,7 +225,8 @@ Pipeline::Step Pipeline::start_single(const CommandView& command, int target) {
   }
   if (single_target_ >= 0 && open_groups_.size() > static_cast<size_t>(single_target_) &&
       open_groups_[static_cast<size_t>(single_target_)] != 0 &&
-      engine_.batch_for(single_target_).last_group_is(session_.ref, open_groups_[static_cast<size_t>(single_target_)])) {
+      engine_.batch_for(single_target_)
+          .last_group_is(session_.ref, open_groups_[static_cast<size_t>(single_target_)])) {
     chain_to(command, target);
     return Step::kDone;
   }
@@ -324,7 +329,8 @@ void Pipeline::note_in_flight(RequestBatch& batch, const CommandView& command, i
 
 void Pipeline::chain_to(const CommandView& command, int target) {
   if (tail_ == nullptr || tail_target_ != target) {
-    RequestBatch::Group& before = tail_ ? tail_->last_group() : engine_.batch_for(single_target_).last_group();
+    RequestBatch::Group& before =
+        tail_ ? tail_->last_group() : engine_.batch_for(single_target_).last_group();
     if (tail_ == nullptr && single_target_ == target) {
       add_to_group(engine_.batch_for(target), command, target);
       return;
@@ -467,9 +473,11 @@ void Pipeline::gather_instead(const CommandView& command, std::vector<int> shard
   engine_.begin_gather(new Gather(engine_.index(), session_.ref, bits(), command, std::move(shards)));
 }
 
-bool Pipeline::decide_again(Engine& engine, const CommandView& command, const SessionBits& bits, resp::Writer& reply) {
+bool Pipeline::decide_again(Engine& engine, const CommandView& command, const SessionBits& bits,
+                            resp::Writer& reply) {
   if (!engine.settings().cluster_enabled || command.key.bytes.data() == nullptr) return true;
-  const GateResult gate = check_slot_bits(engine, bits, command, command.key.slot, command.row->first_key_at <= 0);
+  const GateResult gate =
+      check_slot_bits(engine, bits, command, command.key.slot, command.row->first_key_at <= 0);
   if (gate.open) return true;
   reply.error(gate.error);
   engine.stats().rejected(command.row->id);

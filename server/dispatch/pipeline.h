@@ -1,7 +1,7 @@
-// Role: the order of one connection: which commands may overlap, where each one runs, and that replies leave in the
-// order of requests (DESIGN.md section 4, Pipelines). Thread: the connection's.
-// Invariants: commands are started in order; what cannot start yet is kept here (a few at most: its connection stops
-// reading). Replies that are early wait in `blocked_` or in their group. Nothing is in flight when a barrier runs.
+// Role: the order of one connection: which commands may overlap, where each one runs, and that replies leave
+// in the order of requests (DESIGN.md section 4, Pipelines). Thread: the connection's. Invariants: commands
+// are started in order; what cannot start yet is kept here (a few at most: its connection stops reading).
+// Replies that are early wait in `blocked_` or in their group. Nothing is in flight when a barrier runs.
 #pragma once
 
 #include <deque>
@@ -37,8 +37,10 @@ class Pipeline {
   // A push or another message outside the order of replies (always between complete replies).
   resp::OutChain& push_chain() { return out_; }
 
-  // An answer from another shard: `commands` of the group in order, their replies the first bytes of `replies`.
-  void deliver_group(uint32_t group_id, std::span<const RequestBatch::Command> commands, resp::OutChain& replies);
+  // An answer from another shard: `commands` of the group in order, their replies the first bytes of
+  // `replies`.
+  void deliver_group(uint32_t group_id, std::span<const RequestBatch::Command> commands,
+                     resp::OutChain& replies);
   // The answer of the barrier command in flight.
   void deliver_barrier(resp::OutChain&& reply);
   // As above, without a reply (SHUTDOWN).
@@ -46,8 +48,10 @@ class Pipeline {
   // A fan-out whose parts did not see one moment: the same barrier, gathered.
   void gather_instead(const CommandView& command, std::vector<int> shards);
 
-  // At the shard that runs the command, when its view is newer than the router's. False: `reply` has the redirection.
-  static bool decide_again(Engine& engine, const CommandView& command, const SessionBits& bits, resp::Writer& reply);
+  // At the shard that runs the command, when its view is newer than the router's. False: `reply` has the
+  // redirection.
+  static bool decide_again(Engine& engine, const CommandView& command, const SessionBits& bits,
+                           resp::Writer& reply);
 
   Session& session() { return session_; }
   Engine& engine() { return engine_; }
@@ -58,7 +62,7 @@ class Pipeline {
   friend class FanOut;
   enum class Step { kDone, kStall };
   struct Slot {
-    uint32_t group = 0;   // 0: a local reply, `size` bytes of blocked_
+    uint32_t group = 0;  // 0: a local reply, `size` bytes of blocked_
     bool muted = false;
     size_t size = 0;
   };
@@ -112,7 +116,7 @@ class Pipeline {
   bool barrier_ = false;
 
   // What is in flight, to decide what may overlap.
-  uint32_t in_flight_ = 0;       // commands
+  uint32_t in_flight_ = 0;  // commands
   bool all_reads_ = true;
   uint32_t home_in_flight_ = 0;  // of them, on our own shard (held there, or behind others)
   int single_target_ = -1;       // all of it goes to this shard; -1: several

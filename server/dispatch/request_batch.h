@@ -1,8 +1,8 @@
-// Role: commands of one tick for one shard, from any of the sender's connections, and the same object's way home with
-// the replies. Thread: built at home, run at the target, delivered at home; then reused, so that a steady load
-// allocates nothing.
-// Invariants: a group is a run of commands of one connection in its order; a command's reply is `reply_size` bytes of
-// `replies`, in order. Arguments up to kCopyBytes are copied into one block, larger ones travel as counted buffers.
+// Role: commands of one tick for one shard, from any of the sender's connections, and the same object's way
+// home with the replies. Thread: built at home, run at the target, delivered at home; then reused, so that a
+// steady load allocates nothing. Invariants: a group is a run of commands of one connection in its order; a
+// command's reply is `reply_size` bytes of `replies`, in order. Arguments up to kCopyBytes are copied into
+// one block, larger ones travel as counted buffers.
 #pragma once
 
 #include <memory>
@@ -38,7 +38,8 @@ class RequestBatch : public Envelope {
     uint32_t command_first, command_count;
     uint32_t first_in_group = 0;  // index of command_first within the connection's group (after a hold)
     SessionBits bits;
-    // In strict pipeline order: what comes after this group, for another shard. Posted when the group is done.
+    // In strict pipeline order: what comes after this group, for another shard. Posted when the group is
+    // done.
     std::unique_ptr<RequestBatch> then;
     int then_target = -1;
   };

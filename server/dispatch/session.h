@@ -1,5 +1,5 @@
-// Role: what a connection is to the commands it sends: database, protocol, user, flags. Thread: the connection's.
-// A shard that runs a command gets SessionBits, a copy of what handlers may depend on.
+// Role: what a connection is to the commands it sends: database, protocol, user, flags. Thread: the
+// connection's. A shard that runs a command gets SessionBits, a copy of what handlers may depend on.
 #pragma once
 
 #include <cstdint>

@@ -1,7 +1,7 @@
 // Role: what one thread's tick changed, as the bytes a replica or the AOF would apply (RESP commands).
 // Thread: built by one shard thread, then handed over whole.
-// Invariants: between records the stream is in database 0, so a batch that used another ends with SELECT 0; the
-// changes of one command are one transaction (MULTI .. EXEC when there are several).
+// Invariants: between records the stream is in database 0, so a batch that used another ends with SELECT 0;
+// the changes of one command are one transaction (MULTI .. EXEC when there are several).
 #pragma once
 
 #include <cstdint>
@@ -37,7 +37,8 @@ class BatchBuilder {
   void begin_command();
   void effect(int db, uint16_t slot, std::span<const std::string_view> args);
   void end_command();
-  // Everything so far, ready for Journal::append; the builder is empty afterwards. REQUIRES: !empty(), no open command.
+  // Everything so far, ready for Journal::append; the builder is empty afterwards. REQUIRES: !empty(), no
+  // open command.
   Batch* take();
 
  private:
@@ -46,7 +47,7 @@ class BatchBuilder {
 
   std::string bytes_;
   std::vector<Record> records_;
-  std::vector<Record> open_;      // effects of the command in progress
+  std::vector<Record> open_;  // effects of the command in progress
   size_t command_begin_ = 0;
   int db_ = 0;
   int db_at_command_ = 0;

@@ -1,7 +1,8 @@
-// Role: the node's one ordered log of effects. Thread: append() on any shard thread; everything else on the consumer's.
-// Invariants: one atomic addition gives a batch its offset and thereby its place, no lock; batches reach the consumer
-// through a mailbox and are handed on in the order of their offsets, gaps waited for. With no consumer nothing is
-// encoded (wanted() is false), and the first one is turned on while all shards are parked.
+// Role: the node's one ordered log of effects. Thread: append() on any shard thread; everything else on the
+// consumer's. Invariants: one atomic addition gives a batch its offset and thereby its place, no lock;
+// batches reach the consumer through a mailbox and are handed on in the order of their offsets, gaps waited
+// for. With no consumer nothing is encoded (wanted() is false), and the first one is turned on while all
+// shards are parked.
 #pragma once
 
 #include <atomic>

@@ -48,7 +48,8 @@ void take_done(io::Loop& loop) {
   }
 }
 
-cluster::TopologyOptions topology_options(const config::Config& config, std::string node_id, std::string shard_id) {
+cluster::TopologyOptions topology_options(const config::Config& config, std::string node_id,
+                                          std::string shard_id) {
   cluster::TopologyOptions options;
   options.node_id = std::move(node_id);
   options.shard_id = std::move(shard_id);
@@ -150,7 +151,8 @@ void Node::make_shared_state() {
     return count;
   };
   if (config.boolean("cluster-enabled")) {
-    topology_ = std::make_unique<cluster::Topology>(topology_options(config, hex40(*options_.env), hex40(*options_.env)));
+    topology_ = std::make_unique<cluster::Topology>(
+        topology_options(config, hex40(*options_.env), hex40(*options_.env)));
     services.topology = topology_.get();
     services.publish_topology();
   }
@@ -168,8 +170,15 @@ void Node::make_engines() {
   shard.hash_seed = options_.env->random_u64();
   shard.journal = &journal_;
   io::Pool* pool = &options_.env->pool();
-  shard.free_later = [pool](std::unique_ptr<store::Detached> detached) {
-    pool->submit([raw = std::shared_ptr<store::Detached>(std::move(detached))]() mutable { raw.reset(); });
+  dispatch::NodeShared* shared = &shared_;
+  shard.free_later = [pool, shared](std::unique_ptr<store::Detached> detached) {
+    const auto keys = static_cast<int64_t>(detached->key_count());
+    shared->lazyfree_pending.fetch_add(keys, std::memory_order_relaxed);
+    pool->submit([raw = std::shared_ptr<store::Detached>(std::move(detached)), keys, shared]() mutable {
+      raw.reset();
+      shared->lazyfree_pending.fetch_sub(keys, std::memory_order_relaxed);
+      shared->lazyfreed.fetch_add(keys, std::memory_order_relaxed);
+    });
   };
   for (int i = 0; i < shard_count; ++i) {
     shard.index = i;
@@ -188,7 +197,9 @@ Result<int> Node::listen_on(int engine, const io::ListenOptions& options) {
   envelope->back_to = main_loop_.get();
   envelope->answer = new Done(&finished);
   conn::Connections* connections = connections_[static_cast<size_t>(engine)].get();
-  envelope->run = [&result, connections, options](dispatch::Engine&) { result = connections->listen(options); };
+  envelope->run = [&result, connections, options](dispatch::Engine&) {
+    result = connections->listen(options);
+  };
   engines_[static_cast<size_t>(engine)]->loop().post(envelope);
   while (!finished) {
     main_loop_->poll(millis(100));
@@ -214,7 +225,8 @@ Result<void> Node::listen() {
       options.host = host == "*" ? "0.0.0.0" : host == "::*" ? "::" : host;
       options.port = port;
       options.backlog = backlog;
-      // Without SO_REUSEPORT first: a port that another server has is refused, whatever options that one used.
+      // Without SO_REUSEPORT first: a port that another server has is refused, whatever options that one
+      // used.
       auto probe = main_loop_->listen(options, connections_[0].get());
       if (!probe.ok()) {
         const bool unavailable = probe.error().code == EADDRNOTAVAIL || probe.error().code == EAFNOSUPPORT ||
@@ -241,7 +253,8 @@ Result<void> Node::listen() {
     }
     if (bound == 0) {
       log.warning("Failed listening on port %d (TCP), aborting.", port);
-      return Error{"Failed listening on port " + std::to_string(port) + " (TCP): no address could be bound", 0};
+      return Error{"Failed listening on port " + std::to_string(port) + " (TCP): no address could be bound",
+                   0};
     }
   }
   if (!config.text("unixsocket").empty()) {
@@ -275,6 +288,29 @@ void Node::publish(std::shared_ptr<const config::Config> config) {
 void Node::control_cron() {
   const auto used = static_cast<int64_t>(read_allocator().allocated_bytes);
   if (used > shared_.peak_bytes.load(std::memory_order_relaxed)) shared_.peak_bytes.store(used);
+  sample_rates();
+}
+
+// Sixteen samples a tenth of a second apart: what INFO calls instantaneous.
+void Node::sample_rates() {
+  RateSample sample;
+  sample.at = options_.env->clock().mono();
+  for (const auto& engine : engines_) {
+    const dispatch::ThreadCounters& counters = engine->counters();
+    sample.values[dispatch::kRateCommands] += counters.commands_processed.get();
+    sample.values[dispatch::kRateInput] += counters.net_in_bytes.get();
+    sample.values[dispatch::kRateOutput] += counters.net_out_bytes.get();
+    sample.values[dispatch::kRateTicks] += counters.ticks.get();
+    sample.values[dispatch::kRateTickUs] += counters.tick_us.get();
+  }
+  rate_samples_.push_back(sample);
+  if (rate_samples_.size() > 16) rate_samples_.pop_front();
+  const RateSample& oldest = rate_samples_.front();
+  const double seconds = static_cast<double>((sample.at - oldest.at).us) / 1e6;
+  if (seconds <= 0) return;
+  for (size_t i = 0; i < dispatch::kRateCount; ++i) {
+    shared_.rates[i].store(static_cast<double>(sample.values[i] - oldest.values[i]) / seconds);
+  }
 }
 
 void Node::ask_adopt(int index, control::Request* done) {

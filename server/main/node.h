@@ -1,8 +1,10 @@
-// Role: one whole node: its threads, what they share, and all features' rows. The only place that knows all features.
-// Several nodes may live in one process: nothing here is global.
-// Thread: start(), wait() and the destructor on the thread that made it; request_shutdown() anywhere.
+// Role: one whole node: its threads, what they share, and all features' rows. The only place that knows all
+// features. Several nodes may live in one process: nothing here is global. Thread: start(), wait() and the
+// destructor on the thread that made it; request_shutdown() anywhere.
 #pragma once
 
+#include <array>
+#include <deque>
 #include <functional>
 #include <memory>
 #include <string>
@@ -64,6 +66,7 @@ class Node : public control::Workers {
   void add_user_hooks();
   void shut_down(int save, bool now, bool force);
   void control_cron();
+  void sample_rates();
 
   NodeOptions options_;
   std::unique_ptr<registry::CommandTable> commands_;
@@ -78,6 +81,11 @@ class Node : public control::Workers {
   std::unique_ptr<io::Loop> main_loop_;
   std::unique_ptr<io::Thread> control_thread_;
   std::vector<std::unique_ptr<io::Thread>> threads_;
+  struct RateSample {
+    MonoTime at;
+    std::array<int64_t, dispatch::kRateCount> values{};
+  };
+  std::deque<RateSample> rate_samples_;  // control thread
   int exit_code_ = 0;
   bool stopped_ = false;
 };

@@ -16,8 +16,8 @@ std::shared_ptr<const dispatch::Settings> settings_from(std::shared_ptr<const co
   settings->query_buffer_limit_bytes = static_cast<int64_t>(from.bytes("client-query-buffer-limit"));
   const auto limits = from.output_buffer_limits();
   for (size_t i = 0; i < limits.size(); ++i) {
-    settings->output_limits[i] = {static_cast<int64_t>(limits[i].hard_bytes), static_cast<int64_t>(limits[i].soft_bytes),
-                                  limits[i].soft_seconds};
+    settings->output_limits[i] = {static_cast<int64_t>(limits[i].hard_bytes),
+                                  static_cast<int64_t>(limits[i].soft_bytes), limits[i].soft_seconds};
   }
   settings->max_clients = from.integer("maxclients");
   settings->idle_timeout_s = from.integer("timeout");
@@ -26,6 +26,8 @@ std::shared_ptr<const dispatch::Settings> settings_from(std::shared_ptr<const co
   settings->strict_pipelines = from.text("pipeline-order") == "strict";
   settings->cluster_enabled = from.boolean("cluster-enabled");
   settings->latency_tracking = from.boolean("latency-tracking");
+  settings->debug_command = static_cast<int>(from.integer("enable-debug-command"));
+  settings->module_command = static_cast<int>(from.integer("enable-module-command"));
   settings->hz = static_cast<int>(from.integer("hz"));
   settings->config = std::move(config);
   return settings;

@@ -18,7 +18,8 @@ void CtxSetup::one_shard(Ctx& ctx, Shard& shard) {
   ctx.is_cluster_ = shard.settings.is_cluster;
 }
 
-void CtxSetup::gather(Ctx& ctx, Shard& coordinator, Shard* const* by_index, Shard* const* reachable, size_t count) {
+void CtxSetup::gather(Ctx& ctx, Shard& coordinator, Shard* const* by_index, Shard* const* reachable,
+                      size_t count) {
   one_shard(ctx, coordinator);
   ctx.by_index_ = by_index;
   ctx.reachable_ = reachable;
@@ -70,7 +71,8 @@ int64_t Ctx::max_bulk_bytes() const {
 }
 
 Key Ctx::key(std::string_view bytes) const {
-  if (bytes.data() == hint_.bytes.data() && bytes.size() == hint_.bytes.size() && bytes.data() != nullptr) return hint_;
+  if (bytes.data() == hint_.bytes.data() && bytes.size() == hint_.bytes.size() && bytes.data() != nullptr)
+    return hint_;
   return store::Keyspace::make_key(bytes, home_->hash_seed());
 }
 
@@ -97,8 +99,8 @@ void Ctx::touch(const Entry& entry) {
   auto& mutable_entry = const_cast<Entry&>(entry);  // access time is not part of the value
   const ShardSettings& settings = home_->settings;
   if (settings.policy_lfu) {
-    mutable_entry.set_lru(
-        lfu_accessed(entry.lru(), now_, settings.lfu_decay_minutes, settings.lfu_log_factor, home_->random()));
+    mutable_entry.set_lru(lfu_accessed(entry.lru(), now_, settings.lfu_decay_minutes, settings.lfu_log_factor,
+                                       home_->random()));
   } else {
     mutable_entry.set_lru(lru_clock(now_));
   }

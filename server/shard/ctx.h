@@ -1,9 +1,8 @@
-// Role: what a command's handler may do with keys: the only way to the keyspace from a handler. One context serves
-// one shard (the usual case) or several parked ones (a gather): each key finds its keyspace, no handler is written
-// twice.
-// Thread: the shard's, or the coordinator's while it holds the shards parked.
-// Invariants: an expired key is never seen; every change of a key ends in one changed(). Entry pointers live until the
-// next call that changes any key.
+// Role: what a command's handler may do with keys: the only way to the keyspace from a handler. One context
+// serves one shard (the usual case) or several parked ones (a gather): each key finds its keyspace, no
+// handler is written twice. Thread: the shard's, or the coordinator's while it holds the shards parked.
+// Invariants: an expired key is never seen; every change of a key ends in one changed(). Entry pointers live
+// until the next call that changes any key.
 #pragma once
 
 #include <cstdint>
@@ -24,17 +23,17 @@ namespace tessera::shard {
 
 // Classes of keyspace events (the letters of notify-keyspace-events).
 enum EventClass : uint16_t {
-  kEventGeneric = 1 << 0,   // g
-  kEventString = 1 << 1,    // $
-  kEventList = 1 << 2,      // l
-  kEventSet = 1 << 3,       // s
-  kEventHash = 1 << 4,      // h
-  kEventZset = 1 << 5,      // z
-  kEventExpired = 1 << 6,   // x
-  kEventEvicted = 1 << 7,   // e
-  kEventStream = 1 << 8,    // t
-  kEventKeyMiss = 1 << 9,   // m
-  kEventNew = 1 << 10,      // n
+  kEventGeneric = 1 << 0,  // g
+  kEventString = 1 << 1,   // $
+  kEventList = 1 << 2,     // l
+  kEventSet = 1 << 3,      // s
+  kEventHash = 1 << 4,     // h
+  kEventZset = 1 << 5,     // z
+  kEventExpired = 1 << 6,  // x
+  kEventEvicted = 1 << 7,  // e
+  kEventStream = 1 << 8,   // t
+  kEventKeyMiss = 1 << 9,  // m
+  kEventNew = 1 << 10,     // n
 };
 
 // Builds the effect of a change: the command that gives a replica or the AOF the same result.
@@ -62,23 +61,23 @@ class CtxSetup;
 class Ctx {
  public:
   // ---- circumstances
-  WallMs now() const { return now_; }      // one time for the whole command
+  WallMs now() const { return now_; }  // one time for the whole command
   int db() const { return db_; }
   int database_count() const;
   int proto() const { return proto_; }
   bool is_cluster() const;
-  bool is_replica() const;                 // keys are not expired by us, only hidden
+  bool is_replica() const;  // keys are not expired by us, only hidden
   const registry::CommandRow& row() const { return *row_; }
   Random& random();
   uint64_t hash_seed() const;
-  bool policy_is_lfu() const;              // of maxmemory-policy
+  bool policy_is_lfu() const;  // of maxmemory-policy
   int lfu_decay_minutes() const;
-  int64_t max_bulk_bytes() const;          // proto-max-bulk-len: no string grows beyond it
+  int64_t max_bulk_bytes() const;  // proto-max-bulk-len: no string grows beyond it
 
   // ---- keys
   store::Key key(std::string_view bytes) const;
-  // For reading: counts a hit or a miss, touches LRU/LFU (unless NO-TOUCH). nullptr: no such key. An expired key is
-  // removed here (with its own event and effect) and not seen.
+  // For reading: counts a hit or a miss, touches LRU/LFU (unless NO-TOUCH). nullptr: no such key. An expired
+  // key is removed here (with its own event and effect) and not seen.
   const store::Entry* read(const store::Key& key);
   // As read(), without statistics and without touching: TYPE, TTL, OBJECT, EXISTS in Redis' NOTOUCH lookups.
   // `stats`: hits and misses are counted all the same.
@@ -87,7 +86,8 @@ class Ctx {
   store::Entry* write(const store::Key& key);
   // The same for a key of another database of this node (MOVE, COPY).
   const store::Entry* peek_in(int db, const store::Key& key);
-  // The keyspace of a key, for the value operations of store/keyspace.h (set_string, append, erase, set_expire ...).
+  // The keyspace of a key, for the value operations of store/keyspace.h (set_string, append, erase,
+  // set_expire ...).
   store::Keyspace& keyspace(const store::Key& key);
   bool same_shard(const store::Key& a, const store::Key& b) const;
 
@@ -97,9 +97,9 @@ class Ctx {
   // LRU/LFU value for a new or overwritten entry is set by the context after set_string etc.: call this.
   void init_access(store::Entry* entry);
 
-  // ---- changes: every handler ends in these. `event` is the notification's name ("set", "del"); nullptr: none.
-  // The effect is built only when somebody listens: `build` is called with EffectArgs& then. Several changes of one
-  // command are one transaction in the journal.
+  // ---- changes: every handler ends in these. `event` is the notification's name ("set", "del"); nullptr:
+  // none. The effect is built only when somebody listens: `build` is called with EffectArgs& then. Several
+  // changes of one command are one transaction in the journal.
   template <typename Build>
   void changed(const store::Key& key, EventClass event_class, const char* event, Build&& build) {
     note_change(db_, key, event_class, event);
@@ -125,8 +125,8 @@ class Ctx {
       append_effect(db, key.slot);
     }
   }
-  // The same for effects that are written elsewhere: covered by another changed() (MOVE's target), or the command as it
-  // came, in the selected database (COPY to another one).
+  // The same for effects that are written elsewhere: covered by another changed() (MOVE's target), or the
+  // command as it came, in the selected database (COPY to another one).
   void changed_silently_in(int db, const store::Key& key, EventClass event_class, const char* event) {
     note_change(db, key, event_class, event);
   }
@@ -135,18 +135,20 @@ class Ctx {
   void notify(int db, const store::Key& key, EventClass event_class, const char* event);
   void add_dirty(int64_t n);
 
-  // Removes a key with its event ("del" or another) and effect (DEL or UNLINK as the command says). False: no such key.
+  // Removes a key with its event ("del" or another) and effect (DEL or UNLINK as the command says). False: no
+  // such key.
   bool remove(const store::Key& key, const char* event = "del");
 
-  // ---- everything on this node that this context reaches: one shard, or all in a gather. In order of shards.
+  // ---- everything on this node that this context reaches: one shard, or all in a gather. In order of
+  // shards.
   size_t shard_count() const { return shard_count_; }
   int node_shard_count() const { return node_shard_count_; }
   store::Keyspace& keyspace_at(size_t i);
   int shard_index_at(size_t i) const;
-  // FLUSHDB/FLUSHALL/SWAPDB: journaled as one keyless record; `verbatim` effect; hands detached tables to be freed.
-  void flushed(int db, bool sync);            // db -1: all
+  // FLUSHDB/FLUSHALL/SWAPDB: journaled as one keyless record; `verbatim` effect; hands detached tables to be
+  // freed.
+  void flushed(int db, bool sync);  // db -1: all
   void swapped(int a, int b);
-
 
  private:
   friend class CtxSetup;  // shard.h: fills the fields in
@@ -164,17 +166,17 @@ class Ctx {
   bool is_cluster_ = false;
   const registry::CommandRow* row_ = nullptr;
   const registry::Args* args_ = nullptr;
-  Shard* home_ = nullptr;            // the one shard, or the coordinator's in a gather
+  Shard* home_ = nullptr;             // the one shard, or the coordinator's in a gather
   Shard* const* by_index_ = nullptr;  // in a gather: node_shard_count_ places, nullptr where not parked
   Shard* const* reachable_ = nullptr;
-  size_t shard_count_ = 1;           // how many are reachable
+  size_t shard_count_ = 1;  // how many are reachable
   int node_shard_count_ = 1;
-  store::Key hint_;                  // the first key, hashed when the command was routed
+  store::Key hint_;  // the first key, hashed when the command was routed
   EffectArgs effect_;
 };
 
 // What a handler of LFU and LRU policies sees: OBJECT FREQ and IDLETIME.
-uint32_t lru_clock(WallMs now);                       // seconds, 24 bits
+uint32_t lru_clock(WallMs now);  // seconds, 24 bits
 int64_t lru_idle_ms(uint32_t lru, WallMs now);
 uint32_t lfu_initial(WallMs now);
 // Counter after decay, and the word after one access.

@@ -26,12 +26,13 @@ bool Shard::expire_some(WallMs now, const std::function<bool()>& stop) {
   const int64_t soonest = keyspace_.soonest_expire_ms();
   if (soonest == store::kNoExpire || soonest > now.ms) return true;
   const bool effects_wanted = options_.journal->wanted();
-  const bool done = keyspace_.expire_due(now.ms, stop, [&](int db, const store::Key& key, const store::Entry&) {
-    batch_.begin_command();
-    note_expired(db, key, batch_, effects_wanted);
-    batch_.end_command();
-    keyspace_.erase(db, key);
-  });
+  const bool done =
+      keyspace_.expire_due(now.ms, stop, [&](int db, const store::Key& key, const store::Entry&) {
+        batch_.begin_command();
+        note_expired(db, key, batch_, effects_wanted);
+        batch_.end_command();
+        keyspace_.erase(db, key);
+      });
   if (auto garbage = keyspace_.take_garbage()) free_later(std::move(garbage));
   return done;
 }
@@ -44,9 +45,12 @@ void Shard::publish_sizes() {
 }
 
 void Shard::publish_ttls(WallMs now) {
+  size_t table_bytes = 0;
   for (size_t db = 0; db < databases_.size(); ++db) {
     databases_[db].average_ttl_ms.set(keyspace_.average_ttl_ms(static_cast<int>(db), now.ms));
+    table_bytes += keyspace_.table_bytes(static_cast<int>(db));
   }
+  counters_.table_bytes.set(static_cast<int64_t>(table_bytes));
 }
 
 bool Shard::flush_effects() {

@@ -1,7 +1,8 @@
-// Role: one shard: its keyspace, what its commands changed in this tick, its counters, its expiry. Passive: a thread's
-// engine (dispatch/) drives it. Thread: the shard's, or the coordinator that holds it parked; counters: anyone reads.
-// Invariants: a command's effects reach the batch before the command returns; the batch is appended to the journal at
-// the end of the tick, before anything the command caused leaves the thread (DESIGN.md section 3.3).
+// Role: one shard: its keyspace, what its commands changed in this tick, its counters, its expiry. Passive: a
+// thread's engine (dispatch/) drives it. Thread: the shard's, or the coordinator that holds it parked;
+// counters: anyone reads. Invariants: a command's effects reach the batch before the command returns; the
+// batch is appended to the journal at the end of the tick, before anything the command caused leaves the
+// thread (DESIGN.md section 3.3).
 #pragma once
 
 #include <functional>
@@ -31,9 +32,10 @@ struct ShardCounters {
   Counter keyspace_hits, keyspace_misses;
   Counter expired_keys, expire_cycle_us, expired_time_cap_reached;
   Counter dirty;
-  Counter longest_tick_us;    // thread CPU time of the longest tick
+  Counter longest_tick_us;  // thread CPU time of the longest tick
   Counter parked_count, parked_us, longest_parked_us;
-  Counter commands;           // run by this shard
+  Counter commands;     // run by this shard
+  Counter table_bytes;  // of all databases; published now and then
 };
 
 // Published at the end of each tick, before its replies leave, for INFO and others who only look.
@@ -69,8 +71,8 @@ class Shard {
   journal::BatchBuilder& batch() { return batch_; }
   journal::Journal& journal() { return *options_.journal; }
   ShardSettings settings;
-  bool active_expire = true;     // DEBUG SET-ACTIVE-EXPIRE
-  bool expire_paused = false;    // CLIENT PAUSE, or not a primary
+  bool active_expire = true;   // DEBUG SET-ACTIVE-EXPIRE
+  bool expire_paused = false;  // CLIENT PAUSE, or not a primary
 
   void free_later(std::unique_ptr<store::Detached> detached);
   uint64_t hash_seed() const { return options_.hash_seed; }
@@ -97,7 +99,8 @@ class CtxSetup {
  public:
   static void one_shard(Ctx& ctx, Shard& shard);
   // `by_index` has one place per shard of the node; `reachable` the parked ones in order.
-  static void gather(Ctx& ctx, Shard& coordinator, Shard* const* by_index, Shard* const* reachable, size_t count);
+  static void gather(Ctx& ctx, Shard& coordinator, Shard* const* by_index, Shard* const* reachable,
+                     size_t count);
   static void command(Ctx& ctx, WallMs now, int db, int proto, bool no_touch, const registry::CommandRow& row,
                       const registry::Args& args, const store::Key& hint) {
     ctx.now_ = now;

@@ -1,0 +1,94 @@
+// Role: INFO of persistence, replication and cluster. What belongs to features that are still to come is what
+// a server without them truthfully says.
+#include "server/config/config.h"
+#include "server/info/sections.h"
+
+namespace tessera::info {
+
+using registry::InfoRow;
+
+namespace {
+
+void zero(const Source&, std::string& o) {
+  o += "0";
+}
+void ok(const Source&, std::string& o) {
+  o += "ok";
+}
+void never(const Source&, std::string& o) {
+  o += "-1";
+}
+
+const InfoRow kPersistence[] = {
+    {"loading", [](const Source& s,
+                   std::string& o) { o += s.node().loading.load(std::memory_order_relaxed) ? "1" : "0"; }},
+    {"async_loading", zero},
+    {"current_cow_peak", zero},
+    {"current_cow_size", zero},
+    {"current_cow_size_age", zero},
+    {"current_fork_perc", [](const Source&, std::string& o) { o += "0.00"; }},
+    {"current_save_keys_processed", zero},
+    {"current_save_keys_total", zero},
+    {"rdb_changes_since_last_save", [](const Source& s, std::string& o) { add(o, s.totals().dirty); }},
+    {"rdb_bgsave_in_progress", zero},
+    {"rdb_last_save_time", [](const Source& s, std::string& o) { add(o, s.node().started_wall_s); }},
+    {"rdb_last_bgsave_status", ok},
+    {"rdb_last_bgsave_time_sec", never},
+    {"rdb_current_bgsave_time_sec", never},
+    {"rdb_saves", zero},
+    {"rdb_last_cow_size", zero},
+    {"rdb_last_load_keys_expired", zero},
+    {"rdb_last_load_keys_loaded", zero},
+    {"aof_enabled", zero},
+    {"aof_rewrite_in_progress", zero},
+    {"aof_rewrite_scheduled", zero},
+    {"aof_last_rewrite_time_sec", never},
+    {"aof_current_rewrite_time_sec", never},
+    {"aof_last_bgrewrite_status", ok},
+    {"aof_rewrites", zero},
+    {"aof_rewrites_consecutive_failures", zero},
+    {"aof_last_write_status", ok},
+    {"aof_last_cow_size", zero},
+    {"module_fork_in_progress", zero},
+    {"module_fork_last_cow_size", zero},
+    {"slot_migration_fork_in_progress", zero},
+};
+
+const InfoRow kReplication[] = {
+    {"role", [](const Source&, std::string& o) { o += "master"; }},
+    {"connected_slaves", zero},
+    {"replicas_waiting_psync", zero},
+    {"master_failover_state", [](const Source&, std::string& o) { o += "no-failover"; }},
+    // Without a history of its own yet, the run is the history.
+    {"master_replid", [](const Source& s, std::string& o) { o += s.node().run_id; }},
+    {"master_replid2", [](const Source&, std::string& o) { o.append(40, '0'); }},
+    {"master_repl_offset",
+     [](const Source& s, std::string& o) { add(o, static_cast<int64_t>(s.node().journal->end_offset())); }},
+    {"second_repl_offset", never},
+    {"repl_backlog_active", zero},
+    {"repl_backlog_size",
+     [](const Source& s, std::string& o) {
+       add(o, static_cast<int64_t>(s.settings().config->bytes("repl-backlog-size")));
+     }},
+    {"repl_backlog_first_byte_offset", zero},
+    {"repl_backlog_histlen", zero},
+};
+
+const InfoRow kCluster[] = {
+    {"cluster_enabled",
+     [](const Source& s, std::string& o) { o += s.settings().cluster_enabled ? "1" : "0"; }},
+};
+
+}  // namespace
+
+Rows persistence_rows() {
+  return kPersistence;
+}
+Rows replication_rows() {
+  return kReplication;
+}
+Rows cluster_rows() {
+  return kCluster;
+}
+
+}  // namespace tessera::info
