@@ -9,7 +9,7 @@ constexpr int kPollsBeforeTrim = 1024;
 
 ReadArena::Piece ReadArena::next_chunk() {
   if (!chunks_.empty()) {
-    if (chunk_ + 1 >= kMaxChunks) return {nullptr, 0};
+    if (chunk_ + 1 >= max_chunks_) return {nullptr, 0};
     ++chunk_;
   }
   // Not value-initialised: pages that no stream reads into are never touched.

@@ -35,6 +35,8 @@ class ReadArena {
     used_ = 0;
   }
   size_t chunk_count() const { return chunks_.size(); }
+  // A tighter bound than kMaxChunks, so that a test can fill the arena.
+  void set_max_chunks(size_t count) { max_chunks_ = count; }
 
  private:
   Piece next_chunk();
@@ -43,6 +45,7 @@ class ReadArena {
   std::vector<std::unique_ptr<char[]>> chunks_;
   size_t chunk_ = 0;  // the one in use
   size_t used_ = 0;   // of it
+  size_t max_chunks_ = kMaxChunks;
   int idle_polls_ = 0;
 };
 

@@ -12,6 +12,7 @@
 
 #include "common/io/read_arena.h"
 #include "common/io/test_support.h"
+#include "common/io/uv_internal.h"
 
 namespace tessera::io {
 
@@ -141,27 +142,30 @@ TEST(UvLoop, SignalsArriveInsidePoll) {
 TEST(UvLoop, AFullArenaServesThoseFirstWhoGotNothing) {
   UvTwin twin;
   auto loop = twin.env().make_loop();
-  constexpr size_t kPairs = 72;
+  static_cast<UvLoop&>(*loop).arena().set_max_chunks(1);
+  constexpr size_t kPairs = 40;
   std::vector<Pair> pairs(kPairs);
   std::vector<size_t> sent(kPairs, 0);
   const std::string block(1 << 20, 'x');
-  size_t least = SIZE_MAX;
-  for (size_t i = 0; i < kPairs; ++i) {
-    ASSERT_TRUE(pairs[i].make(*loop, twin.ip()));
-    pairs[i].far->read_stop();
+  for (auto& pair : pairs) {
+    ASSERT_TRUE(pair.make(*loop, twin.ip()));
+    pair.far->read_stop();
   }
   for (size_t i = 0; i < kPairs; ++i) {
-    for (size_t wrote; sent[i] < (1 << 20) && (wrote = write_text(*pairs[i].near, block)) > 0;)
-      sent[i] += wrote;
-    least = std::min(least, sent[i]);
+    for (size_t wrote; (wrote = write_text(*pairs[i].near, block)) > 0;) sent[i] += wrote;
   }
-  // The arena holds one poll's share of 64 of them, and all go on offering for four polls.
-  if (least < (1 << 20)) GTEST_SKIP() << "the kernel took only " << least;
   for (auto& pair : pairs) pair.far->read_start();
-  for (int i = 0; i < 3; ++i) loop->poll({0});
+  // Sixteen pieces a poll, and everybody goes on offering more: forty need at least three polls if those who
+  // were passed over come first, and never get through otherwise.
+  loop->poll({0});
   size_t served_count = 0;
   for (auto& pair : pairs) served_count += pair.far_events.received.empty() ? 0 : 1;
-  EXPECT_EQ(served_count, kPairs);
+  EXPECT_LE(served_count, 16u);
+  for (int i = 0; i < 12; ++i) loop->poll({0});
+  for (size_t i = 0; i < kPairs; ++i) {
+    EXPECT_FALSE(pairs[i].far_events.received.empty()) << "stream " << i;
+    EXPECT_LT(pairs[i].far_events.received.size(), sent[i]) << "the test offers too little";
+  }
   ASSERT_TRUE(poll_until(*loop, [&] {
     for (size_t i = 0; i < kPairs; ++i) {
       if (pairs[i].far_events.received.size() != sent[i]) return false;
