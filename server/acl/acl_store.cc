@@ -134,9 +134,15 @@ Result<void> AclStore::load(std::string_view text, std::string_view source) {
   return {};
 }
 
+std::vector<std::string> AclStore::config_lines() const {
+  std::vector<std::string> lines;
+  for (const auto& [name, user] : users_) lines.push_back(name + " " + describe(*user, *commands_));
+  return lines;
+}
+
 std::string AclStore::save() const {
   std::string text;
-  for (const auto& [name, user] : users_) text += "user " + name + " " + describe(*user, *commands_) + "\n";
+  for (const std::string& line : config_lines()) text += "user " + line + "\n";
   return text;
 }
 

@@ -9,6 +9,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "common/base/published.h"
 #include "common/base/result.h"
@@ -45,6 +46,8 @@ class AclStore {
   Result<void> load(std::string_view text, std::string_view source);
   // Adds one user of the configuration's `user` lines: `words` begin with the name.
   Result<void> load_line(std::span<const std::string_view> words);
+  // The words behind "user" of each user, for the configuration file.
+  std::vector<std::string> config_lines() const;
   // Lines of all users, as load() reads them.
   std::string save() const;
 
