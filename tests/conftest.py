@@ -6,7 +6,7 @@ import pytest
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
-from tests.support.server import Server, testing_redis  # noqa: E402
+from tests.support.server import Server, redis_under_test  # noqa: E402
 
 
 def pytest_addoption(parser):
@@ -22,7 +22,7 @@ def pytest_collection_modifyitems(config, items):
     for item in items:
         if item.get_closest_marker("long") and not config.getoption("--long"):
             item.add_marker(pytest.mark.skip(reason="long set"))
-        if item.get_closest_marker("tessera_only") and testing_redis():
+        if item.get_closest_marker("tessera_only") and redis_under_test():
             item.add_marker(pytest.mark.skip(reason="redis-server is tested"))
 
 

@@ -23,7 +23,7 @@ def bin_dir():
     return os.environ.get("TESSERA_BIN", os.path.join(ROOT, "build", "bin"))
 
 
-def tested_server():
+def server_under_test():
     return os.environ.get("TESSERA_SERVER") or os.path.join(bin_dir(), "tessera-server")
 
 
@@ -31,8 +31,8 @@ def is_redis(path):
     return os.path.basename(path).startswith("redis-")
 
 
-def testing_redis():
-    return is_redis(tested_server())
+def redis_under_test():
+    return is_redis(server_under_test())
 
 
 def free_port():
@@ -73,7 +73,7 @@ class Server:
     """A running server. `args` are words behind --port and --dir; `config` is the text of a configuration file."""
 
     def __init__(self, *args, binary=None, shards=None, config=None, port=None, defaults=True, wait=True, env=None):
-        self.binary = os.path.abspath(binary or tested_server())
+        self.binary = os.path.abspath(binary or server_under_test())
         assert os.access(self.binary, os.X_OK), "no such program: " + self.binary
         self.dir = tempfile.mkdtemp(prefix="tessera-test-")
         self.port = port or free_port()

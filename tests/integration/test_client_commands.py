@@ -1,0 +1,194 @@
+"""CLIENT and its subcommands, connection state, MONITOR's absence of harm."""
+import re
+import time
+
+import pytest
+
+from tests.support.resp import Closed, ReplyError, encode
+from tests.support.server import eventually
+
+
+@pytest.fixture(scope="module", params=[1, 4], ids=["shards1", "shards4"])
+def server(request):
+    from tests.support.server import Server
+    with Server("--enable-debug-command", "yes", shards=request.param) as made:
+        yield made
+
+
+def rows(text):
+    found = []
+    for line in text.decode().strip("\n").split("\n"):
+        if line:
+            found.append(dict(part.partition("=")[::2] for part in line.split(" ")))
+    return found
+
+
+def test_info_fields(server):
+    with server.connect() as connection:
+        connection.call("CLIENT", "SETNAME", "me")
+        connection.call("SELECT", 3)
+        row = rows(connection.call("CLIENT", "INFO"))[0]
+        names = ("id addr laddr fd name age idle flags db sub psub ssub multi qbuf qbuf-free argv-mem multi-mem rbs rbp obl oll omem "
+                 "tot-mem events cmd user redir resp").split()
+        assert [name for name in names if name not in row] == []
+        assert (row["name"], row["db"], row["flags"], row["cmd"], row["user"], row["resp"]) == ("me", "3", "N", "client|info", "default", "2")
+        port = connection.socket.getsockname()[1]
+        assert row["addr"] == "127.0.0.1:%d" % port and row["laddr"] == "127.0.0.1:%d" % server.port
+        assert int(row["id"]) == connection.call("CLIENT", "ID")
+
+
+def test_ids_grow_over_all_threads(server):
+    ids = []
+    for _ in range(20):
+        with server.connect() as connection:
+            ids.append(connection.call("CLIENT", "ID"))
+    assert ids == sorted(set(ids))
+
+
+def test_list_sees_every_thread(server):
+    connections = [server.connect() for _ in range(20)]
+    try:
+        for i, connection in enumerate(connections):
+            assert connection.call("CLIENT", "SETNAME", "c%d" % i) == "OK"
+        names = [row["name"] for row in rows(server.call("CLIENT", "LIST"))]
+        assert sorted(n for n in names if n.startswith("c")) == sorted("c%d" % i for i in range(20))
+        wanted = [connections[i].call("CLIENT", "ID") for i in (3, 7)]
+        by_id = rows(connections[0].call("CLIENT", "LIST", "ID", *wanted))
+        assert sorted(row["name"] for row in by_id) == ["c3", "c7"]
+        assert len(rows(connections[0].call("CLIENT", "LIST", "TYPE", "normal"))) >= 20
+        assert connections[0].call("CLIENT", "LIST", "TYPE", "pubsub") == b""
+    finally:
+        for connection in connections:
+            connection.close()
+
+
+def test_kill_by_filters(server):
+    victim, other = server.connect(), server.connect()
+    with server.connect() as killer:
+        ident = victim.call("CLIENT", "ID")
+        assert killer.call("CLIENT", "KILL", "ID", ident, "TYPE", "pubsub") == 0
+        assert killer.call("CLIENT", "KILL", "ID", ident) == 1
+        assert victim.closed_by_peer()
+        assert killer.call("CLIENT", "KILL", "ID", ident) == 0
+        address = "127.0.0.1:%d" % other.socket.getsockname()[1]
+        assert killer.call("CLIENT", "KILL", "ADDR", address, "SKIPME", "yes") == 1
+        assert other.closed_by_peer()
+        third = server.connect()
+        third.call("PING")
+        assert killer.call("CLIENT", "KILL", "127.0.0.1:%d" % third.socket.getsockname()[1]) == "OK"
+        assert third.closed_by_peer()
+        assert killer.call("CLIENT", "KILL", "127.0.0.1:1") == ReplyError("ERR No such client")
+        assert killer.call("CLIENT", "KILL", "USER", "nosuch") == ReplyError("ERR No such user 'nosuch'")
+        assert killer.call("CLIENT", "KILL", "TYPE", "nosuch") == ReplyError("ERR Unknown client type 'nosuch'")
+        assert killer.call("CLIENT", "KILL", "ID", "abc") == ReplyError("ERR client-id should be greater than 0")
+
+
+def test_kill_everybody_else_and_me(server):
+    others = [server.connect() for _ in range(10)]
+    with server.connect() as killer:
+        for other in others:
+            other.call("PING")
+        assert killer.call("CLIENT", "KILL", "TYPE", "normal", "LADDR", "127.0.0.1:%d" % server.port) >= 10
+        assert all(other.closed_by_peer() for other in others)
+        assert killer.call("PING") == "PONG"
+        # Its own connection: the reply comes, then the end.
+        assert killer.call("CLIENT", "KILL", "ID", killer.call("CLIENT", "ID"), "SKIPME", "no") == 1
+        assert killer.closed_by_peer()
+
+
+def test_reply_modes(server):
+    with server.connect() as connection:
+        connection.send(encode("CLIENT", "REPLY", "OFF") + encode("SET", "k", "off") + encode("GET", "k") + encode("NOSUCH") +
+                        encode("CLIENT", "REPLY", "ON") + encode("GET", "k"))
+        assert connection.read() == "OK" and connection.read() == b"off"
+        connection.send(encode("CLIENT", "REPLY", "SKIP") + encode("SET", "k", "skip") + encode("GET", "k"))
+        assert connection.read() == b"skip"
+        assert connection.call("CLIENT", "REPLY", "JUNK") == ReplyError("ERR syntax error")
+
+
+def test_pause_writes_only(server):
+    with server.connect() as control, server.connect() as writer, server.connect() as reader:
+        writer.call("SET", "k", "before")
+        assert control.call("CLIENT", "PAUSE", 60000, "WRITE") == "OK"
+        writer.send(encode("SET", "k", "after"))
+        for _ in range(20):
+            assert reader.call("GET", "k") == b"before"
+        assert control.call("CLIENT", "UNPAUSE") == "OK"
+        assert writer.read() == "OK"
+        assert reader.call("GET", "k") == b"after"
+
+
+def test_pause_everything_ends_by_itself(server):
+    with server.connect() as control, server.connect() as other:
+        other.call("PING")
+        began = time.monotonic()
+        assert control.call("CLIENT", "PAUSE", 300) == "OK"
+        # Everybody is held, UNPAUSE too.
+        assert other.pipeline([("PING",), ("GET", "nosuch")]) == ["PONG", None]
+        assert time.monotonic() - began >= 0.29
+        assert control.call("CLIENT", "UNPAUSE") == "OK"
+        assert control.call("CLIENT", "PAUSE", "abc") == ReplyError("ERR timeout is not an integer or out of range")
+        assert control.call("CLIENT", "PAUSE", -1) == ReplyError("ERR timeout is negative")
+
+
+def test_no_evict_and_no_touch(server):
+    with server.connect() as connection:
+        assert connection.call("CLIENT", "NO-EVICT", "on") == "OK"
+        assert "e" in rows(connection.call("CLIENT", "INFO"))[0]["flags"]
+        assert connection.call("CLIENT", "NO-EVICT", "off") == "OK"
+        assert rows(connection.call("CLIENT", "INFO"))[0]["flags"] == "N"
+        assert connection.call("CLIENT", "NO-EVICT", "maybe") == ReplyError("ERR syntax error")
+
+
+@pytest.mark.tessera_only
+def test_no_touch_leaves_the_access_time(server):
+    with server.connect() as quiet, server.connect() as other:
+        quiet.call("SET", "touched", 1)
+        assert quiet.call("CLIENT", "NO-TOUCH", "on") == "OK"
+        assert "T" in rows(quiet.call("CLIENT", "INFO"))[0]["flags"]
+        eventually(lambda: other.call("OBJECT", "IDLETIME", "touched") >= 1, what="a second without access")
+        quiet.call("GET", "touched")
+        assert other.call("OBJECT", "IDLETIME", "touched") >= 1
+        quiet.call("CLIENT", "NO-TOUCH", "off")
+        quiet.call("GET", "touched")
+        assert other.call("OBJECT", "IDLETIME", "touched") <= 1
+
+
+@pytest.mark.tessera_only
+def test_setinfo_and_capa(server):
+    with server.connect() as connection:
+        assert connection.call("CLIENT", "SETINFO", "LIB-NAME", "mylib") == "OK"
+        assert connection.call("CLIENT", "SETINFO", "lib-ver", "1.2.3") == "OK"
+        row = rows(connection.call("CLIENT", "INFO"))[0]
+        assert (row["lib-name"], row["lib-ver"]) == ("mylib", "1.2.3")
+        assert isinstance(connection.call("CLIENT", "SETINFO", "LIB-NAME", "a b"), ReplyError)
+        assert isinstance(connection.call("CLIENT", "SETINFO", "JUNK", "x"), ReplyError)
+        assert connection.call("CLIENT", "CAPA", "redirect") == "OK"
+
+
+def test_names(server):
+    with server.connect() as connection:
+        assert connection.call("CLIENT", "GETNAME") is None
+        assert connection.call("CLIENT", "SETNAME", "a b") == ReplyError(
+            "ERR Client names cannot contain spaces, newlines or special characters.")
+        assert connection.call("HELLO", 3, "SETNAME", "viahello")["proto".encode()] == 3
+        assert connection.call("CLIENT", "GETNAME") == b"viahello"
+        assert connection.call("RESET") == "RESET"
+        assert connection.call("CLIENT", "GETNAME") is None
+        assert rows(connection.call("CLIENT", "INFO"))[0]["resp"] == "2"
+
+
+def test_quit_ends_after_the_reply(server):
+    with server.connect() as connection:
+        connection.send(encode("SET", "q", 1) + encode("QUIT") + encode("SET", "q", 2))
+        assert connection.read() == "OK" and connection.read() == "OK"
+        with pytest.raises(Closed):
+            connection.read()
+    assert server.call("GET", "q") == b"1"
+
+
+def test_unknown_subcommand(server):
+    assert server.call("CLIENT", "NOSUCH") == ReplyError("ERR unknown subcommand 'NOSUCH'. Try CLIENT HELP.")
+    assert server.call("CLIENT") == ReplyError("ERR wrong number of arguments for 'client' command")
+    help_lines = server.call("CLIENT", "HELP")
+    assert len(help_lines) > 10 and re.match(r"CLIENT <subcommand>", help_lines[0])

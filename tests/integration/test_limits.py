@@ -1,0 +1,178 @@
+"""Limits: maxclients, idle timeout, maxmemory, output buffers, protocol limits, protected mode, passwords."""
+import socket
+
+import pytest
+
+from tests.support.resp import Closed, Connection, ReplyError, encode
+from tests.support.server import eventually
+
+WRONG_PASS = ReplyError("WRONGPASS invalid username-password pair or user is disabled.")
+NO_AUTH = ReplyError("NOAUTH Authentication required.")
+
+
+def test_maxclients(start):
+    server = start("--maxclients", 5)
+    held = [server.connect() for _ in range(5)]
+    for connection in held:
+        assert connection.call("PING") == "PONG"
+    with server.connect() as refused:
+        assert refused.closed_by_peer() and refused.buffer == b"-ERR max number of clients reached\r\n"
+    held.pop().close()
+
+    def accepted():
+        try:
+            return server.call("PING") == "PONG"
+        except (Closed, OSError):
+            return False
+    eventually(accepted, what="a place is free again")
+    assert int(server.info("stats")["rejected_connections"]) >= 1
+    for connection in held:
+        connection.close()
+
+
+def test_idle_timeout(start):
+    server = start("--timeout", 1)
+    with server.connect() as idle, server.connect() as busy:
+        idle.call("PING")
+        eventually(lambda: busy.call("PING") == "PONG" and int(busy.call("INFO", "clients").decode().split("connected_clients:")[1].split("\r")[0]) == 1,
+                   what="the idle one is closed")
+        assert idle.closed_by_peer()
+        assert busy.call("PING") == "PONG"
+
+
+def test_maxmemory_noeviction(start):
+    server = start("--maxmemory", "20mb", "--maxmemory-policy", "noeviction")
+    value, refused = "x" * 100000, None
+    with server.connect() as connection:
+        for i in range(1000):
+            reply = connection.call("SET", "key:%d" % i, value)
+            if reply != "OK":
+                refused = reply
+                break
+        assert refused == ReplyError("OOM command not allowed when used memory > 'maxmemory'."), refused
+        assert 20 < i < 300  # neither at once nor far past the limit
+        # Reads and what frees memory go on.
+        assert connection.call("GET", "key:0") == value.encode()
+        assert connection.call("DEL", *["key:%d" % k for k in range(i)]) == i
+        eventually(lambda: connection.call("SET", "again", "x") == "OK", what="writes are accepted again")
+        assert connection.call("CONFIG", "SET", "maxmemory", 0) == "OK"
+
+
+@pytest.mark.parametrize("shards", [1, 4])
+def test_output_buffer_limit(start, shards):
+    server = start("--client-output-buffer-limit", "normal 8mb 0 0", shards=shards)
+    server.call("SET", "big", "x" * 1000000)
+    with server.connect(rcvbuf=4096) as slow:
+        slow.send(encode("GET", "big") * 50)
+        with server.connect() as other:
+            eventually(lambda: "addr=127.0.0.1:%d " % slow.socket.getsockname()[1] not in other.call("CLIENT", "LIST").decode(),
+                       what="the slow reader is closed")
+            assert other.call("PING") == "PONG"
+
+
+def test_query_buffer_limit(start):
+    server = start("--client-query-buffer-limit", "1mb")
+    with server.connect() as connection:
+        assert connection.call("SET", "ok", "x" * 100000) == "OK"
+        with pytest.raises((Closed, OSError)):
+            connection.send(b"*2\r\n$3\r\nGET\r\n$10000000\r\n" + b"x" * 5000000)
+            connection.read()
+    assert server.call("PING") == "PONG"
+
+
+def test_proto_max_bulk_len(start):
+    server = start("--proto-max-bulk-len", "1mb")
+    with server.connect() as connection:
+        connection.send(b"*2\r\n$3\r\nGET\r\n$1048577\r\n")
+        assert connection.read() == ReplyError("ERR Protocol error: invalid bulk length")
+        assert connection.closed_by_peer()
+    assert server.call("SETRANGE", "k", 1048576, "x") == ReplyError(
+        "ERR string exceeds maximum allowed size (proto-max-bulk-len)")
+
+
+@pytest.mark.parametrize("data,text", [
+    (b"*abc\r\n", "invalid multibulk length"), (b"*2147483648\r\n", "invalid multibulk length"),
+    (b"*1\r\n$abc\r\n", "invalid bulk length"), (b"*1\r\n$-1\r\n", "invalid bulk length"),
+    (b"*1\r\n$536870913\r\n", "invalid bulk length"), (b"*1\r\n:1\r\n", "expected '$', got ':'"),
+    (b"*1\r\n\x01\r\n", "expected '$', got '\x01'"), (b"*" + b"1" * 70000, "too big mbulk count string"),
+    (b"x" * 70000, "too big inline request"), (b'ECHO "abc\r\n', "unbalanced quotes in request"),
+    (b"*1\r\n$" + b"1" * 70000, "too big bulk count string")])
+def test_protocol_errors(start, data, text):
+    server = start()
+    with server.connect() as connection:
+        connection.send(data)
+        assert connection.read() == ReplyError("ERR Protocol error: " + text)
+        assert connection.closed_by_peer()
+    assert server.call("PING") == "PONG"
+
+
+def outside_address():
+    """An address of this machine that is not loopback, or None."""
+    try:
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+            probe.connect(("192.0.2.1", 9))
+            address = probe.getsockname()[0]
+            return None if address.startswith("127.") else address
+    except OSError:
+        return None
+
+
+@pytest.mark.skipif(outside_address() is None, reason="this machine has only loopback addresses")
+def test_protected_mode(start):
+    address = outside_address()
+    server = start("--bind", "*", "--protected-mode", "yes")
+    with Connection(server.port, host=address) as refused:
+        reply = refused.read()
+        assert isinstance(reply, ReplyError) and str(reply).startswith("DENIED ")
+        assert refused.closed_by_peer()
+    assert server.call("PING") == "PONG"
+    assert server.call("CONFIG", "SET", "protected-mode", "no") == "OK"
+    with Connection(server.port, host=address) as accepted:
+        assert accepted.call("PING") == "PONG"
+
+
+def test_requirepass(start):
+    server = start("--requirepass", "secret")
+    with server.connect() as connection:
+        assert connection.call("PING") == NO_AUTH
+        assert connection.call("GET", "k") == NO_AUTH
+        assert connection.call("NOSUCH") == ReplyError("ERR unknown command 'NOSUCH', with args beginning with: ")
+        assert connection.call("AUTH", "wrong") == WRONG_PASS
+        assert connection.call("AUTH", "nosuch", "secret") == WRONG_PASS
+        assert connection.call("AUTH", "default", "wrong") == WRONG_PASS
+        assert connection.call("HELLO", 3) == ReplyError(
+            "NOAUTH HELLO must be called with the client already authenticated, otherwise the HELLO AUTH <user> <pass> option can be used "
+            "to authenticate the client and select the RESP protocol version at the same time")
+        assert connection.call("HELLO", 3, "AUTH", "default", "wrong") == WRONG_PASS
+        assert connection.call("HELLO", 3, "AUTH", "default", "secret")[b"proto"] == 3
+        assert connection.call("PING") == "PONG"
+        assert connection.call("ACL", "WHOAMI") == b"default"
+        assert connection.call("RESET") == "RESET"
+        assert connection.call("PING") == NO_AUTH
+        assert connection.call("AUTH", "secret") == "OK"
+        assert connection.call("AUTH", "default", "secret") == "OK"
+        # The password can be taken away, and given back, while it runs.
+        assert connection.call("CONFIG", "SET", "requirepass", "") == "OK"
+        assert server.call("PING") == "PONG"
+        assert connection.call("AUTH", "x") == ReplyError(
+            "ERR AUTH <password> called without any password configured for the default user. Are you sure your configuration is correct?")
+        assert connection.call("CONFIG", "SET", "requirepass", "other") == "OK"
+        assert server.call("PING") == NO_AUTH
+        assert connection.call("PING") == "PONG"
+
+
+def test_caps_of_the_unauthenticated(start):
+    server = start("--requirepass", "secret")
+    with server.connect() as connection:
+        connection.send(b"*11\r\n")
+        assert connection.read() == ReplyError("ERR Protocol error: unauthenticated multibulk length")
+        assert connection.closed_by_peer()
+    with server.connect() as connection:
+        connection.send(b"*2\r\n$4\r\nAUTH\r\n$16385\r\n")
+        assert connection.read() == ReplyError("ERR Protocol error: unauthenticated bulk length")
+        assert connection.closed_by_peer()
+    with server.connect() as connection:
+        assert connection.call("AUTH", "x" * 16384) == WRONG_PASS
+        assert connection.call("AUTH", "secret") == "OK"
+        assert connection.call("SET", "k", "x" * 100000) == "OK"
+        assert connection.call("MGET", *(["k"] * 20)) == [b"x" * 100000] * 20

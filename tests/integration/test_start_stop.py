@@ -1,0 +1,254 @@
+"""Starting: command line, files, ports, sockets. Stopping: SHUTDOWN, signals."""
+import os
+import re
+import signal
+import socket
+import subprocess
+
+import pytest
+
+from tests.support.resp import Closed, ReplyError
+from tests.support.server import ORACLE, ROOT, Server, ServerDied, eventually, free_port, server_under_test
+
+DEBIAN_CONF = "/etc/redis/redis.conf"
+
+
+def run(*args, stdin=None):
+    return subprocess.run([server_under_test()] + [str(a) for a in args], input=stdin, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                          timeout=30, universal_newlines=True)
+
+
+def test_version_and_help():
+    version = run("--version")
+    assert version.returncode == 0 and re.search(r"v=\d+\.\d+\.\d+", version.stdout), version.stdout
+    assert run("-v").stdout == version.stdout
+    usage = run("--help")
+    assert "sage" in usage.stdout and "--port" in usage.stdout and usage.returncode in (0, 1)
+
+
+def test_port_in_use_is_named(start):
+    first = start()
+    with pytest.raises(ServerDied) as death:
+        start(port=first.port)
+    text = str(death.value)
+    assert "code 1" in text and str(first.port) in text and "in use" in text, text
+    assert first.call("PING") == "PONG"
+
+
+@pytest.mark.parametrize("path", [DEBIAN_CONF, os.path.join(ROOT, "tests", "data", "redis-debian.conf")])
+def test_debian_conf_starts_a_node(start, path):
+    with open(path) as file:
+        text = file.read()
+    # The file is unchanged; the command line only moves what belongs to the installed service.
+    server = start("--daemonize", "no", "--logfile", "", "--pidfile", "", config=text)
+    assert server.call("SET", "k", "v") == "OK"
+    assert server.call("CONFIG", "GET", "tcp-backlog") == [b"tcp-backlog", b"511"]
+    assert server.call("CONFIG", "GET", "client-output-buffer-limit")[1] == b"normal 0 0 0 slave 268435456 67108864 60 pubsub 33554432 8388608 60"
+    assert server.call("CONFIG", "GET", "save")[1] in (b"", b"3600 1 300 100 60 10000")
+
+
+def test_config_rewrite_stays_readable(start):
+    """What CONFIG REWRITE writes starts this server again, and redis-server; comments and order stay."""
+    config = "# first comment\nmaxmemory 100mb\n\n# about policies\nmaxmemory-policy noeviction\nhz 20\n"
+    server = start(config=config)
+    assert server.call("CONFIG", "SET", "maxmemory", "200mb", "maxmemory-samples", "7") == "OK"
+    assert server.call("CONFIG", "SET", "notify-keyspace-events", "KEA", "requirepass", 'a "b" c') == "OK"
+    with server.connect() as connection:
+        assert connection.call("AUTH", 'a "b" c') == "OK"
+        assert connection.call("CONFIG", "REWRITE") == "OK"
+    with open(server.config_path) as file:
+        written = file.read()
+    lines = written.split("\n")
+    assert lines.index("# first comment") < lines.index("# about policies")
+    assert "maxmemory 200mb" in lines and "hz 20" in lines and "maxmemory-samples 7" in lines
+    server.process.kill()
+    server.wait_exit()
+    for binary in (server_under_test(), ORACLE):
+        # The port in the rewritten file is taken over by --port.
+        readers = dict(binary=binary, config=written)
+        if binary == ORACLE:
+            # Parameters only we have are not redis-server's business: everything else must be accepted.
+            readers["config"] = "\n".join(line for line in lines if not line.startswith("shards "))
+        again = start(**readers)
+        with again.connect() as connection:
+            assert connection.call("AUTH", 'a "b" c') == "OK"
+            assert connection.call("CONFIG", "GET", "maxmemory") == [b"maxmemory", b"209715200"]
+            assert connection.call("CONFIG", "GET", "maxmemory-samples") == [b"maxmemory-samples", b"7"]
+            assert connection.call("CONFIG", "GET", "hz") == [b"hz", b"20"]
+
+
+def test_config_rewrite_without_a_file(start):
+    reply = start().call("CONFIG", "REWRITE")
+    assert isinstance(reply, ReplyError) and "without a config file" in str(reply)
+
+
+@pytest.mark.parametrize("line,word", [
+    ("maxmemory abc", "maxmemory"), ("port 70000", "port"), ("nosuchparameter 1", "nosuchparameter"),
+    ('logfile "unbalanced', "logfile"), ("hz", "hz"), ("appendonly maybe", "appendonly"), ("databases 0", "databases")])
+def test_bad_config_names_file_line_and_word(tmp_path, line, word):
+    path = tmp_path / "bad.conf"
+    path.write_text("# fine\ntimeout 0\n%s\ntcp-backlog 511\n" % line)
+    done = run(path)
+    assert done.returncode == 1, done.stdout
+    assert re.search(r"line 3\b", done.stdout) and word in done.stdout, done.stdout
+    if "tessera" in server_under_test():
+        assert str(path) in done.stdout, done.stdout
+
+
+def test_missing_config_file():
+    done = run("/nonexistent/server.conf")
+    assert done.returncode == 1 and "/nonexistent/server.conf" in done.stdout, done.stdout
+
+
+def test_bad_command_line():
+    done = run("--maxmemory", "abc")
+    assert done.returncode == 1 and "maxmemory" in done.stdout, done.stdout
+    done = run("--nosuchparameter", "1")
+    assert done.returncode == 1 and "nosuchparameter" in done.stdout, done.stdout
+
+
+def test_config_from_stdin_and_overrides():
+    port = free_port()
+    process = subprocess.Popen([server_under_test(), "-", "--hz", "50", "--save", ""], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                               stderr=subprocess.STDOUT)
+    try:
+        process.stdin.write(b"port %d\nmaxmemory-samples 9\nhz 20\n" % port)
+        process.stdin.close()
+
+        def answers():
+            from tests.support.resp import Connection
+            try:
+                with Connection(port) as connection:
+                    return connection.call("CONFIG", "GET", "hz")[1] + connection.call("CONFIG", "GET", "maxmemory-samples")[1]
+            except OSError:
+                return None
+        assert eventually(answers) == b"509"
+    finally:
+        process.kill()
+        process.wait(30)
+        process.stdout.close()
+
+
+def test_include(start, tmp_path):
+    (tmp_path / "a.conf").write_text("maxmemory-samples 8\n")
+    server = start(config="maxmemory-samples 6\ninclude %s/a.conf\n" % tmp_path)
+    assert server.call("CONFIG", "GET", "maxmemory-samples")[1] == b"8"
+
+
+def test_pidfile_and_daemonize(tmp_path):
+    port, pidfile, log = free_port(), tmp_path / "pid", tmp_path / "log"
+    done = run("--port", port, "--dir", tmp_path, "--daemonize", "yes", "--pidfile", pidfile, "--logfile", log, "--save", "")
+    assert done.returncode == 0, done.stdout
+    pid = int(eventually(lambda: pidfile.exists() and pidfile.read_text().strip(), what="a pid file"))
+    try:
+        eventually(lambda: "eady to accept connections" in log.read_text(), what="the log says ready")
+        with socket.create_connection(("127.0.0.1", port)) as connection:
+            connection.sendall(b"SHUTDOWN NOSAVE\r\n")
+            assert connection.recv(100) == b""
+        eventually(lambda: not os.path.exists("/proc/%d" % pid), what="the daemon ended")
+        assert not pidfile.exists()
+    finally:
+        if os.path.exists("/proc/%d" % pid):
+            os.kill(pid, signal.SIGKILL)
+
+
+def test_unix_socket(start, tmp_path):
+    from tests.support.resp import Connection
+    path = str(tmp_path / "sock")
+    server = start("--unixsocket", path, "--unixsocketperm", "700")
+    assert os.stat(path).st_mode & 0o777 == 0o700
+    with Connection(path=path) as connection:
+        assert connection.call("SET", "k", "v") == "OK"
+        assert ("addr=%s:0" % path).encode() in connection.call("CLIENT", "INFO")
+    assert server.call("GET", "k") == b"v"
+
+
+def test_only_a_unix_socket(tmp_path):
+    from tests.support.resp import Connection
+    path = str(tmp_path / "sock")
+    process = subprocess.Popen([server_under_test(), "--port", "0", "--unixsocket", path, "--dir", str(tmp_path), "--save", ""],
+                               stdout=subprocess.DEVNULL, stderr=subprocess.STDOUT)
+    try:
+        eventually(lambda: os.path.exists(path), what="the socket")
+        with Connection(path=path) as connection:
+            assert connection.call("PING") == "PONG"
+    finally:
+        process.kill()
+        process.wait(30)
+
+
+def has_ipv6():
+    try:
+        with socket.socket(socket.AF_INET6) as probe:
+            probe.bind(("::1", 0))
+        return True
+    except OSError:
+        return False
+
+
+@pytest.mark.skipif(not has_ipv6(), reason="this machine has no IPv6 loopback")
+def test_ipv6(start):
+    server = start("--bind", "127.0.0.1", "-::1")
+    with server.connect(host="::1") as connection:
+        assert connection.call("PING") == "PONG"
+        assert b"addr=[::1]:" in connection.call("CLIENT", "INFO")
+
+
+def test_bind_list(start):
+    server = start("--bind", "127.0.0.1", "127.0.0.2")
+    for host in ("127.0.0.1", "127.0.0.2"):
+        with server.connect(host=host) as connection:
+            assert connection.call("PING") == "PONG"
+    with pytest.raises(OSError):
+        server.connect(host="127.0.0.3")
+
+
+def test_bind_to_a_foreign_address_fails():
+    with pytest.raises(ServerDied) as death:
+        Server("--bind", "192.0.2.1")
+    assert "192.0.2.1" in str(death.value)
+    # With a leading dash it is skipped.
+    with Server("--bind", "127.0.0.1", "-192.0.2.1") as server:
+        assert server.call("PING") == "PONG"
+
+
+@pytest.mark.parametrize("words", [["SHUTDOWN"], ["SHUTDOWN", "NOSAVE"], ["shutdown", "NOW", "FORCE"], ["SHUTDOWN", "nosave", "now"]])
+def test_shutdown(start, words):
+    server = start()
+    with server.connect() as connection, pytest.raises(Closed):
+        connection.call(*words)
+    assert server.wait_exit() == 0
+
+
+@pytest.mark.parametrize("words", [["SHUTDOWN", "JUNK"], ["SHUTDOWN", "SAVE", "NOSAVE"], ["SHUTDOWN", "ABORT", "NOW"]])
+def test_shutdown_refused(start, words):
+    server = start()
+    assert server.call(*words) == ReplyError("ERR syntax error")
+    assert server.call("SHUTDOWN", "ABORT") == ReplyError("ERR No shutdown in progress.")
+    assert server.call("PING") == "PONG"
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_signals(start, number):
+    server = start()
+    os.kill(server.pid, number)
+    assert server.wait_exit() == 0
+    assert "scheduling shutdown" in server.log() and "bye bye" in server.log()
+
+
+def test_log_lines(start):
+    server = start()
+    log = server.log()
+    assert re.search(r"^\d+:M \d\d \w{3} \d{4} \d\d:\d\d:\d\d\.\d{3} \* Ready to accept connections", log, re.M), log
+    assert "Server initialized" in log
+
+
+def test_systemd_notify(start, tmp_path):
+    path = str(tmp_path / "notify")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as receiver:
+        receiver.bind(path)
+        receiver.settimeout(30)
+        start("--supervised", "systemd", env=dict(os.environ, NOTIFY_SOCKET=path))
+        received = b""
+        while b"READY=1" not in received:
+            received += receiver.recv(1000)
