@@ -5,6 +5,7 @@ namespace tessera::server {
 
 void Node::add_hooks() {
   if (options_.process_hooks) options_.process_hooks(*editor_);
+  if (options_.resolve_dir) control_.services().resolve_dir = options_.resolve_dir;
   add_user_hooks();
   Log* log = options_.log;
   editor_->on_change({"loglevel"}, [log](const config::Config&, const config::Config& after) -> Result<void> {

@@ -29,6 +29,8 @@ struct NodeOptions {
   std::string executable;
   // What the process has to do when parameters change; called once, before threads start.
   std::function<void(config::Editor&)> process_hooks = nullptr;
+  // A value of `dir` into an absolute path (control::Services).
+  std::function<Result<std::string>(const std::string& path, const std::string& base)> resolve_dir = nullptr;
 };
 
 class Node : public control::Workers {

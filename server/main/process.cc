@@ -143,6 +143,7 @@ int run_node(std::shared_ptr<const config::Config> config, Supervisor supervisor
   options.log = &log;
   options.config = config;
   options.executable = program;
+  options.resolve_dir = resolve_dir;
   options.process_hooks = [&](config::Editor& editor) {
     add_process_hooks(editor, oom_base, program, title, log);
     log_unserved(editor, log);
