@@ -147,6 +147,31 @@ inline Parser::Status Parser::read_bulk_header(const ParserLimits& limits) {
   return Status::kCommand;
 }
 
+// Arguments of up to 99 bytes that are whole, which nearly all are: no state but the position. Returns how
+// many of `left` are still to be read; the next one is then of another kind, or incomplete.
+inline int64_t Parser::take_short_args(ParsedArgs& args, int64_t left) {
+  const char* at = input_.data() + pos_;
+  const char* const end = input_.data() + input_.size();
+  while (left > 0 && end - at >= 5 && at[0] == '$') {
+    const unsigned first = static_cast<unsigned char>(at[1]) - '0';
+    if (first > 9) break;
+    size_t size = first;
+    const char* body = at + 4;
+    if (at[2] != '\r') {
+      const unsigned second = static_cast<unsigned char>(at[2]) - '0';
+      if (first == 0 || second > 9 || at[3] != '\r') break;
+      size = first * 10 + second;
+      body = at + 5;
+    }
+    if (static_cast<size_t>(end - body) < size + 2) break;
+    args.views.emplace_back(body, size);
+    at = body + size + 2;
+    --left;
+  }
+  pos_ = static_cast<size_t>(at - input_.data());
+  return left;
+}
+
 Parser::Status Parser::parse_multibulk(const ParserLimits& limits, ParsedArgs& args, uint32_t& argc) {
   const size_t begin = pos_;
   int64_t count = 0;
@@ -168,6 +193,8 @@ Parser::Status Parser::parse_multibulk(const ParserLimits& limits, ParsedArgs& a
   command_begin_ = begin;
   const size_t first = args.views.size();
   for (int64_t left = count; left > 0; --left) {
+    left = take_short_args(args, left);
+    if (left == 0) break;
     const Status header = read_bulk_header(limits);
     if (header == Status::kError) {
       args.views.resize(first);

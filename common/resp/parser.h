@@ -79,6 +79,7 @@ class Parser {
   Status resume_multibulk(const ParserLimits& limits, ParsedArgs& args, uint32_t& argc);
   // Reads "$<n>\r\n" at pos_ into bulk_size_ and moves behind it. kCommand: done.
   Status read_bulk_header(const ParserLimits& limits);
+  int64_t take_short_args(ParsedArgs& args, int64_t left);
   Line read_number(int64_t& value);
   Line read_number_slow(int64_t& value);
   size_t find_in_line(char c, size_t& scanned) const;

@@ -56,13 +56,15 @@ int run_eval(Session& session, Runner& runner, Help& help, Options& options,
       return 1;
     }
     std::printf(
-        "Lua debugging session started, please use:\n"
-        "quit    -- End the session.\n"
-        "restart -- Restart the script in debug mode again.\n"
-        "help    -- Show Lua script debugging commands.\n\n");
+        "Debugging the script: \"quit\" ends it, \"restart\" begins again, \"help\" lists what the debugger "
+        "knows.\n\n");
     runner.set_debugging(true);
     if (!runner.run(command, 1)) return 1;
-    if (!runner.debugging()) return runner.exit_code().value_or(0);  // it does not compile; told
+    if (runner.take_debug_end()) {  // it does not even compile: the error follows
+      std::printf("\nThe script cannot be debugged:\n");
+      runner.read_reply();
+      return runner.exit_code().value_or(0);
+    }
     Repl repl(session, runner, help, options);
     if (repl.run() == Repl::End::kQuit) return repl.exit_code();
     runner.set_debugging(false);

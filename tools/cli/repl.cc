@@ -237,9 +237,9 @@ void Repl::run_command(const std::vector<std::string>& args, int64_t repeat) {
   const auto begin = std::chrono::steady_clock::now();
   runner_.run(args, repeat);
   if (runner_.take_debug_end()) {
+    options_.format.output = Output::kStandard;  // as redis-cli goes on after a debug session
     runner_.read_reply();
-    std::printf("\n(Lua debugging session ended%s)\n\n",
-                options_.ldb_sync ? "" : " -- dataset changes rolled back");
+    std::printf("\n(Debugging ended%s)\n\n", options_.ldb_sync ? "" : ", changes of the data are undone");
     // The server closes such a connection.
     session_.drop();
   }

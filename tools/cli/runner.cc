@@ -160,8 +160,7 @@ void Runner::print_debugger(const resp::Value& value) {
   };
   if (value.is(Kind::kArray)) {
     for (const resp::Value& item : value.items) line(item);
-  } else if (value.is_error()) {  // the script does not compile: there is no session
-    debugging_ = debug_on_eval_ = false;
+  } else if (value.is_error()) {
     write_out(format_reply(value, options_.format));
   } else {
     line(value);
