@@ -147,7 +147,6 @@ std::unique_ptr<Detached> Keyspace::detach_slot(int db, int slot) {
 
 std::unique_ptr<Detached> Keyspace::take_garbage() {
   impl_->check_access();
-  impl_->memory.slab().collect(Impl::kCollectPages);
   if (impl_->garbage.empty()) return nullptr;
   auto detached = std::make_unique<DetachedValues>(std::move(impl_->garbage));
   impl_->garbage.clear();

@@ -158,6 +158,11 @@ size_t Keyspace::used_bytes() const {
   return impl_->memory.used();
 }
 
+size_t Keyspace::resident_bytes() const {
+  impl_->check_access();
+  return impl_->memory.slab().resident_bytes();
+}
+
 size_t Keyspace::table_bytes(int db) const {
   impl_->check_access();
   const Database* d = impl_->database(db);

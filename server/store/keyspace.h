@@ -124,9 +124,13 @@ class Keyspace {
   // Takes a database (or all: -1) out; nothing is freed yet. Cost: per table, not per key.
   std::unique_ptr<Detached> detach(int db);
   std::unique_ptr<Detached> detach_slot(int db, int slot);
-  // Values too large to free at once (counted by elements), since the last call. nullptr when none. Call it
-  // once a tick or cron: it also takes back, in small steps, the memory of what other threads have freed.
+  // Values too large to free at once (counted by elements), since the last call. nullptr when none.
   std::unique_ptr<Detached> take_garbage();
+
+  // Housekeeping, between commands, some times a second or when idle: takes back what other threads freed and
+  // moves leaves and entries out of sparse pages, so that memory goes back to the system. About 100 us at
+  // most; false when there is more to do right away.
+  bool tidy();
 
   // ---- expiry: exact, by the soonest time per group of entries
   // The soonest expiry of the shard (never late, may be early), kNoExpire when none.
@@ -138,7 +142,8 @@ class Keyspace {
                   const std::function<void(int db, const Key& key, const Entry& entry)>& expire);
 
   // ---- accounting
-  size_t used_bytes() const;         // entries, values, tables; exact, any thread (single-writer counter)
+  size_t used_bytes() const;      // entries, values, tables; exact, any thread (single-writer counter)
+  size_t resident_bytes() const;  // pages of small objects held, used or not: with used_bytes() fragmentation
   size_t table_bytes(int db) const;  // tables and directories alone (MEMORY STATS overhead.hashtable)
   size_t entry_bytes(const Entry& entry) const;  // MEMORY USAGE: allocation of the entry and its value
   // Write counters, striped by slot: bumped by every change; any thread may read. Equal before and after =

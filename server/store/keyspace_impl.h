@@ -110,17 +110,26 @@ struct Keyspace::Impl {
     if (d.size == 0) d.heap.release(memory);
   }
 
+  // keyspace_tidy.cc: one table's part of an evacuation. Returns about how many cache misses it took.
+  size_t evacuate_table(Database& d, int slot);
+
+  // Where an evacuation stands; kinds 0: none.
+  struct Evacuation {
+    unsigned kinds = 0;
+    int db = 0;
+    int slot = 0;
+  };
+
   static constexpr size_t kWriteStripes = 1024;
   // Freeing a chunk is about 1 us; more of them go to the garbage.
   static constexpr size_t kFreeAtOncePieces = 16;
-  // Taking back one remotely freed page is a few us.
-  static constexpr size_t kCollectPages = 64;
 
   KeyspaceOptions options;
   HashFunction hash;
   Memory memory;
   std::vector<Database*> databases;
   LeafScratch scratch;
+  Evacuation evacuation;
   std::vector<ChunkedString*> garbage;
   std::unique_ptr<std::atomic<uint64_t>[]> writes;
   std::atomic<uint64_t> owner{0};

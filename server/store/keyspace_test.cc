@@ -177,6 +177,7 @@ class ModelTest {
       const uint64_t grow = (i / (steps / 6 + 1)) % 2 == 0 ? 8 : 2;
       step(grow);
       if (::testing::Test::HasFatalFailure()) return;
+      if (random_.one_in(50)) keyspace_.tidy();
       if (i % (steps / 10 + 1) == 0) verify();
       if (::testing::Test::HasFatalFailure()) return;
     }
@@ -201,6 +202,42 @@ class ModelTest {
   Keyspace keyspace_;
   Model model_[kDatabases];
 };
+
+TEST(Keyspace, TidyGivesMemoryBack) {
+  KeyspaceOptions options;
+  Keyspace keyspace(options);
+  Model model;
+  const auto name = [](int i) { return "key:" + std::to_string(i); };
+  for (int i = 0; i < 200000; ++i) {
+    model[name(i)].bytes = "value of " + std::to_string(i);
+    keyspace.set_string(0, keyspace.make_key(name(i)), model[name(i)].bytes, i % 2 ? kNoExpire : 1000 + i);
+  }
+  Random random(5);
+  for (int i = 0; i < 200000; ++i) {
+    if (random.one_in(10)) continue;
+    keyspace.erase(0, keyspace.make_key(name(i)));
+    model.erase(name(i));
+  }
+  const size_t used = keyspace.used_bytes();
+  const size_t before = keyspace.resident_bytes();
+  int calls = 0;
+  while (!keyspace.tidy()) ASSERT_LT(++calls, 100000);
+  EXPECT_EQ(keyspace.used_bytes(), used);
+  EXPECT_EQ(keyspace.self_check(), "");
+  ASSERT_EQ(keyspace.size(0), model.size());
+  for (const auto& [key, value] : model) {
+    const Entry* entry = keyspace.find(0, keyspace.make_key(key));
+    ASSERT_NE(entry, nullptr);
+    ASSERT_EQ(text_of(*entry), value.bytes);
+  }
+#ifndef TESSERA_PLAIN_MALLOC
+  EXPECT_GT(calls, 5);
+  EXPECT_LT(keyspace.resident_bytes(), before / 2);
+  EXPECT_LT(keyspace.resident_bytes(), used * 2);
+#else
+  (void)before;
+#endif
+}
 
 struct Case {
   const char* name;

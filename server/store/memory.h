@@ -19,10 +19,10 @@ class Memory {
  public:
   Memory() : slab_(std::make_shared<Slab>()) {}
 
-  void* alloc(size_t size) {
+  void* alloc(size_t size, Slab::Kind kind = Slab::kEntries) {
     void* p;
     if (size <= Slab::kMaxBytes) {
-      p = slab_->alloc(size);
+      p = slab_->alloc(size, kind);
     } else {
       p = std::malloc(size);
       TESSERA_CHECK(p != nullptr);

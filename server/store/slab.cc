@@ -19,7 +19,7 @@ struct Slab::Page {
   uint32_t limit;  // offset behind the last whole object
   uint16_t used;
   uint8_t size_class;
-  bool in_partial;
+  uint8_t state;  // State
   uint32_t object_bytes;
   Page* next;  // of the partial list
   Page* prev;
@@ -27,6 +27,8 @@ struct Slab::Page {
   std::atomic<uint64_t> remote;
   Page* remote_next;
 };
+
+enum State : uint8_t { kLoose, kPartial, kEvacuating };  // loose: full, or the one allocated from
 
 // Bookkeeping of 32 pages; outside the memory itself, so that a page that was returned is not touched.
 struct Slab::Region {
@@ -39,7 +41,7 @@ struct Slab::Region {
 #ifdef TESSERA_PLAIN_MALLOC
 
 Slab::~Slab() = default;
-void* Slab::alloc(size_t size) {
+void* Slab::alloc(size_t size, Kind) {
   void* object = std::malloc(size);
   TESSERA_CHECK(object != nullptr);
   return object;
@@ -53,6 +55,13 @@ void Slab::free_remote(void* object, size_t) {
 bool Slab::collect(size_t) {
   return true;
 }
+unsigned Slab::plan_evacuation() {
+  return 0;
+}
+bool Slab::evacuating(const void*) {
+  return false;
+}
+void Slab::end_evacuation() {}
 
 #else
 
@@ -70,8 +79,8 @@ Slab::~Slab() {
   }
 }
 
-void* Slab::alloc(size_t size) {
-  const int c = class_of(size);
+void* Slab::alloc(size_t size, Kind kind) {
+  const int c = class_of(size, kind);
   Page* page = current_[c];
   if (__builtin_expect(page != nullptr, 1)) {
     if (void* object = page->free_list) {
@@ -117,15 +126,16 @@ void Slab::free(void* object, size_t) {
   next_of(object) = page->free_list;
   page->free_list = object;
   --page->used;
-  if (__builtin_expect(page->used == 0 || !page->in_partial, 0)) page_freed_one(page);
+  freed_bytes_[page->size_class >= kSizeClasses] += page->object_bytes;
+  if (__builtin_expect(page->used == 0 || page->state != kPartial, 0)) page_freed_one(page);
 }
 
 void Slab::page_freed_one(Page* page) {
   if (current_[page->size_class] == page) return;
   if (page->used == 0) {
-    if (page->in_partial) unlink_partial(page);
-    give_page(page);
-  } else if (!page->in_partial) {
+    if (page->state == kPartial) unlink_partial(page);
+    if (page->state != kEvacuating) give_page(page);  // else end_evacuation() does
+  } else if (page->state == kLoose) {
     link_partial(page);
   }
 }
@@ -181,7 +191,7 @@ void Slab::link_partial(Page* page) {
   page->next = head;
   if (head) head->prev = page;
   head = page;
-  page->in_partial = true;
+  page->state = kPartial;
 }
 
 void Slab::unlink_partial(Page* page) {
@@ -191,7 +201,7 @@ void Slab::unlink_partial(Page* page) {
     partial_[page->size_class] = page->next;
   }
   if (page->next) page->next->prev = page->prev;
-  page->in_partial = false;
+  page->state = kLoose;
 }
 
 Slab::Page* Slab::take_page(int size_class) {
@@ -208,8 +218,10 @@ Slab::Page* Slab::take_page(int size_class) {
     memory = region->base + static_cast<size_t>(index) * kPageBytes;
     ++page_count_;
   }
-  const size_t bytes = size_class < 64 ? static_cast<size_t>(size_class + 1) * 8
-                                       : 512 + static_cast<size_t>(size_class - 63) * 64;
+  const int size_step = size_class % kSizeClasses;
+  const size_t bytes = size_step < 64 ? static_cast<size_t>(size_step + 1) * 8
+                                      : 512 + static_cast<size_t>(size_step - 63) * 64;
+  ++kind_pages_[size_class >= kSizeClasses];
   static_assert(sizeof(Page) == 64);
   Page* page = new (memory) Page{};
   page->owner = this;
@@ -222,6 +234,7 @@ Slab::Page* Slab::take_page(int size_class) {
 
 // Keeps a few pages for the next need; the memory of the others goes back to the system.
 void Slab::give_page(Page* page) {
+  --kind_pages_[page->size_class >= kSizeClasses];
   if (empty_.size() < kKeepEmptyPages) {
     empty_.push_back(page);
     return;
@@ -241,6 +254,68 @@ void Slab::give_page(Page* page) {
   } else {
     madvise(page, kPageBytes, MADV_DONTNEED);
   }
+}
+
+// Chooses pages of one class: the emptiest, as long as their objects fit into the others. Returns how many.
+size_t Slab::plan_class(int size_class) {
+  constexpr size_t kMaxPages = 4096;  // bounds the work, and the moving that follows
+  Page*& current = current_[size_class];
+  if (current && current->used == 0) {
+    give_page(current);
+    current = nullptr;
+  }
+  std::vector<Page*> pages;
+  for (Page* page = partial_[size_class]; page && pages.size() < kMaxPages; page = page->next)
+    pages.push_back(page);
+  if (pages.size() < 2) return 0;
+  const int64_t capacity = static_cast<int64_t>((kPageBytes - sizeof(Page)) / pages[0]->object_bytes);
+  std::sort(pages.begin(), pages.end(), [](const Page* a, const Page* b) { return a->used < b->used; });
+  int64_t room = 0;  // in the pages not chosen, less what moves there
+  for (const Page* page : pages) room += capacity - page->used;
+  size_t chosen = 0;
+  for (; chosen < pages.size(); ++chosen) {
+    // A page's own room is lost, its objects take some of the others'. A rather full page is not worth the
+    // moving.
+    const int64_t used = pages[chosen]->used;
+    if (room - capacity < 0 || used > capacity * 3 / 4) break;
+    room -= capacity;
+  }
+  // Those that stay: the fullest first, so that they fill up and the emptier ones become empty.
+  for (Page* page : pages) unlink_partial(page);
+  for (size_t i = chosen; i < pages.size(); ++i) link_partial(pages[i]);
+  for (size_t i = 0; i < chosen; ++i) {
+    pages[i]->state = kEvacuating;
+    evacuating_.push_back(pages[i]);
+  }
+  return chosen;
+}
+
+unsigned Slab::plan_evacuation() {
+  unsigned kinds = 0;
+  for (const Kind kind : {kEntries, kLeaves}) {
+    if (freed_bytes_[kind] < kind_pages_[kind] * kPageBytes / 8 + 8 * kPageBytes) continue;
+    freed_bytes_[kind] = 0;
+    size_t chosen = 0;
+    for (int c = 0; c < kSizeClasses; ++c) chosen += plan_class(c + static_cast<int>(kind) * kSizeClasses);
+    if (chosen > 0) kinds |= 1u << kind;
+  }
+  return kinds;
+}
+
+bool Slab::evacuating(const void* object) {
+  return page_of(const_cast<void*>(object))->state == kEvacuating;
+}
+
+void Slab::end_evacuation() {
+  for (Page* page : evacuating_) {
+    page->state = kLoose;
+    if (page->used == 0) {
+      give_page(page);
+    } else {
+      link_partial(page);
+    }
+  }
+  evacuating_.clear();
 }
 
 bool Slab::add_region() {

@@ -1,10 +1,15 @@
 // Role: small objects of one shard without a lock: classes of 8 bytes up to 512 and of 64 bytes up to 1024,
-// cut from pages of 64 KB. Larger ones are malloc's (Memory, memory.h). Thread: alloc(), free(), collect() by
-// the owner of the keyspace or its holder; free_remote() by any thread. Invariants: a page is aligned to its
-// size, so an object finds its page by a mask; a page serves one class of one slab; `used` counts objects
-// that the owner has not got back, those on the remote list included; a page with used == 0 is in no list but
-// the pool of empty ones. All memory goes back when the slab is destroyed. With TESSERA_PLAIN_MALLOC every
-// object is malloc's, so that the sanitizers see it.
+// cut from pages of 64 KB. Larger ones are malloc's (Memory, memory.h).
+// Thread: all by the owner of the keyspace or its holder, but free_remote() by any thread.
+//
+// Pages are of two kinds, entries and leaves, since leaves come and go in waves as tables grow: a page that
+// is left with few objects is evacuated by moving them (plan_evacuation; the keyspace moves, it knows who
+// points where).
+//
+// Invariants: a page is aligned to its size, so an object finds its page by a mask; a page serves one class
+// of one slab; `used` counts objects that the owner has not got back, those on the remote list included; a
+// page with used == 0 is current, evacuating, or in the pool of empty ones. All memory goes back when the
+// slab is destroyed. With TESSERA_PLAIN_MALLOC every object is malloc's, so that the sanitizers see it.
 #pragma once
 
 #include <array>
@@ -30,7 +35,8 @@ class Slab {
     return size <= 512 ? (size + 7) & ~size_t{7} : (size + 63) & ~size_t{63};
   }
 
-  void* alloc(size_t size);  // REQUIRES: 0 < size <= kMaxBytes. Aligned to 8. About 3 ns.
+  enum Kind : unsigned { kEntries, kLeaves };
+  void* alloc(size_t size, Kind kind);  // REQUIRES: 0 < size <= kMaxBytes. Aligned to 8. About 3 ns.
   void free(void* object, size_t size);
   // From a thread that is neither owner nor holder. Lock-free; the memory is used again after collect().
   static void free_remote(void* object, size_t size);
@@ -38,25 +44,34 @@ class Slab {
   // Takes back what others freed, at most `pages` pages of it; false when more is waiting. Called when a
   // class runs dry and from time to time.
   bool collect(size_t pages);
+  // When enough was freed since the last time to make it worth while, chooses sparse pages whose objects fit
+  // elsewhere. Nothing is allocated from them; the caller moves what evacuating() says and ends it. Returns a
+  // mask of 1 << Kind, 0: nothing to do. Cost: up to some 100 us.
+  unsigned plan_evacuation();
+  static bool evacuating(const void* object);  // REQUIRES: an object of a slab
+  void end_evacuation();
   // Memory that pages take from the system now, empty ones included.
   size_t resident_bytes() const { return page_count_ * kPageBytes; }
 
  private:
   struct Page;
   struct Region;
-  static constexpr int kClassCount = 64 + 8;
+  static constexpr int kSizeClasses = 64 + 8;
+  static constexpr int kClassCount = 2 * kSizeClasses;
   static constexpr size_t kRegionBytes = 2 * 1024 * 1024;  // one huge page
   static constexpr size_t kPagesPerRegion = kRegionBytes / kPageBytes;
   static constexpr size_t kKeepEmptyPages = 8;
   static constexpr size_t kHugeFromRegions = 4;  // a shard of a few MB should not take whole huge pages
 
-  static int class_of(size_t size) {
-    return static_cast<int>(size <= 512 ? (size + 7) / 8 - 1 : 64 + (size - 512 + 63) / 64 - 1);
+  static int class_of(size_t size, Kind kind) {
+    return static_cast<int>(size <= 512 ? (size + 7) / 8 - 1 : 64 + (size - 512 + 63) / 64 - 1) +
+           static_cast<int>(kind) * kSizeClasses;
   }
   static Page* page_of(void* object) {
     return reinterpret_cast<Page*>(reinterpret_cast<uintptr_t>(object) & ~(uintptr_t{kPageBytes} - 1));
   }
   void* alloc_slow(int size_class);
+  size_t plan_class(int size_class);
   void link_partial(Page* page);
   void unlink_partial(Page* page);
   void page_freed_one(Page* page);
@@ -74,6 +89,9 @@ class Slab {
   Region* open_ = nullptr;                    // list of regions with pages to take
   std::atomic<Page*> remote_pages_{nullptr};  // pages with a non-empty remote list
   Page* collecting_ = nullptr;                // taken from remote_pages_, still to do
+  std::vector<Page*> evacuating_;
+  std::array<size_t, 2> freed_bytes_{};  // by kind, since the last plan
+  std::array<size_t, 2> kind_pages_{};
   size_t page_count_ = 0;
 };
 

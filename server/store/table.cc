@@ -16,7 +16,7 @@ constexpr uint32_t kMergeCount = 220;
 constexpr unsigned kMaxDepth = 23;  // with the fingerprint within the 39 bits of a SCAN position
 
 Leaf* new_leaf(TableEnv& env, size_t bytes) {
-  Leaf* leaf = static_cast<Leaf*>(env.memory.alloc(bytes));
+  Leaf* leaf = static_cast<Leaf*>(env.memory.alloc(bytes, Slab::kLeaves));
   env.index_bytes += static_cast<int64_t>(Memory::block_bytes(leaf, bytes));
   return leaf;
 }
@@ -259,6 +259,16 @@ void release(Table& table, TableEnv& env) {
 }
 
 }  // namespace
+
+Leaf* table_move_leaf(TableEnv& env, uint64_t hash) {
+  Leaf* old = leaf_of(leaf_ref(env.root, hash));
+  Leaf* leaf = new_leaf(env, old->bytes);
+  std::memcpy(static_cast<void*>(leaf), old, old->bytes);
+  env.heap.moved(leaf);
+  set_refs(env, hash, leaf);
+  free_leaf(env, old);
+  return leaf;
+}
 
 void table_insert(Table& table, TableEnv& env, uint64_t hash, Entry* entry) {
   const int64_t expire_ms = entry->expire_ms();

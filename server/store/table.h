@@ -115,6 +115,8 @@ inline Place table_find(uint64_t root, const Key& key) {
 }
 // REQUIRES: the key is not there.
 void table_insert(Table& table, TableEnv& env, uint64_t hash, Entry* entry);
+// Moves the leaf of a hash to other memory, unchanged.
+Leaf* table_move_leaf(TableEnv& env, uint64_t hash);
 // Takes the entry out; it is not freed.
 void table_erase(Table& table, TableEnv& env, uint64_t hash, const Place& place);
 // The entry at `place` is now at another address.
