@@ -112,8 +112,7 @@ void reset_counters(dispatch::Engine& engine) {
                            &thread.acl_denied_cmd,
                            &thread.acl_denied_key,
                            &thread.acl_denied_channel,
-                           &thread.ticks,
-                           &thread.polls}) {
+                           &thread.ticks}) {
     counter->set(0);
   }
   shard::ShardCounters& shard = engine.shard().counters();
