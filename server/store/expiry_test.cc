@@ -51,7 +51,7 @@ TEST_F(ExpiryTest, AgreesWithAModelUnderRandomChanges) {
   SCOPED_TRACE("TESSERA_TEST_SEED=" + std::to_string(seed_));
   std::map<std::pair<int, std::string>, int64_t> model;
   int64_t now = 1000;
-  for (int round = 0; round < 400; ++round) {
+  for (int round = 0; round < test::scaled(300); ++round) {
     for (int i = 0; i < 200; ++i) {
       const int db = static_cast<int>(random_.below(3));
       const std::string name = (random_.one_in(2) ? "{big}" : "") + std::to_string(random_.below(3000));
@@ -96,7 +96,7 @@ TEST_F(ExpiryTest, AgreesWithAModelUnderRandomChanges) {
 }
 
 TEST_F(ExpiryTest, StopsAndGoesOn) {
-  constexpr int kKeys = 20000;
+  const int kKeys = test::scaled(20000);
   for (int i = 0; i < kKeys; ++i) set(i % 2, (i % 3 ? "{t}" : "") + std::to_string(i), 5000);
   EXPECT_TRUE(sweep(4999).empty());
   EXPECT_EQ(keyspace_.soonest_expire_ms(), 5000);
@@ -151,7 +151,7 @@ TEST_F(ExpiryTest, SwapMoveAndDetachTakeTheirTimesAlong) {
 // Evenly spread times must not cost a walk over the whole table each. The bound is some 20 times what it
 // takes.
 TEST_F(ExpiryTest, SpreadTimesInOneHugeTable) {
-  constexpr int kKeys = 100000;
+  const int kKeys = test::scaled(100000);
   for (int i = 0; i < kKeys; ++i) set(0, "{one}" + std::to_string(i), 1000 + i);
   const auto begin = std::chrono::steady_clock::now();
   size_t gone = 0;

@@ -204,16 +204,17 @@ class ModelTest {
 };
 
 TEST(Keyspace, TidyGivesMemoryBack) {
+  const int kKeys = test::scaled(200000);
   KeyspaceOptions options;
   Keyspace keyspace(options);
   Model model;
   const auto name = [](int i) { return "key:" + std::to_string(i); };
-  for (int i = 0; i < 200000; ++i) {
+  for (int i = 0; i < kKeys; ++i) {
     model[name(i)].bytes = "value of " + std::to_string(i);
     keyspace.set_string(0, keyspace.make_key(name(i)), model[name(i)].bytes, i % 2 ? kNoExpire : 1000 + i);
   }
   Random random(5);
-  for (int i = 0; i < 200000; ++i) {
+  for (int i = 0; i < kKeys; ++i) {
     if (random.one_in(10)) continue;
     keyspace.erase(0, keyspace.make_key(name(i)));
     model.erase(name(i));
@@ -257,25 +258,25 @@ TEST_P(KeyspaceModel, AgreesWithTheModel) {
   options.database_count = kDatabases;
   options.hash_seed = seed;
   options.hash = c.hash;
-  ModelTest test(seed, c.keys, options, c.one_slot);
-  ASSERT_EQ(test.keyspace().used_bytes(), 0u);
+  ModelTest model_test(seed, c.keys, options, c.one_slot);
+  ASSERT_EQ(model_test.keyspace().used_bytes(), 0u);
   // What stays when all keys are gone: the databases' own records.
   for (int db = 0; db < kDatabases; ++db) {
-    test.keyspace().set_int(db, test.keyspace().make_key("x"), 1, kNoExpire);
-    test.keyspace().erase(db, test.keyspace().make_key("x"));
+    model_test.keyspace().set_int(db, model_test.keyspace().make_key("x"), 1, kNoExpire);
+    model_test.keyspace().erase(db, model_test.keyspace().make_key("x"));
   }
-  const size_t baseline = test.keyspace().used_bytes();
-  test.run(c.steps);
+  const size_t baseline = model_test.keyspace().used_bytes();
+  model_test.run(test::scaled(c.steps));
   if (HasFatalFailure()) return;
-  test.erase_all();
-  EXPECT_EQ(test.keyspace().used_bytes(), baseline);
+  model_test.erase_all();
+  EXPECT_EQ(model_test.keyspace().used_bytes(), baseline);
 }
 
 INSTANTIATE_TEST_SUITE_P(Cases, KeyspaceModel,
                          ::testing::Values(Case{"few", 10, 20000, false, nullptr},
                                            Case{"some", 2000, 60000, false, nullptr},
-                                           Case{"many", 100000, 200000, false, nullptr},
-                                           Case{"oneSlot", 20000, 200000, true, nullptr},
+                                           Case{"many", 50000, 100000, false, nullptr},
+                                           Case{"oneSlot", 20000, 120000, true, nullptr},
                                            Case{"oneSlotSmall", 300, 60000, true, nullptr},
                                            Case{"sameHash", 1500, 15000, true, test::same_hash},
                                            Case{"zeroHash", 1500, 15000, true, test::zero_hash},

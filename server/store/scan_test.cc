@@ -61,8 +61,9 @@ void scan_while_changing(uint64_t seed, uint64_t (*hash)(std::string_view, uint6
 TEST(Scan, KeysThatStayAreSeenOnce) {
   const uint64_t seed = test::test_seed();
   SCOPED_TRACE("TESSERA_TEST_SEED=" + std::to_string(seed));
-  scan_while_changing(seed, nullptr, false, 3000, 20000);
-  scan_while_changing(seed, nullptr, true, 3000, 20000);
+  const auto size = [](int n) { return static_cast<size_t>(test::scaled(n)); };
+  scan_while_changing(seed, nullptr, false, size(2000), size(12000));
+  scan_while_changing(seed, nullptr, true, size(3000), size(20000));
   scan_while_changing(seed, nullptr, true, 10, 100);
   scan_while_changing(seed, test::few_hashes, true, 200, 400);
   scan_while_changing(seed, test::low_hash, true, 200, 400);
@@ -70,8 +71,9 @@ TEST(Scan, KeysThatStayAreSeenOnce) {
 }
 
 TEST(Scan, CountBoundsACallAndSlotsAreInOrder) {
+  const int kKeys = test::scaled(50000);
   Keyspace keyspace(options_for(1));
-  for (int i = 0; i < 50000; ++i) put(keyspace, "k" + std::to_string(i));
+  for (int i = 0; i < kKeys; ++i) put(keyspace, "k" + std::to_string(i));
   Cursor cursor = 0;
   size_t total = 0;
   int slot_before = -1;
@@ -89,7 +91,7 @@ TEST(Scan, CountBoundsACallAndSlotsAreInOrder) {
     }
     total += n;
   } while (cursor != 0);
-  EXPECT_EQ(total, 50000u);
+  EXPECT_EQ(total, static_cast<size_t>(kKeys));
 }
 
 TEST(Scan, OneSlotAndEmptyAndWildCursors) {
@@ -118,6 +120,7 @@ TEST(Scan, OneSlotAndEmptyAndWildCursors) {
 TEST(Scan, TheSameOrderOnAnyNumberOfShards) {
   // A cursor of one shard's keyspace goes on in another's: slots of others are skipped.
   constexpr int kShards = 3;
+  const int kKeys = test::scaled(3000);
   std::vector<std::unique_ptr<Keyspace>> shards;
   for (int i = 0; i < kShards; ++i) {
     KeyspaceOptions options = options_for(3);
@@ -126,7 +129,7 @@ TEST(Scan, TheSameOrderOnAnyNumberOfShards) {
     shards.push_back(std::make_unique<Keyspace>(options));
   }
   Keyspace whole(options_for(3));
-  for (int i = 0; i < 5000; ++i) {
+  for (int i = 0; i < kKeys; ++i) {
     const std::string name = "key" + std::to_string(i);
     put(whole, name);
     put(*shards[static_cast<size_t>(shard_of_slot(whole.make_key(name).slot, kShards))], name);
@@ -147,7 +150,7 @@ TEST(Scan, TheSameOrderOnAnyNumberOfShards) {
       }
     } while (cursor != 0);
   }
-  EXPECT_EQ(seen.size(), 5000u);
+  EXPECT_EQ(seen.size(), static_cast<size_t>(kKeys));
 }
 
 TEST(Walk, SlotKeys) {
@@ -191,8 +194,8 @@ TEST(Walk, RandomEntryIsFair) {
     Keyspace keyspace(options_for(seed));
     EXPECT_EQ(keyspace.random_entry(0, none), nullptr);
     size_t n = 0;
-    for (const size_t wanted : {1, 3, 50, 1000, 5000}) {
-      for (; n < wanted; ++n) put(keyspace, (one_slot ? "{s}" : "") + std::to_string(n));
+    for (const int wanted : {1, 3, 50, 1000, test::scaled(5000)}) {
+      for (; n < static_cast<size_t>(wanted); ++n) put(keyspace, (one_slot ? "{s}" : "") + std::to_string(n));
       expect_fair(keyspace, n, seed);
     }
   }

@@ -42,7 +42,7 @@ struct Slab::Region {
 
 Slab::~Slab() = default;
 void* Slab::alloc(size_t size, Kind) {
-  void* object = std::malloc(size);
+  void* object = std::malloc(class_bytes(size));  // callers may use the whole class
   TESSERA_CHECK(object != nullptr);
   return object;
 }

@@ -21,6 +21,15 @@ inline uint64_t test_seed() {
   return static_cast<uint64_t>(std::chrono::steady_clock::now().time_since_epoch().count());
 }
 
+// Sanitizers are 10 to 50 times slower.
+inline int scaled(int n) {
+#ifdef TESSERA_PLAIN_MALLOC
+  return n / 10;
+#else
+  return n;
+#endif
+}
+
 inline std::string text_of(const Entry& entry) {
   std::string scratch;
   return std::string(StringRef(entry).view(scratch));

@@ -138,7 +138,7 @@ TEST_F(Values, LargeStringsAgreeWithAModelWhileShared) {
   };
   std::string model;
   std::vector<Reply> replies;
-  for (int step = 0; step < 300; ++step) {
+  for (int step = 0; step < test::scaled(300); ++step) {
     if (model.size() > 6 * kMB || random_.one_in(60)) {
       // Begin anew, from a client's buffer or by a copy, of a size around the limits of the forms.
       const size_t sizes[] = {0, 10, 448, 449, 5000, kMB - 1, kMB, kMB + 1, 3 * kMB + 12345};
@@ -240,9 +240,9 @@ TEST_F(Values, BytesNeverWrittenTakeNoMemory) {
 }
 
 TEST_F(Values, AppendIsAmortized) {
-  // Bytes copied per byte appended stay bounded; here by the time of 3 million one-byte appends.
+  // Without it the copying of 1.5 million appends would take minutes.
   std::string model;
-  for (int i = 0; i < 1500000; ++i) {
+  for (int i = 0; i < test::scaled(1500000); ++i) {
     const char c = static_cast<char>(i * 7);
     keyspace_.append(0, key("k"), {&c, 1});
     model.push_back(c);
