@@ -1,5 +1,5 @@
-// Role: FLUSHALL, FLUSHDB, SWAPDB and DBSIZE: whole databases. Thread: a coordinator that holds all shards
-// parked, or every shard for its own keys (DBSIZE). Invariant: taking a database out costs per table, not per
+// Role: FLUSHALL, FLUSHDB and SWAPDB: whole databases. Thread: a coordinator that holds all shards
+// parked. Invariant: taking a database out costs per table, not per
 // key; its memory is freed by the pool in any mode, so that SYNC stalls nobody. That differs from
 // redis-server in when memory is back, never in what a reply says.
 #include <climits>
@@ -74,18 +74,6 @@ void swapdb(Ctx& ctx, const Args& args, Writer& reply) {
   reply.ok();
 }
 
-void dbsize_part(Ctx& ctx, const Args&, Part& part) {
-  for (size_t i = 0; i < ctx.shard_count(); ++i) {
-    part.number += static_cast<int64_t>(ctx.keyspace_at(i).size(ctx.db()));
-  }
-}
-
-void dbsize_merge(std::span<Part> parts, const Args&, Writer& reply) {
-  int64_t sum = 0;
-  for (const Part& part : parts) sum += part.number;
-  reply.integer(sum);
-}
-
 constexpr CommandRow kRows[] = {
     {.name = "flushall",
      .arity = -1,
@@ -124,18 +112,6 @@ constexpr CommandRow kRows[] = {
      .complexity = "O(1)",
      .arguments = "index1:integer index2:integer",
      .run = swapdb},
-    {.name = "dbsize",
-     .arity = 1,
-     .flags = registry::kReadonly | registry::kFast,
-     .acl = registry::kCatKeyspace,
-     .route = Route::kFanout,
-     .group = "server",
-     .since = "1.0.0",
-     .summary = "The number of keys of the database.",
-     .complexity = "O(1)",
-     .tips = "request_policy:all_shards response_policy:agg_sum",
-     .part = dbsize_part,
-     .merge = dbsize_merge},
 };
 
 }  // namespace
