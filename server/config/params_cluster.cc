@@ -52,27 +52,28 @@ constexpr ParameterRow kRows[] = {
         .about("Bytes that may wait for one node of the bus; 0 for any."),
     string("cluster-announce-ip", "").about("Address told to other nodes and clients."),
     string("cluster-announce-client-ipv4", "")
-        .flags(kValkeyOnly)
+        .flags(kNoEffectYet | kValkeyOnly)
         .about("IPv4 address told to clients that came over IPv4."),
     string("cluster-announce-client-ipv6", "")
-        .flags(kValkeyOnly)
+        .flags(kNoEffectYet | kValkeyOnly)
         .about("IPv6 address told to clients that came over IPv6."),
     integer("cluster-announce-port", "0", 0, kMaxPort)
         .about("Port told to other nodes and clients; 0 is the real one."),
     integer("cluster-announce-tls-port", "0", 0, kMaxPort)
+        .flags(kNoEffectYet)
         .about("TLS port told to others; 0 is the real one."),
     integer("cluster-announce-client-port", "0", 0, kMaxPort)
-        .flags(kValkeyOnly)
+        .flags(kNoEffectYet | kValkeyOnly)
         .about("Port told to clients; 0 is cluster-announce-port."),
     integer("cluster-announce-client-tls-port", "0", 0, kMaxPort)
-        .flags(kValkeyOnly)
+        .flags(kNoEffectYet | kValkeyOnly)
         .about("TLS port told to clients; 0 is cluster-announce-tls-port."),
     integer("cluster-announce-bus-port", "0", 0, kMaxPort)
         .about("Port of the bus told to other nodes; 0 is the real one."),
     string("cluster-announce-hostname", "").hooks(&kHostnameHooks).about("Host name told to others."),
     string("cluster-announce-human-nodename", "")
         .hooks(&kNodenameHooks)
-        .flags(kValkeyOnly)
+        .flags(kNoEffectYet | kValkeyOnly)
         .about("Name of this node in logs."),
     choice("cluster-preferred-endpoint-type", "ip", kClusterPreferredEndpointTypeNames)
         .about("What clients are redirected to: ip, hostname, or unknown-endpoint."),

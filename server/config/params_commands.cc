@@ -21,9 +21,8 @@ constexpr ParameterRow kRows[] = {
         .flags(kNoEffectYet | kHidden | kImmutable)
         .about("Lua functions that newer versions dropped."),
     string("aclfile", "").flags(kNoEffectYet | kImmutable).about("File that holds the users."),
-    integer("acllog-max-len", "128", 0, kMaxLong).flags(kNoEffectYet).about("Entries of ACL LOG."),
+    integer("acllog-max-len", "128", 0, kMaxLong).about("Entries of ACL LOG."),
     choice("acl-pubsub-default", "resetchannels", kAclPubsubDefaultNames)
-        .flags(kNoEffectYet)
         .about("Channels a new user may use."),
     special("notify-keyspace-events", "", &kNotifyEventsHooks)
         .flags(kNoEffectYet)

@@ -46,7 +46,8 @@ constexpr ParameterRow kRows[] = {
     choice("syslog-facility", "local0", kSyslogFacilityNames).flags(kImmutable).about("Facility of syslog."),
     yes_no("crash-log-enabled", true).about("Write a report into the log when the process crashes."),
     yes_no("crash-memcheck-enabled", true)
-        .about("Test memory in a crash report. Accepted; the report has no memory test."),
+        .flags(kCompatOnly)
+        .about("Test memory after a crash. The report has no such test."),
     yes_no("always-show-logo", false)
         .flags(kImmutable)
         .about("Show the start-up banner even when the log is no terminal."),
@@ -66,7 +67,9 @@ constexpr ParameterRow kRows[] = {
     yes_no("activerehashing", true)
         .flags(kCompatOnly)
         .about("Tables grow a bucket at a time; there is nothing to rehash."),
-    string("ignore-warnings", "").about("Start although this warning applies (ARM64-COW-BUG)."),
+    string("ignore-warnings", "")
+        .flags(kCompatOnly)
+        .about("Start although this warning applies (ARM64-COW-BUG), which is about forked processes."),
     yes_no("disable-thp", true).flags(kImmutable).about("Turn transparent huge pages off for this process."),
     choice("oom-score-adj", "no", kOomScoreAdjNames)
         .about("Tell the kernel which process to kill first when memory runs out."),
@@ -89,7 +92,9 @@ constexpr ParameterRow kRows[] = {
         .alias("bgsave-cpulist")
         .flags(kCompatOnly | kImmutable)
         .about("Nothing is forked."),
-    integer("shutdown-timeout", "10", 0, kMaxInt).about("Seconds a shutdown waits for replicas that lag."),
+    integer("shutdown-timeout", "10", 0, kMaxInt)
+        .flags(kNoEffectYet)
+        .about("Seconds a shutdown waits for replicas that lag."),
     choice("shutdown-on-sigint", "default", kShutdownNames)
         .hooks(&kShutdownHooks)
         .flags(kMulti)
@@ -108,13 +113,13 @@ constexpr ParameterRow kRows[] = {
         .flags(kImmutable)
         .about("Who may use MODULE: no, yes, local."),
     yes_no("extended-redis-compatibility", false)
-        .flags(kValkeyOnly)
+        .flags(kCompatOnly | kValkeyOnly)
         .about("Name and version in replies are those of Redis, which Tessera always does."),
     yes_no("hide-user-data-from-log", true)
-        .flags(kValkeyOnly)
+        .flags(kNoEffectYet | kValkeyOnly)
         .about("Keep keys, values and names of clients out of the log."),
     string("availability-zone", "")
-        .flags(kNoEffectYet | kValkeyOnly)
+        .flags(kValkeyOnly)
         .about("Name of the zone the node runs in, for INFO and clients."),
     string("hash-seed", "")
         .flags(kNoEffectYet | kValkeyOnly | kImmutable)
