@@ -325,7 +325,7 @@ std::string random_stream(std::mt19937_64& random) {
         for (auto n = random() % 6 + 1; n > 0; --n) {
           const size_t size = random() % 10 == 0 ? random() % 100000 : random() % 40;
           std::string arg(size, '\0');
-          for (auto& c : arg) c = static_cast<char>(random());
+          for (size_t i = 0; i < size; ++i) arg[i] = i < 64 ? static_cast<char>(random()) : arg[i - 61];
           args.push_back(arg);
         }
         stream += command(args);
@@ -361,7 +361,7 @@ TEST(Parser, MutationsCutAnywhere) {
   std::printf("seed %llu\n", static_cast<unsigned long long>(seed));
   std::mt19937_64 random(seed);
   constexpr std::string_view kSpecial("*$\r\n\0-+0123456789\"' ", 22);
-  for (int round = 0; round < 3000; ++round) {
+  for (int round = 0; round < 1500; ++round) {
     std::string stream = random_stream(random).substr(0, 3000);
     for (auto n = random() % 5; n > 0; --n) {
       const size_t at = random() % stream.size();
