@@ -208,6 +208,11 @@ TEST(UvLoop, WithoutDescriptorsTheListenerSaysSoAndGoesOn) {
   Address to;
   to.ip = "127.0.0.1";
   to.port = (*listener)->port();
+  // The first one is accepted as usual. (The undefined behaviour sanitizer needs descriptors when it meets a
+  // class for the first time.)
+  auto first = loop->connect(to, "", &events);
+  ASSERT_TRUE(first.ok());
+  ASSERT_TRUE(poll_until(*loop, [&] { return acceptor.streams.size() == 1; }));
   auto stream = loop->connect(to, "", &events);
   ASSERT_TRUE(stream.ok());
   rlimit former{};
@@ -222,7 +227,7 @@ TEST(UvLoop, WithoutDescriptorsTheListenerSaysSoAndGoesOn) {
   EXPECT_TRUE(told);
   EXPECT_EQ(acceptor.error.code, EMFILE);
   EXPECT_LE(error_count, 2) << "it pauses instead of spinning";
-  EXPECT_TRUE(poll_until(*loop, [&] { return acceptor.streams.size() == 1; }));
+  EXPECT_TRUE(poll_until(*loop, [&] { return acceptor.streams.size() == 2; }));
 }
 
 TEST(UvLoop, WakeEndsEveryKindOfWait) {
