@@ -9,8 +9,9 @@
 namespace tessera::store {
 
 namespace {
-constexpr size_t kCollectPages = 16;    // a few us each
-constexpr size_t kMissesAtOnce = 1000;  // about 100 ns each
+constexpr size_t kCollectPages = 8;    // a few us each
+constexpr size_t kMissesAtOnce = 500;  // about 100 ns each
+constexpr size_t kReleaseAtOnce = 4;   // up to some 20 us each: it may split a huge page
 }  // namespace
 
 size_t Keyspace::Impl::evacuate_table(Database& d, int slot) {
@@ -67,7 +68,7 @@ bool Keyspace::tidy() {
       }
     }
   }
-  slab.end_evacuation();
+  if (!slab.end_evacuation(kReleaseAtOnce)) return false;
   at.kinds = 0;
   return collected;
 }

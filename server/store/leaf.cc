@@ -2,7 +2,9 @@
 #include "server/store/leaf.h"
 
 #include <algorithm>
+#include <array>
 #include <cstring>
+#include <iterator>
 
 #include "common/base/check.h"
 
@@ -10,10 +12,27 @@ namespace tessera::store {
 
 namespace {
 
-// The slab has classes of 8 bytes up to 512, of 64 up to 1024; above it malloc's own.
-constexpr uint16_t kSizes[] = {56,  72,   104,  136,  168,  200,  232,  264,  296,  328,
-                               360, 400,  456,  512,  576,  640,  704,  768,  832,  896,
-                               960, 1024, 1280, 1536, 1792, 2048, 2560, 3072, 3584, 4096};
+// Sizes of leaves: in steps of an eighth or so, each one a class of the slab. With each the entries at which
+// it grows.
+constexpr uint16_t kSmallSizes[] = {56,  72,  104, 136, 168, 200, 232, 264, 296, 328, 360,
+                                    400, 456, 512, 576, 640, 704, 768, 832, 896, 960, 1024};
+constexpr size_t kSizeCount = std::size(kSmallSizes) + Slab::kLargeClasses.size();
+
+struct Size {
+  uint16_t bytes;
+  uint16_t limit;
+};
+
+constexpr std::array<Size, kSizeCount> make_sizes() {
+  std::array<Size, kSizeCount> sizes{};
+  size_t n = 0;
+  for (const uint16_t bytes : kSmallSizes) sizes[n++].bytes = bytes;
+  for (const uint16_t bytes : Slab::kLargeClasses) sizes[n++].bytes = bytes;
+  for (Size& size : sizes) size.limit = static_cast<uint16_t>(leaf_limit(leaf_slots(size.bytes)));
+  return sizes;
+}
+constexpr std::array<Size, kSizeCount> kSizes = make_sizes();
+static_assert(kSizes.back().bytes == Leaf::kMaxBytes);
 
 uint64_t home_of(uint64_t word, uint64_t main_count) {
   return (word >> 48) * main_count >> 16;
@@ -21,23 +40,12 @@ uint64_t home_of(uint64_t word, uint64_t main_count) {
 
 }  // namespace
 
-uint32_t leaf_slots(size_t bytes) {
-  // One word stays empty as the end; each begun group of 32 has its time.
-  const size_t words = (bytes - sizeof(Leaf)) / 8 - 1;
-  return static_cast<uint32_t>(words - (words + Leaf::kGroup) / (Leaf::kGroup + 1));
-}
-
-uint32_t leaf_limit(uint32_t slot_count) {
-  if (slot_count <= 16) return slot_count;
-  return slot_count - slot_count / (slot_count <= 128 ? 16 : 10);
-}
-
 size_t leaf_bytes_for(size_t count) {
-  for (const uint16_t size : kSizes) {
-    if (count <= leaf_limit(leaf_slots(size))) return size;
+  for (const Size& size : kSizes) {
+    if (count <= size.limit) return size.bytes;
   }
   size_t bytes = Leaf::kMaxBytes;  // hashes too alike to split: any size
-  while (count > leaf_limit(leaf_slots(bytes))) bytes += bytes / 4 / 512 * 512;
+  while (count > leaf_limit(leaf_slots(bytes))) bytes += bytes / 4 / 8 * 8;
   return bytes;
 }
 

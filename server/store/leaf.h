@@ -14,6 +14,7 @@
 #include <limits>
 
 #include "server/store/entry.h"
+#include "server/store/slab.h"
 
 namespace tessera::store {
 
@@ -23,7 +24,8 @@ constexpr int64_t kNever =
 struct Leaf {
   static constexpr uint32_t kGroup = 32;
   static constexpr uint32_t kNotInHeap = 0xffffffff;
-  static constexpr size_t kMaxBytes = 4096;  // a larger one splits, unless its hashes are too alike
+  static constexpr size_t kMaxBytes =
+      Slab::kMaxBytes;  // a larger one splits, unless its hashes are too alike
 
   uint32_t count;
   uint32_t slot_count;  // places for words
@@ -56,9 +58,17 @@ inline uint64_t fingerprint_of(uint64_t hash, unsigned depth) {
 }
 
 // ---- sizes: in steps, so that a leaf is nearly full whatever its number of keys
-uint32_t leaf_slots(size_t bytes);         // places in an allocation of so many bytes
-uint32_t leaf_limit(uint32_t slot_count);  // entries at which it should grow
-size_t leaf_bytes_for(size_t count);       // smallest size that takes so many entries without growing
+// Places in an allocation of so many bytes: one word stays empty as the end; each begun group has its time.
+constexpr uint32_t leaf_slots(size_t bytes) {
+  const size_t words = (bytes - sizeof(Leaf)) / 8 - 1;
+  return static_cast<uint32_t>(words - (words + Leaf::kGroup) / (Leaf::kGroup + 1));
+}
+// Entries at which a leaf should grow.
+constexpr uint32_t leaf_limit(uint32_t slot_count) {
+  if (slot_count <= 16) return slot_count;
+  return slot_count - slot_count / (slot_count <= 128 ? 16 : 12);
+}
+size_t leaf_bytes_for(size_t count);  // smallest size that takes so many entries without growing
 
 // ---- one word; `main_count` is passed because callers have it from the leaf's reference
 // First place whose word is not smaller than (fingerprint, 0). The hot loop of everything.

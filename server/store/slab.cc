@@ -61,7 +61,9 @@ unsigned Slab::plan_evacuation() {
 bool Slab::evacuating(const void*) {
   return false;
 }
-void Slab::end_evacuation() {}
+bool Slab::end_evacuation(size_t) {
+  return true;
+}
 
 #else
 
@@ -218,9 +220,10 @@ Slab::Page* Slab::take_page(int size_class) {
     memory = region->base + static_cast<size_t>(index) * kPageBytes;
     ++page_count_;
   }
-  const int size_step = size_class % kSizeClasses;
-  const size_t bytes = size_step < 64 ? static_cast<size_t>(size_step + 1) * 8
-                                      : 512 + static_cast<size_t>(size_step - 63) * 64;
+  const size_t step = static_cast<size_t>(size_class % kSizeClasses);
+  const size_t bytes = step < 64   ? (step + 1) * 8
+                       : step < 72 ? 512 + (step - 63) * 64
+                                   : kLargeClasses[step - 72];
   ++kind_pages_[size_class >= kSizeClasses];
   static_assert(sizeof(Page) == 64);
   Page* page = new (memory) Page{};
@@ -306,8 +309,10 @@ bool Slab::evacuating(const void* object) {
   return page_of(const_cast<void*>(object))->state == kEvacuating;
 }
 
-void Slab::end_evacuation() {
-  for (Page* page : evacuating_) {
+bool Slab::end_evacuation(size_t pages) {
+  for (; pages > 0 && !evacuating_.empty(); --pages) {
+    Page* page = evacuating_.back();
+    evacuating_.pop_back();
     page->state = kLoose;
     if (page->used == 0) {
       give_page(page);
@@ -315,7 +320,7 @@ void Slab::end_evacuation() {
       link_partial(page);
     }
   }
-  evacuating_.clear();
+  return evacuating_.empty();
 }
 
 bool Slab::add_region() {

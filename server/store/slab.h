@@ -1,6 +1,6 @@
-// Role: small objects of one shard without a lock: classes of 8 bytes up to 512 and of 64 bytes up to 1024,
-// cut from pages of 64 KB. Larger ones are malloc's (Memory, memory.h).
-// Thread: all by the owner of the keyspace or its holder, but free_remote() by any thread.
+// Role: small objects of one shard without a lock: classes of 8 bytes up to 512, of 64 bytes up to 1024,
+// then as many as divide a page well up to 4088; cut from pages of 64 KB. Larger ones are malloc's (Memory,
+// memory.h). Thread: all by the owner of the keyspace or its holder, but free_remote() by any thread.
 //
 // Pages are of two kinds, entries and leaves, since leaves come and go in waves as tables grow: a page that
 // is left with few objects is evacuated by moving them (plan_evacuation; the keyspace moves, it knows who
@@ -22,8 +22,11 @@ namespace tessera::store {
 
 class Slab {
  public:
-  static constexpr size_t kMaxBytes = 1024;
   static constexpr size_t kPageBytes = 64 * 1024;
+  // Above 1024 bytes: 56, 48, 42, 36, 32, 28, 25, 22, 20, 18, 16 objects a page.
+  static constexpr std::array<uint16_t, 11> kLargeClasses = {1168, 1360, 1552, 1816, 2040, 2336,
+                                                             2616, 2976, 3272, 3632, 4088};
+  static constexpr size_t kMaxBytes = kLargeClasses.back();
 
   Slab() = default;
   ~Slab();
@@ -32,7 +35,9 @@ class Slab {
 
   // Bytes an object of `size` takes. REQUIRES: 0 < size <= kMaxBytes
   static constexpr size_t class_bytes(size_t size) {
-    return size <= 512 ? (size + 7) & ~size_t{7} : (size + 63) & ~size_t{63};
+    if (size <= 512) return (size + 7) & ~size_t{7};
+    if (size <= 1024) return (size + 63) & ~size_t{63};
+    return kLargeClasses[large_class(size)];
   }
 
   enum Kind : unsigned { kEntries, kLeaves };
@@ -49,23 +54,30 @@ class Slab {
   // mask of 1 << Kind, 0: nothing to do. Cost: up to some 100 us.
   unsigned plan_evacuation();
   static bool evacuating(const void* object);  // REQUIRES: an object of a slab
-  void end_evacuation();
+  bool end_evacuation(size_t pages);           // releases at most so many; true when none is left
   // Memory that pages take from the system now, empty ones included.
   size_t resident_bytes() const { return page_count_ * kPageBytes; }
 
  private:
   struct Page;
   struct Region;
-  static constexpr int kSizeClasses = 64 + 8;
+  static constexpr int kSizeClasses = 64 + 8 + static_cast<int>(kLargeClasses.size());
   static constexpr int kClassCount = 2 * kSizeClasses;
   static constexpr size_t kRegionBytes = 2 * 1024 * 1024;  // one huge page
   static constexpr size_t kPagesPerRegion = kRegionBytes / kPageBytes;
   static constexpr size_t kKeepEmptyPages = 8;
   static constexpr size_t kHugeFromRegions = 4;  // a shard of a few MB should not take whole huge pages
 
+  static constexpr size_t large_class(size_t size) {
+    size_t i = 0;
+    while (kLargeClasses[i] < size) ++i;
+    return i;
+  }
   static int class_of(size_t size, Kind kind) {
-    return static_cast<int>(size <= 512 ? (size + 7) / 8 - 1 : 64 + (size - 512 + 63) / 64 - 1) +
-           static_cast<int>(kind) * kSizeClasses;
+    const size_t c = size <= 512    ? (size + 7) / 8 - 1
+                     : size <= 1024 ? 64 + (size - 512 + 63) / 64 - 1
+                                    : 72 + large_class(size);
+    return static_cast<int>(c) + static_cast<int>(kind) * kSizeClasses;
   }
   static Page* page_of(void* object) {
     return reinterpret_cast<Page*>(reinterpret_cast<uintptr_t>(object) & ~(uintptr_t{kPageBytes} - 1));

@@ -35,6 +35,8 @@ TEST(Slab, ClassesAreTight) {
   EXPECT_EQ(Slab::class_bytes(512), 512u);
   EXPECT_EQ(Slab::class_bytes(513), 576u);
   EXPECT_EQ(Slab::class_bytes(1024), 1024u);
+  EXPECT_EQ(Slab::class_bytes(1025), 1168u);
+  EXPECT_EQ(Slab::class_bytes(4088), 4088u);
 }
 
 TEST(Slab, ObjectsKeepTheirBytes) {
@@ -132,7 +134,8 @@ TEST(Slab, EvacuationEmptiesSparsePages) {
     slab.free(object.at, 64);
     object.at = moved;
   }
-  slab.end_evacuation();
+  EXPECT_FALSE(slab.end_evacuation(1));
+  EXPECT_TRUE(slab.end_evacuation(100000));
   EXPECT_LT(slab.resident_bytes(), 20000u * 64 * 5 / 4 + 10 * Slab::kPageBytes);
   for (const Object& object : objects) {
     ASSERT_TRUE(intact(object));

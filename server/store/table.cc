@@ -54,14 +54,22 @@ void set_refs(TableEnv& env, uint64_t hash, const Leaf* leaf) {
   std::fill_n(directory, uint64_t{1} << (directory_depth(env.root) - leaf->depth), ref_to(leaf));
 }
 
-// Appends a leaf's words, and a bound of each one's expiry when it has any.
+// Appends a leaf's words, and a bound of each one's expiry.
 void gather(const Leaf& leaf, LeafScratch& scratch) {
+  const size_t before = scratch.words.size();
+  scratch.words.resize(before + leaf.slot_count);
+  scratch.times.resize(before + leaf.slot_count);
   const bool timed = leaf.heap_pos != Leaf::kNotInHeap;
+  const uint64_t* slots = leaf.slots();
+  size_t n = before;
   for (uint32_t i = 0; i < leaf.slot_count; ++i) {
-    if (leaf.slots()[i] == 0) continue;
-    scratch.words.push_back(leaf.slots()[i]);
-    scratch.times.push_back(timed ? leaf.soonest()[i / Leaf::kGroup] : kNever);
+    // Without a branch: which places are empty cannot be predicted.
+    scratch.words[n] = slots[i];
+    scratch.times[n] = timed ? leaf.soonest()[i / Leaf::kGroup] : kNever;
+    n += slots[i] != 0;
   }
+  scratch.words.resize(n);
+  scratch.times.resize(n);
 }
 
 // Replaces a leaf by one of `bytes` bytes that holds what is in the scratch.
