@@ -1,5 +1,6 @@
 // Role: CONFIG REWRITE, and the configuration file of defaults. Thread: any (the file: a pool thread).
 #include <cerrno>
+#include <cstring>
 
 #include "common/conf/rewrite.h"
 #include "common/text/strings.h"
@@ -15,6 +16,12 @@ bool is_kept(const std::string& name) {
   return name == "include" || name == "rename-command" || name == "user" ||
          name == "list-max-ziplist-entries" || name == "list-max-ziplist-value" ||
          name == "lua-replicate-commands";
+}
+
+Error failed(const Error& error) {
+  return Error{std::string("Rewriting config file: ") +
+                   (error.code ? std::strerror(error.code) : error.message.c_str()),
+               error.code};
 }
 
 void append_wrapped(std::string& out, std::string_view text) {
@@ -70,10 +77,10 @@ Result<void> rewrite_file(io::Files& files, const Config& config, const std::vec
   if (path.empty()) return Error{"The server is running without a config file"};
   Result<std::string> old_text = files.read_all(path);
   if (!old_text && old_text.error().code != ENOENT) {
-    return Error{"Rewriting config file: " + old_text.error().message, old_text.error().code};
+    return failed(old_text.error());
   }
   Result<void> written = files.replace(path, rewritten(config, old_text ? *old_text : "", users));
-  if (!written) return Error{"Rewriting config file: " + written.error().message, written.error().code};
+  if (!written) return failed(written.error());
   return {};
 }
 

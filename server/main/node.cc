@@ -217,7 +217,7 @@ Result<void> Node::listen() {
   int bound = 0;
   const bool any_port = port == 0 && config.integer("port") != 0;
   (void)any_port;
-  if (port != 0) {
+  if (port != 0 && !config.bind_addresses().empty()) {
     for (std::string host : config.bind_addresses()) {
       const bool optional = !host.empty() && host[0] == '-';
       if (optional) host.erase(0, 1);

@@ -118,11 +118,15 @@ Result<std::shared_ptr<const config::Config>> read_configuration(io::Env& env, c
   }
   io::Files& files = env.files();
   conf::Source source;
-  source.read = [&](const std::string& path) { return files.read_all(path); };
+  source.read = [&](const std::string& path) -> Result<std::string> {
+    auto text = files.read_all(path);
+    if (text) return text;
+    return Error{std::strerror(text.error().code), text.error().code};  // the path is said by who asks
+  };
   source.list = [&](const std::string& dir) { return files.list(dir); };
   if (!command.config_file.empty()) {
     // A file that is not there is no fault in a line of it.
-    if (const auto text = files.read_all(command.config_file); !text) {
+    if (const auto text = source.read(command.config_file); !text) {
       log.warning("Fatal error, can't open config file '%s': %s", command.config_file.c_str(),
                   text.error().message.c_str());
       return text.error();
