@@ -10,6 +10,18 @@
 
 namespace tessera::store {
 
+namespace {
+
+// Up to this many zeros are written into the last piece; more are left to the shared zeros.
+constexpr size_t kFillBytes = 16 * 1024;
+
+// Doubled, so that a byte is copied a bounded number of times while the last piece fills up.
+size_t grown_capacity(size_t size) {
+  return std::min(ChunkedString::kPieceBytes, std::max(2 * size, size_t{4096}));
+}
+
+}  // namespace
+
 ChunkedString::ChunkedString(SharedBytes owner) : base_(std::move(owner)), size_(base_.size()) {
   pieces_.reserve((size_ + kPieceBytes - 1) / kPieceBytes);
   for (size_t start = 0; start < size_; start += kPieceBytes) {
@@ -61,7 +73,12 @@ void ChunkedString::grow(size_t size) {
     if (!pieces_.empty() && pieces_.back().size < kPieceBytes) {
       Piece& last = pieces_.back();
       const size_t part = std::min(missing, kPieceBytes - last.size);
-      if (last.kind == Kind::kOwn && last.buffer.unique() && last.buffer.capacity() >= last.size + part) {
+      if (last.kind == Kind::kOwn && part <= kFillBytes) {
+        // As append() does, or growing by a byte at a time would make a piece of each.
+        const size_t need = last.size + part;
+        if (!last.buffer.unique() || last.buffer.capacity() < need) {
+          make_own(pieces_.size() - 1, grown_capacity(need));
+        }
         std::memset(last.buffer.mutable_data() + last.size, 0, part);
         last.buffer.set_size(last.size + part);
         last.size += static_cast<uint32_t>(part);
@@ -98,13 +115,12 @@ void ChunkedString::write(size_t offset, std::string_view bytes) {
 
 void ChunkedString::append(std::string_view bytes) {
   while (!bytes.empty()) {
-    // The last piece fills up; its capacity doubles, so that a byte is copied a bounded number of times.
     if (!pieces_.empty() && pieces_.back().size < kPieceBytes) {
       Piece& last = pieces_.back();
       const size_t part = std::min(bytes.size(), kPieceBytes - last.size);
       const size_t need = last.size + part;
       if (last.kind != Kind::kOwn || !last.buffer.unique() || last.buffer.capacity() < need) {
-        make_own(pieces_.size() - 1, std::min(kPieceBytes, std::max(2 * need, size_t{4096})));
+        make_own(pieces_.size() - 1, grown_capacity(need));
       }
       std::memcpy(last.buffer.mutable_data() + last.size, bytes.data(), part);
       last.size = static_cast<uint32_t>(need);

@@ -82,11 +82,20 @@ void Keyspace::unpark() {
 }
 
 Key Keyspace::make_key(std::string_view bytes) const {
-  return {bytes, impl_->hash(bytes, impl_->options.hash_seed), hash::key_slot(bytes)};
+  if (impl_->options.hash) [[unlikely]] {
+    return {bytes, impl_->options.hash(bytes, impl_->options.hash_seed), hash::key_slot(bytes)};
+  }
+  return make_key(bytes, impl_->options.hash_seed);
 }
 
 Key Keyspace::make_key(std::string_view bytes, uint64_t hash_seed) {
   return {bytes, hash::xxh(bytes, hash_seed), hash::key_slot(bytes)};
+}
+
+void Keyspace::prefetch_root(int db, const Key& key) const {
+  const Database* d = impl_->database(db);
+  const Range* range = d ? d->ranges[key.slot / kSlotsPerRange] : nullptr;
+  if (range) __builtin_prefetch(&range->roots[key.slot % kSlotsPerRange]);
 }
 
 void Keyspace::prefetch_bucket(int db, const Key& key) const {

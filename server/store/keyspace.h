@@ -61,7 +61,9 @@ class Keyspace {
   // Hash and slot of a key. Also of a key of another shard. About 10 ns.
   Key make_key(std::string_view bytes) const;
   static Key make_key(std::string_view bytes, uint64_t hash_seed);
-  // Brings the cache lines of the key's bucket, then (second call) of its entry, closer.
+  // Three steps for a batch of keys, each step for all of them before the next: they bring the cache lines of
+  // the table's root, then of the key's bucket, then of its entry.
+  void prefetch_root(int db, const Key& key) const;
   void prefetch_bucket(int db, const Key& key) const;
   void prefetch_entry(int db, const Key& key) const;
 

@@ -232,6 +232,7 @@ Entry* Keyspace::set_text(int db, const Key& key, std::string_view value, int64_
 
 bool Keyspace::set_expire(int db, const Key& key, int64_t expire_ms) {
   impl_->check_access();
+  TESSERA_DCHECK(expire_ms != kKeepExpire);
   const Place place = impl_->locate(db, key);
   if (!place.entry) return false;
   Database& d = *impl_->databases[static_cast<size_t>(db)];

@@ -252,6 +252,25 @@ TEST_F(Values, AppendIsAmortized) {
   EXPECT_LT(keyspace_.entry_bytes(*keyspace_.find(0, key("k"))), 2 * model.size());
 }
 
+TEST_F(Values, GrowingByLittleMakesNoCrowdOfPieces) {
+  std::string model = test::random_bytes(random_, kMB + 1);
+  keyspace_.set_raw(0, key("k"), model, kNoExpire);
+  for (int i = 0; i < 5000; ++i) {
+    const std::string part = test::random_bytes(random_, 1 + random_.below(20));
+    const size_t offset = model.size() + random_.below(100);
+    keyspace_.write_range(0, key("k"), 0, offset, part);
+    model.resize(offset);
+    model += part;
+  }
+  size_t pieces = 0;
+  const StringRef value(*keyspace_.find(0, key("k")));
+  value.for_each_piece(0, value.size(), [&](std::string_view) { return ++pieces > 0; });
+  EXPECT_LT(pieces, 12u);
+  EXPECT_TRUE(text_of(*keyspace_.find(0, key("k"))) == model);
+  EXPECT_LT(keyspace_.entry_bytes(*keyspace_.find(0, key("k"))), 3 * model.size());
+  EXPECT_EQ(keyspace_.self_check(), "");
+}
+
 TEST_F(Values, CopiesShareUntilWritten) {
   const std::string text = test::random_bytes(random_, 5 * kMB);
   keyspace_.set_raw(0, key("a"), text, 777);
