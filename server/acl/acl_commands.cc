@@ -115,7 +115,9 @@ void acl_getuser(const AclView& view, const CommandTable& commands, const Args& 
 
 void acl_dryrun(const AclView& view, const CommandTable& commands, const Args& args, resp::Writer& out) {
   const UserRef user = view.find(args[2]);
-  if (user == nullptr) return out.error("ERR User '" + std::string(args[2]) + "' not found");
+  // As redis-server says it: up to a zero byte.
+  if (user == nullptr)
+    return out.error("ERR User '" + std::string(std::string(args[2]).c_str()) + "' not found");
   const Args call(args.views().subspan(3));
   const auto resolved = commands.resolve(call);
   if (resolved.row == nullptr) return out.error("ERR Command '" + std::string(call[0]) + "' not found");

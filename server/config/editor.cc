@@ -62,11 +62,12 @@ Result<std::vector<Editor::Change>> Editor::read_pairs(
     const registry::ParameterRow& row = table.row(change.index);
     const Value& before = current_->value(change.index);
     Result<Value> value = parse_value(row, words_of(row, pairs[i].second), before, ValueSource{});
-    if (!value) return failed(change.name, value.error().message);
+    // What the value is refused for is said with the parameter's own spelling, as redis-server does.
+    if (!value) return failed(text::to_lower(change.name), value.error().message);
     change.value = std::move(*value);
     if (std::string_view(row.name) == "dir" && options.resolve_dir) {
       Result<std::string> path = options.resolve_dir(change.value.text, before.text);
-      if (!path) return failed(change.name, path.error().message);
+      if (!path) return failed(text::to_lower(change.name), path.error().message);
       change.value.text = std::move(*path);
     }
   }
@@ -86,7 +87,7 @@ Result<void> Editor::run_hooks(const std::vector<Change>& changes, const Config&
       // The one that failed may have done half of its work. What it was before was carried out once: failures
       // on the way back have nobody left to tell.
       for (auto it = ran.rbegin(); it != ran.rend(); ++it) (void)(*it)->call(next, *current_).ok();
-      return failed(change.name, done.error().message);
+      return failed(text::to_lower(change.name), done.error().message);
     }
   }
   return {};

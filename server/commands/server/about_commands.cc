@@ -51,9 +51,12 @@ void lolwut(ConnCtx& ctx, const Args& args, Writer& reply) {
   if (args.size() >= 3 && token_is(args[1], "VERSION")) {
     int64_t version = 0;
     if (!read_int64(args[2], reply, version)) return;
-    next = 3;
+    // Only the pictures of versions 5 and 6 take sizes; whatever follows another number is not looked at.
+    next = version == 5 || version == 6 ? 3 : args.size();
     if (args.size() > next && !read_int64(args[next++], reply, columns)) return;
     if (args.size() > next && !read_int64(args[next++], reply, rows)) return;
+    int64_t unused = 0;  // version 5 takes three sizes
+    if (version == 5 && args.size() > next && !read_int64(args[next], reply, unused)) return;
   }
   columns = std::clamp<int64_t>(columns, 1, 500);
   rows = std::clamp<int64_t>(rows, 1, 200);
