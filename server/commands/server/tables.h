@@ -12,5 +12,7 @@ RowTable about_rows();
 RowTable config_rows();
 RowTable memory_rows();
 RowTable shutdown_rows();
+RowTable debug_rows();
+RowTable latency_rows();
 
 }  // namespace tessera::commands

@@ -1,0 +1,232 @@
+// Role: DEBUG's looks at keys: OBJECT, DIGEST, POPULATE and their like. Thread: a coordinator that holds all
+// shards parked, since DEBUG's keys are not known to the router.
+#include <climits>
+#include <cstdio>
+#include <cstring>
+
+#include "common/text/integers.h"
+#include "common/text/strings.h"
+#include "server/commands/server/debug.h"
+#include "server/commands/support/arguments.h"
+#include "server/store/string_ref.h"
+
+namespace tessera::commands {
+
+namespace {
+
+using registry::Args;
+using resp::Writer;
+using shard::Ctx;
+using store::Encoding;
+using store::Entry;
+using store::StringRef;
+
+const Entry* look_up(Ctx& ctx, std::string_view name, Writer& reply) {
+  const Entry* entry = ctx.peek(ctx.key(name));
+  if (entry == nullptr) reply.error("ERR no such key");
+  return entry;
+}
+
+// ---- OBJECT
+
+size_t integer_length(int64_t value) {
+  if (value >= INT8_MIN && value <= INT8_MAX) return 2;
+  if (value >= INT16_MIN && value <= INT16_MAX) return 3;
+  if (value >= INT32_MIN && value <= INT32_MAX) return 5;
+  return 1 + static_cast<size_t>(text::digits(value));
+}
+
+// Bytes of the value in an RDB file (format: persistence's, version 10), not compressed.
+size_t serialized_length(const Entry& entry) {
+  const StringRef value(entry);
+  if (value.is_int()) return integer_length(value.int_value());
+  constexpr size_t kLongestInteger = 11;
+  int64_t number = 0;
+  if (value.size() <= kLongestInteger && value.contiguous() && text::parse_int64(value.view(), &number) &&
+      number >= INT32_MIN && number <= INT32_MAX) {
+    return integer_length(number);
+  }
+  const size_t size = value.size();
+  const size_t head = size < 64 ? 1 : size < 16384 ? 2 : size <= UINT32_MAX ? 5 : 9;
+  return head + size;
+}
+
+bool is_shared_integer(const Entry& entry) {
+  if (entry.encoding() != Encoding::kInt) return false;
+  const int64_t value = StringRef(entry).int_value();
+  return value >= 0 && value < 10000;
+}
+
+void object(Ctx& ctx, const Args& args, Writer& reply) {
+  const Entry* entry = look_up(ctx, args[2], reply);
+  if (entry == nullptr) return;
+  char line[256];
+  const size_t length = entry->type() == store::Type::kString
+                            ? serialized_length(*entry)
+                            : ctx.keyspace(ctx.key(args[2])).entry_bytes(*entry);
+  std::snprintf(line, sizeof(line),
+                "Value at:%p refcount:%d encoding:%s serializedlength:%zu lru:%u lru_seconds_idle:%lld",
+                static_cast<const void*>(entry), is_shared_integer(*entry) ? INT_MAX : 1,
+                std::string(store::encoding_name(entry->encoding())).c_str(), length, entry->lru(),
+                static_cast<long long>(shard::lru_idle_ms(entry->lru(), ctx.now()) / 1000));
+  reply.simple(line);
+}
+
+void sdslen(Ctx& ctx, const Args& args, Writer& reply) {
+  const Entry* entry = look_up(ctx, args[2], reply);
+  if (entry == nullptr) return;
+  if (entry->type() != store::Type::kString || entry->encoding() == Encoding::kInt) {
+    reply.error("ERR Not an sds encoded string.");
+    return;
+  }
+  const size_t key_size = entry->key().size();
+  const size_t bytes = ctx.keyspace(ctx.key(args[2])).entry_bytes(*entry);
+  char line[256];
+  // Key and value share one allocation: nothing of it is spare room of either.
+  std::snprintf(line, sizeof(line),
+                "key_sds_len:%zu, key_sds_avail:0, key_zmalloc: %zu, val_sds_len:%zu, val_sds_avail:0, "
+                "val_zmalloc: %zu",
+                key_size, key_size, StringRef(*entry).size(), bytes > key_size ? bytes - key_size : 0);
+  reply.simple(line);
+}
+
+void listpack(Ctx& ctx, const Args& args, Writer& reply) {
+  const Entry* entry = look_up(ctx, args[2], reply);
+  if (entry == nullptr) return;
+  if (entry->encoding() != Encoding::kListpack) {
+    reply.error("ERR Not a listpack encoded object.");
+    return;
+  }
+  reply.simple("Listpack structure printed on stdout");
+}
+
+void quicklist(Ctx& ctx, const Args& args, Writer& reply) {
+  const Entry* entry = look_up(ctx, args[2], reply);
+  if (entry == nullptr) return;
+  if (entry->encoding() != Encoding::kQuicklist) {
+    reply.error("ERR Not a quicklist encoded object.");
+    return;
+  }
+  reply.simple("Quicklist structure printed on stdout");
+}
+
+void htstats_key(Ctx& ctx, const Args& args, Writer& reply) {
+  const Entry* entry = look_up(ctx, args[2], reply);
+  if (entry == nullptr) return;
+  if (entry->encoding() != Encoding::kHashtable && entry->encoding() != Encoding::kSkiplist) {
+    reply.error("ERR The value stored at the specified key is not represented using an hash table");
+    return;
+  }
+  reply.verbatim(
+      "txt",
+      "memory: " + text::to_text(static_cast<uint64_t>(ctx.keyspace(ctx.key(args[2])).entry_bytes(*entry))) +
+          "\n");
+}
+
+void htstats(Ctx& ctx, const Args& args, Writer& reply) {
+  int64_t db = 0;
+  if (!read_int64(args[2], reply, db)) return;
+  if (db < 0 || db >= ctx.database_count()) {
+    reply.error("ERR Out of range database");
+    return;
+  }
+  std::string text = "[Dictionary HT]\n";
+  size_t keys = 0, expires = 0;
+  for (size_t i = 0; i < ctx.shard_count(); ++i) {
+    const store::Keyspace& space = ctx.keyspace_at(i);
+    const size_t own = space.size(static_cast<int>(db));
+    keys += own;
+    expires += space.expires_count(static_cast<int>(db));
+    if (own == 0) continue;
+    text += "Tables of shard " + text::to_text(ctx.shard_index_at(i)) +
+            ":\n number of elements: " + text::to_text(static_cast<uint64_t>(own)) + "\n memory of tables: " +
+            text::to_text(static_cast<uint64_t>(space.table_bytes(static_cast<int>(db)))) + "\n";
+  }
+  text += keys == 0 ? "No stats available for empty dictionaries\n"
+                    : "number of elements: " + text::to_text(static_cast<uint64_t>(keys)) + "\n";
+  text += "[Expires HT]\n";
+  text += expires == 0 ? "No stats available for empty dictionaries\n"
+                       : "number of elements: " + text::to_text(static_cast<uint64_t>(expires)) + "\n";
+  reply.verbatim("txt", text);
+}
+
+// ---- DIGEST
+
+std::string hex_digest(const unsigned char (&digest)[20]) {
+  return text::hex({reinterpret_cast<const char*>(digest), sizeof(digest)});
+}
+
+void digest(Ctx& ctx, const Args&, Writer& reply) {
+  unsigned char all[20] = {};
+  for (int db = 0; db < ctx.database_count(); ++db) {
+    size_t keys = 0;
+    for (size_t i = 0; i < ctx.shard_count(); ++i) keys += ctx.keyspace_at(i).size(db);
+    if (keys == 0) continue;
+    store::Keyspace::digest_mix_database(db, all);
+    for (size_t i = 0; i < ctx.shard_count(); ++i) ctx.keyspace_at(i).digest_database(db, all);
+  }
+  reply.simple(hex_digest(all));
+}
+
+void digest_value(Ctx& ctx, const Args& args, Writer& reply) {
+  reply.array(static_cast<int64_t>(args.size()) - 2);
+  for (size_t i = 2; i < args.size(); ++i) {
+    unsigned char one[20] = {};
+    if (const Entry* entry = ctx.peek(ctx.key(args[i]))) store::Keyspace::digest_value(*entry, one);
+    reply.simple(hex_digest(one));
+  }
+}
+
+// ---- POPULATE
+
+bool read_positive(std::string_view word, Writer& reply, int64_t& out) {
+  if (text::parse_int64(word, &out) && out >= 0) return true;
+  reply.error("ERR value is out of range, must be positive");
+  return false;
+}
+
+// Unlike in redis-server the new keys are journaled: what follows the journal stays equal.
+void populate(Ctx& ctx, const Args& args, Writer& reply) {
+  int64_t count = 0;
+  int64_t size = 0;
+  if (!read_positive(args[2], reply, count)) return;
+  const std::string prefix(args.size() > 3 ? args[3] : "key");
+  if (args.size() > 4 && !read_positive(args[4], reply, size)) return;
+  if (size > ctx.max_bulk_bytes()) {
+    reply.error("ERR string exceeds maximum allowed size (proto-max-bulk-len)");
+    return;
+  }
+  std::string name, value;
+  for (int64_t i = 0; i < count; ++i) {
+    const std::string number = text::to_text(i);
+    name = prefix + ':' + number;
+    const store::Key key = ctx.key(name);
+    if (ctx.peek(key) != nullptr) continue;
+    value = "value:" + number;
+    if (size > 0) value.resize(static_cast<size_t>(size), '\0');
+    ctx.init_access(ctx.keyspace(key).set_string(ctx.db(), key, value, store::kNoExpire));
+    ctx.changed(key, shard::kEventString, "set",
+                [&](shard::EffectArgs& effect) { effect.add("SET").add(key.bytes).add(value); });
+  }
+  reply.ok();
+}
+
+constexpr DebugEntry kEntries[] = {
+    {.name = "OBJECT", .min_args = 3, .max_args = 3, .parked = object},
+    {.name = "SDSLEN", .min_args = 3, .max_args = 3, .parked = sdslen},
+    {.name = "LISTPACK", .min_args = 3, .max_args = 3, .parked = listpack},
+    {.name = "QUICKLIST", .min_args = 3, .max_args = 4, .parked = quicklist},
+    {.name = "HTSTATS", .min_args = 3, .max_args = 3, .parked = htstats},
+    {.name = "HTSTATS-KEY", .min_args = 3, .max_args = 3, .parked = htstats_key},
+    {.name = "DIGEST", .min_args = 2, .max_args = 2, .parked = digest},
+    {.name = "DIGEST-VALUE", .min_args = 2, .max_args = SIZE_MAX, .parked = digest_value},
+    {.name = "POPULATE", .min_args = 3, .max_args = 5, .parked = populate},
+};
+
+}  // namespace
+
+std::span<const DebugEntry> debug_key_entries() {
+  return kEntries;
+}
+
+}  // namespace tessera::commands
