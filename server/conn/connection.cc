@@ -11,8 +11,8 @@ namespace tessera::conn {
 using dispatch::CommandView;
 
 namespace {
-constexpr size_t kBatch = 16;         // commands parsed ahead, so that their cache lines can be fetched
-constexpr int kBatchesPerTick = 256;  // then the others have their turn
+constexpr size_t kBatch = dispatch::Pipeline::kMaxSubmit;         // commands parsed ahead, so that their cache lines can be fetched
+constexpr int kBatchesPerTick = 128;  // then the others have their turn
 }  // namespace
 
 Connection::Connection(Connections& table, dispatch::Engine& engine, std::unique_ptr<io::Stream> stream,

@@ -32,7 +32,8 @@ class Connection : public io::StreamHandler {
   bool run();
   // Writes what is ready. False: the connection is to be closed now.
   bool flush();
-  bool reads() const { return reading_; }
+  // Stopping for the moment a reply takes does not count.
+  bool reads() const { return reading_ || (!ended_ && pipeline_.queued_bytes() == 0); }
   bool waits_to_write() const { return waits_to_write_; }
   bool wants_close() const { return session_.has(dispatch::kCloseAsap); }
   // Soft and hard limits of the output buffer; true when it has to go.

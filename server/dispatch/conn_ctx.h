@@ -3,6 +3,7 @@
 #pragma once
 
 #include "server/dispatch/engine.h"
+#include "server/dispatch/pipeline.h"
 #include "server/dispatch/session.h"
 
 namespace tessera::dispatch {
@@ -19,6 +20,10 @@ class ConnCtx {
   const registry::CommandRow& row() const { return row_; }
   const Settings& settings() const { return engine_.settings(); }
   WallMs now() const { return engine_.now(); }
+  // `call` runs while all shards are parked, on whichever thread holds them; it writes the reply.
+  void run_parked(const registry::Args& args, std::function<void(resp::Writer&)> call) {
+    pipeline_.gather_call({&row_, args, {}}, std::move(call));
+  }
   // The connection is closed once this reply has left.
   void close_after_reply() { session_.set(kCloseAfterReply); }
 

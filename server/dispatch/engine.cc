@@ -16,6 +16,7 @@ constexpr int kCpuReadEvery = 16;         // ticks between two readings of the t
 
 Engine::Engine(NodeShared& node, const shard::ShardOptions& options)
     : node_(node),
+      index_(options.index),
       shard_(options),
       stats_(node.commands->size()),
       settings_(*node.settings),
@@ -24,8 +25,10 @@ Engine::Engine(NodeShared& node, const shard::ShardOptions& options)
       pause_(*node.pause),
       outboxes_(static_cast<size_t>(options.shard_count)),
       outstanding_(static_cast<size_t>(options.shard_count), 0) {
-  shard_.settings = settings_->shard;
-  shard::CtxSetup::one_shard(ctx_, shard_);
+  for (size_t range = 0; range < shard_of_range_.size(); ++range) {
+    shard_of_range_[range] = static_cast<uint16_t>(store::shard_of_slot(static_cast<int>(range) * 16, options.shard_count));
+  }
+  apply_settings();
 }
 
 Engine::~Engine() {
@@ -57,11 +60,20 @@ void Engine::finish(io::Loop&) {
   clients_->stop();
 }
 
+void Engine::apply_settings() {
+  shard_.settings = settings_->shard;
+  stats_.track_latency = settings_->latency_tracking;
+  constexpr int64_t kNsPerMs = 1000000;
+  const int64_t threshold_ms = settings_->latency_threshold_ms;
+  latency_threshold_ns_ = threshold_ms > 0 && threshold_ms < INT64_MAX / kNsPerMs
+                              ? static_cast<uint64_t>(threshold_ms * kNsPerMs)
+                              : UINT64_MAX;
+  shard::CtxSetup::one_shard(ctx_, shard_);
+}
+
 void Engine::adopt_now() {
   if (settings_.adopt()) {
-    shard_.settings = settings_->shard;
-    stats_.track_latency = settings_->latency_tracking;
-    shard::CtxSetup::one_shard(ctx_, shard_);
+    apply_settings();
     clients_->settings_changed();
   }
   view_.adopt();
@@ -84,12 +96,15 @@ Micros Engine::tick(io::Loop& loop) {
     return kInboxOnly;
   }
   adopt_now();
+  const bool paused = pause_->until_ms > now_.ms;
+  if (!pause_waiters_.empty() && !paused) wake_all(pause_waiters_);
+  if (tick_hook_ && !tick_hook_()) tick_hook_ = nullptr;
   if (!held_.empty()) more_work_ |= run_held();
   more_work_ |= clients_->run_ready();
   expire();
   gather_progress();
   if (mono_ >= next_cron_) {
-    clients_->cron(mono_);
+    if (!cron_paused) clients_->cron(mono_);
     shard_.publish_ttls(now_);
     next_cron_ = mono_ + millis(100);
   }
@@ -100,6 +115,7 @@ Micros Engine::tick(io::Loop& loop) {
   if (parked_) return kInboxOnly;
   if (more_work_) return Micros{0};
   Micros wait = next_cron_ - mono_;
+  if (paused) wait = std::min(wait, millis(std::max<int64_t>(pause_->until_ms - now_.ms, 1)));
   const int64_t soonest = shard_.keyspace().soonest_expire_ms();
   if (soonest != store::kNoExpire && shard_.active_expire && !shard_.expire_paused) {
     wait = std::min(wait, millis(std::max<int64_t>(soonest - now_.ms, 1)));
@@ -322,7 +338,12 @@ void Engine::note_call(const registry::CommandRow& row, uint64_t began_ticks, co
                        uint32_t errors_before) {
   const bool failed = reply.error_count() != errors_before;
   if (__builtin_expect(failed, 0)) stats_.error(reply.last_error_code());
-  stats_.called(row.id, Ticks::to_ns(Ticks::now() - began_ticks), failed);
+  const uint64_t ns = Ticks::to_ns(Ticks::now() - began_ticks);
+  stats_.called(row.id, ns, failed);
+  if (__builtin_expect(ns >= latency_threshold_ns_, 0)) {
+    latency_events_.add(row.flags & registry::kFast ? "fast-command" : "command", now_.ms / 1000,
+                        static_cast<int64_t>(ns / 1000000));
+  }
 }
 
 // ---- arriving: requests of other threads
@@ -452,11 +473,13 @@ void Engine::deliver(std::unique_ptr<RequestBatch> batch) {
   size_t& outstanding = outstanding_[static_cast<size_t>(batch->target())];
   outstanding -= std::min(outstanding, batch->charged);
   recycle(std::move(batch));
-  if (!credit_waiters_.empty()) {
-    std::vector<ClientRef> waiters;
-    waiters.swap(credit_waiters_);
-    for (ClientRef waiter : waiters) clients_->wake(waiter);
-  }
+  if (!credit_waiters_.empty()) wake_all(credit_waiters_);
+}
+
+void Engine::wake_all(std::vector<ClientRef>& waiters) {
+  std::vector<ClientRef> woken;
+  woken.swap(waiters);  // who still has to wait says so again
+  for (ClientRef waiter : woken) clients_->wake(waiter);
 }
 
 void RequestBatch::arrive(Engine& engine) {

@@ -5,13 +5,16 @@
 // gather lane and nothing else.
 #pragma once
 
+#include <array>
 #include <deque>
+#include <functional>
 #include <memory>
 #include <vector>
 
 #include "common/resp/out.h"
 #include "server/dispatch/command_stats.h"
 #include "server/dispatch/envelope.h"
+#include "server/dispatch/latency_events.h"
 #include "server/dispatch/node_shared.h"
 #include "server/dispatch/request_batch.h"
 
@@ -65,7 +68,9 @@ class Engine : public io::Actor {
   ClientSink& clients() { return *clients_; }
   NodeShared& node() { return node_; }
   shard::Shard& shard() { return shard_; }
-  int index() const { return shard_.index(); }
+  int index() const { return index_; }
+  // Which shard has a slot: a look-up, since a division per command shows.
+  int shard_of(int slot) const { return shard_of_range_[slot >> 4]; }
   // Any thread, once the node has attached all loops (before anything is listened to).
   io::Loop& loop() const { return *loop_.load(std::memory_order_acquire); }
   void attach_loop(io::Loop* loop) { loop_.store(loop, std::memory_order_release); }
@@ -74,6 +79,7 @@ class Engine : public io::Actor {
   resp::ChunkPool& chunks() { return chunks_; }
   CommandStats& stats() { return stats_; }
   ThreadCounters& counters() { return counters_; }
+  LatencyEvents& latency_events() { return latency_events_; }
   const Settings& settings() const { return *settings_; }
   const route::ClusterView& view() const { return *view_; }
   uint64_t view_version() const { return view_.version(); }
@@ -113,6 +119,8 @@ class Engine : public io::Actor {
   static constexpr size_t kCreditBytes = 4 * 1024 * 1024;  // per target; beyond it connections wait
   // Wakes the connection when credit may have come back.
   void wait_for_credit(ClientRef ref) { credit_waiters_.push_back(ref); }
+  // Wakes the connection when CLIENT PAUSE is over.
+  void wait_for_pause_end(ClientRef ref) { pause_waiters_.push_back(ref); }
 
   // ---- arriving
   void process(std::unique_ptr<RequestBatch> batch);  // at the target
@@ -124,6 +132,12 @@ class Engine : public io::Actor {
   void probe_returned();
   void unpark(uint64_t micros);
   MonoTime tick_began() const { return MonoTime{tick_began_us_.load(std::memory_order_acquire)}; }
+
+  // Called at the top of every tick, before connections run, until it returns false (DEBUG EFFECTS). One at a
+  // time.
+  void set_tick_hook(std::function<bool()> hook) { tick_hook_ = std::move(hook); }
+  bool has_tick_hook() const { return tick_hook_ != nullptr; }
+  bool cron_paused = false;  // DEBUG PAUSE-CRON
 
   // Ends the thread at the end of the tick.
   void stop() { stopping_ = true; }
@@ -145,12 +159,14 @@ class Engine : public io::Actor {
     std::unique_ptr<RequestBatch> batch;  // of this one group
   };
 
+  void apply_settings();
   void take_inbox();
   void arrive_all(io::Message* message);
   // Runs the commands of a group from `done` on; false when it has to be held there.
   bool run_group(RequestBatch& batch, RequestBatch::Group& group, uint32_t& done);
   void hold(RequestBatch& batch, RequestBatch::Group& group, uint32_t done);
   bool run_held();
+  void wake_all(std::vector<ClientRef>& waiters);
   void prefetch(RequestBatch& batch, uint32_t first, uint32_t count);
   void expire();
   void close_tick();
@@ -164,6 +180,8 @@ class Engine : public io::Actor {
   Envelope* make_parked();
 
   NodeShared& node_;
+  const int index_;
+  std::array<uint16_t, hash::kSlotCount / 16> shard_of_range_;
   shard::Shard shard_;
   std::atomic<io::Loop*> loop_{nullptr};
   std::atomic<uint64_t> thread_token_{0};
@@ -171,6 +189,8 @@ class Engine : public io::Actor {
   resp::ChunkPool chunks_;
   CommandStats stats_;
   ThreadCounters counters_;
+  LatencyEvents latency_events_;
+  uint64_t latency_threshold_ns_ = UINT64_MAX;
   shard::Ctx ctx_;
 
   Published<Settings>::Reader settings_;
@@ -192,6 +212,8 @@ class Engine : public io::Actor {
   std::vector<size_t> outstanding_;
   std::vector<std::unique_ptr<RequestBatch>> spare_batches_;
   std::vector<ClientRef> credit_waiters_;
+  std::vector<ClientRef> pause_waiters_;
+  std::function<bool()> tick_hook_;
   std::deque<Held> held_;
   size_t held_bytes_ = 0;
 

@@ -134,12 +134,16 @@ void Engine::run_gathers() {
   for (;;) {
     Gather* gather = active_;
     resp::Writer reply(gather->reply(), gather->bits().proto);
-    // Only what it asked for is reachable, so that "all shards" means the same however it came to run.
-    std::vector<shard::Shard*> reach;
-    for (int shard : gather->shards()) reach.push_back(parked_by_index_[static_cast<size_t>(shard)]);
-    shard::CtxSetup::gather(ctx_, shard_, parked_by_index_.data(), reach.data(), reach.size());
-    run_here(gather->command(), gather->bits(), reply);
-    shard::CtxSetup::one_shard(ctx_, shard_);
+    if (gather->call) {
+      gather->call(reply);
+    } else {
+      // Only what it asked for is reachable, so that "all shards" means the same however it came to run.
+      std::vector<shard::Shard*> reach;
+      for (int shard : gather->shards()) reach.push_back(parked_by_index_[static_cast<size_t>(shard)]);
+      shard::CtxSetup::gather(ctx_, shard_, parked_by_index_.data(), reach.data(), reach.size());
+      run_here(gather->command(), gather->bits(), reply);
+      shard::CtxSetup::one_shard(ctx_, shard_);
+    }
     counters_.gathers_run.add();
     gather->done = true;
 

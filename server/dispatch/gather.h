@@ -4,6 +4,7 @@
 // the handler runs on the coordinator's thread with a context that reaches all its shards.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <vector>
 
@@ -32,6 +33,7 @@ class Gather : public Envelope, public TokenWaiter {
   CommandView command() const { return command_.view(); }
   resp::OutChain& reply() { return reply_; }
   bool done = false;
+  std::function<void(resp::Writer&)> call;  // instead of the row's handler
 
  private:
   int home_;

@@ -44,6 +44,7 @@ struct Settings {
   bool strict_pipelines = true;
   bool cluster_enabled = false;
   bool latency_tracking = true;
+  int64_t latency_threshold_ms = 0;  // 0: events are not watched
   int debug_command = 0;  // config::AllowValue: no, yes, local
   int module_command = 0;
   int hz = 10;

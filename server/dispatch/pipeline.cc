@@ -13,7 +13,6 @@
 namespace tessera::dispatch {
 
 using registry::Route;
-using store::shard_of_slot;
 
 namespace {
 
@@ -39,22 +38,21 @@ SessionBits Pipeline::bits() const {
   return bits;
 }
 
+// Cache misses of all commands overlap: first every root, then every bucket, then every entry.
 void Pipeline::submit(std::span<CommandView> commands) {
-  const int shard_count = engine_.shard().shard_count();
   const store::Keyspace& keys = engine_.shard().keyspace();
+  const CommandView* local[kMaxSubmit];
+  size_t local_count = 0;
   for (CommandView& command : commands) {
     if (command.row == nullptr || command.row->first_key_at <= 0) continue;
     command.key = keys.make_key(command.args[static_cast<size_t>(command.row->first_key_at)]);
-    if (shard_of_slot(command.key.slot, shard_count) == engine_.index())
-      keys.prefetch_bucket(session_.db, command.key);
+    if (engine_.shard_of(command.key.slot) != engine_.index() || local_count == kMaxSubmit) continue;
+    keys.prefetch_root(session_.db, command.key);
+    local[local_count++] = &command;
   }
-  if (commands.size() > 1) {
-    for (const CommandView& command : commands) {
-      if (command.key.bytes.data() == nullptr) continue;
-      if (shard_of_slot(command.key.slot, shard_count) == engine_.index()) {
-        keys.prefetch_entry(session_.db, command.key);
-      }
-    }
+  if (local_count > 1) {
+    for (size_t i = 0; i < local_count; ++i) keys.prefetch_bucket(session_.db, local[i]->key);
+    for (size_t i = 0; i < local_count; ++i) keys.prefetch_entry(session_.db, local[i]->key);
   }
   for (const CommandView& command : commands) {
     if (stalled() || start(command) == Step::kStall) keep(command);
@@ -125,7 +123,7 @@ Pipeline::Step Pipeline::start_shard(const CommandView& command) {
       reject(command, "OOM command not allowed when used memory > 'maxmemory'.");
       return Step::kDone;
     }
-    return start_single(command, shard_of_slot(command.key.slot, engine_.shard().shard_count()));
+    return start_single(command, engine_.shard_of(command.key.slot));
   }
   if (row.first_key_at == 0 || !registry::get_keys(row, command.args, keys_, registry::FakeKeys::kInclude) ||
       keys_.empty()) {
@@ -136,7 +134,6 @@ Pipeline::Step Pipeline::start_shard(const CommandView& command) {
 
 Pipeline::Step Pipeline::start_multi_key(const CommandView& command, registry::KeyPositions& keys) {
   const registry::CommandRow& row = *command.row;
-  const int shard_count = engine_.shard().shard_count();
   std::vector<int> places;
   places.reserve(keys.size());
   CommandView keyed = command;
@@ -150,7 +147,7 @@ Pipeline::Step Pipeline::start_multi_key(const CommandView& command, registry::K
       keyed.key = key;
     }
     one_slot &= key.slot == first_slot;
-    places.push_back(shard_of_slot(key.slot, shard_count));
+    places.push_back(engine_.shard_of(key.slot));
   }
   if (engine_.settings().cluster_enabled) {
     const GateResult gate = one_slot
@@ -172,7 +169,7 @@ Pipeline::Step Pipeline::start_multi_key(const CommandView& command, registry::K
 
   if (in_flight_ != 0) return Step::kStall;
   if (engine_.must_hold(command)) {  // CLIENT PAUSE: wait here, nothing is in flight
-    engine_.wait_for_credit(session_.ref);
+    engine_.wait_for_pause_end(session_.ref);
     return Step::kStall;
   }
   ++session_.commands_count;
@@ -417,8 +414,9 @@ void Pipeline::drain(uint32_t direct_group, std::span<const RequestBatch::Comman
 
 Pipeline::Step Pipeline::start_barrier(const CommandView& command, Route route) {
   if (in_flight_ != 0 || !slots_empty()) return Step::kStall;
-  if (route != Route::kConn && engine_.must_hold(command)) {
-    engine_.wait_for_credit(session_.ref);
+  // A client may always leave.
+  if (engine_.must_hold(command) && std::string_view(command.row->name) != "quit") {
+    engine_.wait_for_pause_end(session_.ref);
     return Step::kStall;
   }
   if ((command.row->flags & registry::kDenyOom) && engine_.over_maxmemory()) {
@@ -467,6 +465,15 @@ void Pipeline::run_conn(const CommandView& command) {
 void Pipeline::deliver_barrier(resp::OutChain&& reply) {
   barrier_ = false;
   if (!muted()) out_.append_chain(std::move(reply));
+}
+
+void Pipeline::gather_call(const CommandView& command, std::function<void(resp::Writer&)> call) {
+  barrier_ = true;
+  std::vector<int> all(engine_.node().engines.size());
+  for (size_t i = 0; i < all.size(); ++i) all[i] = static_cast<int>(i);
+  auto* gather = new Gather(engine_.index(), session_.ref, bits(), command, std::move(all));
+  gather->call = std::move(call);
+  engine_.begin_gather(gather);
 }
 
 void Pipeline::gather_instead(const CommandView& command, std::vector<int> shards) {

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <deque>
+#include <functional>
 #include <span>
 #include <vector>
 
@@ -23,6 +24,7 @@ class Pipeline {
 
   // Takes commands in order; runs what may run. Views need to live during the call only. REQUIRES: !stalled()
   // `row` is nullptr for a command that does not exist or has a wrong arity: the table says the error.
+  static constexpr size_t kMaxSubmit = 32;  // at once; more are taken, but not prefetched
   void submit(std::span<CommandView> commands);
   // Starts what was kept, as far as possible.
   void resume();
@@ -47,6 +49,10 @@ class Pipeline {
   void drop_barrier() { barrier_ = false; }
   // A fan-out whose parts did not see one moment: the same barrier, gathered.
   void gather_instead(const CommandView& command, std::vector<int> shards);
+
+  // For a handler of this connection: `call` runs on the coordinator while all shards are parked, and what it writes is
+  // the command's reply.
+  void gather_call(const CommandView& command, std::function<void(resp::Writer&)> call);
 
   // At the shard that runs the command, when its view is newer than the router's. False: `reply` has the
   // redirection.
