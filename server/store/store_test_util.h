@@ -8,6 +8,8 @@
 #include <cstdlib>
 #include <map>
 #include <string>
+#include <string_view>
+#include <vector>
 
 #include "common/base/random.h"
 #include "server/store/keyspace.h"
@@ -68,5 +70,38 @@ struct ModelValue {
   int64_t expire_ms = kNoExpire;
 };
 using Model = std::map<std::string, ModelValue>;
+
+constexpr size_t kMB = 1 << 20;
+
+inline KeyspaceOptions two_databases() {
+  KeyspaceOptions options;
+  options.database_count = 2;
+  options.hash_seed = 5;
+  return options;
+}
+
+class KeyspaceFixture : public ::testing::Test {
+ protected:
+  KeyspaceFixture() : seed_(test::test_seed()), random_(seed_), keyspace_(two_databases()) {}
+  Key key(std::string_view name) { return keyspace_.make_key(name); }
+  std::string get(std::string_view name) {
+    const Entry* entry = keyspace_.find(0, key(name));
+    return entry ? text_of(*entry) : "(nil)";
+  }
+  std::string_view encoding(std::string_view name) {
+    return encoding_name(keyspace_.find(0, key(name))->encoding());
+  }
+  // All windows of a value as a reply would hold them.
+  std::vector<SharedBytes> share(std::string_view name) {
+    std::vector<SharedBytes> held;
+    const StringRef value(*keyspace_.find(0, key(name)));
+    value.for_each_shared(0, value.size(), [&](const SharedBytes& b, size_t, size_t) { held.push_back(b); });
+    return held;
+  }
+
+  uint64_t seed_;
+  Random random_;
+  Keyspace keyspace_;
+};
 
 }  // namespace tessera::store::test
