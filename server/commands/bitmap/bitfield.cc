@@ -218,10 +218,10 @@ constexpr CommandRow kRows[] = {
      .since = "3.2.0",
      .summary = "Reads and changes integers of any width within a string.",
      .complexity = "O(1) for each operation.",
-     .arguments = "key:key@0 operation:oneof(get-block:block=GET(encoding:string offset:integer) "
-                  "write:block(overflow-block:oneof=OVERFLOW(wrap=WRAP sat=SAT fail=FAIL)? "
-                  "write-operation:oneof(set-block:block=SET(encoding:string offset:integer value:integer) "
-                  "incrby-block:block=INCRBY(encoding:string offset:integer increment:integer))))?*",
+     .arguments = "key:key@0 operation:oneof(get-block:block(encoding:string offset:integer)=GET "
+                  "write:block(overflow-block:oneof(wrap=WRAP sat=SAT fail=FAIL)=OVERFLOW? "
+                  "write-operation:oneof(set-block:block(encoding:string offset:integer value:integer)=SET "
+                  "incrby-block:block(encoding:string offset:integer increment:integer)=INCRBY)))?*",
      .run = bitfield,
      .key_flags_hook = registry::bitfield_key_flags},
     {.name = "bitfield_ro",
@@ -233,7 +233,7 @@ constexpr CommandRow kRows[] = {
      .since = "6.0.0",
      .summary = "Reads integers of any width within a string.",
      .complexity = "O(1) for each operation.",
-     .arguments = "key:key@0 get-block:block=GET(encoding:string offset:integer)?+",
+     .arguments = "key:key@0 get-block:block(encoding:string offset:integer)=GET?+",
      .run = bitfield_ro},
 };
 
