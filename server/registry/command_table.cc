@@ -166,7 +166,8 @@ Result<void> CommandTable::index() {
   Random random(2);
   size_t best = SIZE_MAX;
   uint64_t best_seed = 0;
-  const auto fill = [this, bits](size_t& steps) -> bool {
+  std::string twin;
+  const auto fill = [this, bits, &twin](size_t& steps) -> bool {
     slots_.assign(size_t{1} << bits, Slot{});
     slot_mask_ = slots_.size() - 1;
     steps = 0;
@@ -176,7 +177,10 @@ Result<void> CommandTable::index() {
       const NameKey key = key_of(name);
       size_t i = place_of(key, name.size(), row.parent);
       for (; slots_[i].row != nullptr; i = (i + 1) & slot_mask_, ++steps) {
-        if (slots_[i].parent == row.parent && same_middle(slots_[i], name)) return false;
+        if (slots_[i].parent == row.parent && same_middle(slots_[i], name)) {
+          twin = full_names_[row.id];
+          return false;
+        }
       }
       slots_[i] = {key.head,  case_bits_of(key.head),
                    key.tail,  case_bits_of(key.tail),
@@ -188,7 +192,7 @@ Result<void> CommandTable::index() {
   for (int attempt = 0; attempt < 16; ++attempt) {
     size_t steps = 0;
     seed_ = random.next() | 1;
-    if (!fill(steps)) return Error{"two commands have the same name"};
+    if (!fill(steps)) return Error{"two commands are called '" + twin + "'"};
     if (steps < best) {
       best = steps;
       best_seed = seed_;
