@@ -93,13 +93,16 @@ Micros Engine::tick(io::Loop& loop) {
   take_inbox();
   if (parked_) {
     tick_began_us_.store(0, std::memory_order_release);
-    return kInboxOnly;
+    return stopping_ ? kDone : kInboxOnly;
   }
   adopt_now();
   const bool paused = pause_->until_ms > now_.ms;
   if (!pause_waiters_.empty() && !paused) wake_all(pause_waiters_);
   if (tick_hook_ && !tick_hook_()) tick_hook_ = nullptr;
+  const bool paused = pause_->until_ms > now_.ms;
   if (!held_.empty()) more_work_ |= run_held();
+  // Also what waits for a pause at home: whole-node and several-shard commands.
+  if (!credit_waiters_.empty() && !paused) wake_credit_waiters();
   more_work_ |= clients_->run_ready();
   expire();
   gather_progress();
@@ -107,6 +110,11 @@ Micros Engine::tick(io::Loop& loop) {
     if (!cron_paused) clients_->cron(mono_);
     shard_.publish_ttls(now_);
     next_cron_ = mono_ + millis(100);
+    tidying_ = true;
+  }
+  if (tidying_) {
+    tidying_ = !shard_.keyspace().tidy();  // about 100 us a tick
+    more_work_ |= tidying_;
   }
   close_tick();
   note_tick(began_ticks);
@@ -119,6 +127,9 @@ Micros Engine::tick(io::Loop& loop) {
   const int64_t soonest = shard_.keyspace().soonest_expire_ms();
   if (soonest != store::kNoExpire && shard_.active_expire && !shard_.expire_paused) {
     wait = std::min(wait, millis(std::max<int64_t>(soonest - now_.ms, 1)));
+  }
+  if (paused && (!held_.empty() || !credit_waiters_.empty())) {
+    wait = std::min(wait, millis(std::max<int64_t>(pause_->until_ms - now_.ms, 1)));
   }
   return std::max(wait, Micros{0});
 }

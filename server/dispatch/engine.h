@@ -171,6 +171,7 @@ class Engine : public io::Actor {
   void expire();
   void close_tick();
   void close_batch(size_t target);
+  void wake_credit_waiters();
   void flush_outboxes();
   void note_tick(uint64_t began_ticks);
   void gather_progress();
@@ -204,6 +205,7 @@ class Engine : public io::Actor {
   bool stopping_ = false;
   bool more_work_ = false;
   MonoTime next_cron_;
+  bool tidying_ = false;  // the store has memory to give back
   // thread CPU reading for the longest tick; see note_tick
   Micros cpu_read_{0};
   int ticks_since_cpu_read_ = 0;

@@ -137,9 +137,9 @@ class Keyspace {
   // ---- expiry: exact, by the soonest time per group of entries
   // The soonest expiry of the shard (never late, may be early), kNoExpire when none.
   int64_t soonest_expire_ms() const;
-  // Calls `expire` for entries whose time has come, until none is left (true) or `stop` says so (false).
-  // `expire` may erase that very entry (by key) and nothing else; one that it leaves alone is offered again
-  // from the next millisecond on. `stop` is asked once per some 16 entries.
+  // Calls `expire` for entries whose time has come, until none is left (true) or `stop` says so (false);
+  // `stop` is asked before each of them. `expire` may erase that very entry (by key) and nothing else; one
+  // that it leaves alone is offered again from the next millisecond on.
   bool expire_due(int64_t now_ms, const std::function<bool()>& stop,
                   const std::function<void(int db, const Key& key, const Entry& entry)>& expire);
 

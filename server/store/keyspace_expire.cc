@@ -10,22 +10,13 @@ namespace tessera::store {
 
 namespace {
 
-constexpr int kStopEvery = 16;
-
 struct Sweep {
   Keyspace::Impl& impl;
   int db;
   int64_t now_ms;
   const std::function<bool()>& stop;
   const std::function<void(int, const Key&, const Entry&)>& expire;
-  int until_stop = 0;
   std::string key_bytes;  // the entry may be freed while its key is still wanted
-
-  bool stopped() {
-    if (until_stop-- > 0) return false;
-    until_stop = kStopEvery - 1;
-    return stop();
-  }
 };
 
 enum class Scan { kDone, kMoved, kStopped };
@@ -40,7 +31,7 @@ Scan scan_group(Sweep& sweep, Leaf* leaf, uint32_t group) {
     if (slots[i] == 0) continue;
     const Entry& entry = *entry_of(slots[i]);
     if (!entry.expired(sweep.now_ms)) continue;
-    if (sweep.stopped()) return Scan::kStopped;
+    if (sweep.stop()) return Scan::kStopped;
     sweep.key_bytes.assign(entry.key());
     const Key key{sweep.key_bytes, sweep.impl.rehash(entry), leaf->slot};
     sweep.expire(sweep.db, key, entry);
@@ -98,7 +89,7 @@ bool Keyspace::expire_due(int64_t now_ms, const std::function<bool()>& stop,
   impl_->check_access();
   const int count = database_count();
   for (int db = 0; db < count; ++db) {
-    Sweep sweep{*impl_, db, now_ms, stop, expire, 0, {}};
+    Sweep sweep{*impl_, db, now_ms, stop, expire, {}};
     for (;;) {
       Database* d = impl_->databases[static_cast<size_t>(db)];
       if (!d || d->heap.soonest() > now_ms) break;
