@@ -77,6 +77,8 @@ struct Adopt : Envelope {
 };
 
 struct Stop : Envelope {
+  // Also when parked: who parked us may be gone already.
+  bool is_gather_lane() const override { return true; }
   void arrive(Engine& engine) override {
     delete this;
     engine.stop();

@@ -99,10 +99,7 @@ Micros Engine::tick(io::Loop& loop) {
   const bool paused = pause_->until_ms > now_.ms;
   if (!pause_waiters_.empty() && !paused) wake_all(pause_waiters_);
   if (tick_hook_ && !tick_hook_()) tick_hook_ = nullptr;
-  const bool paused = pause_->until_ms > now_.ms;
   if (!held_.empty()) more_work_ |= run_held();
-  // Also what waits for a pause at home: whole-node and several-shard commands.
-  if (!credit_waiters_.empty() && !paused) wake_credit_waiters();
   more_work_ |= clients_->run_ready();
   expire();
   gather_progress();
@@ -127,9 +124,6 @@ Micros Engine::tick(io::Loop& loop) {
   const int64_t soonest = shard_.keyspace().soonest_expire_ms();
   if (soonest != store::kNoExpire && shard_.active_expire && !shard_.expire_paused) {
     wait = std::min(wait, millis(std::max<int64_t>(soonest - now_.ms, 1)));
-  }
-  if (paused && (!held_.empty() || !credit_waiters_.empty())) {
-    wait = std::min(wait, millis(std::max<int64_t>(pause_->until_ms - now_.ms, 1)));
   }
   return std::max(wait, Micros{0});
 }

@@ -171,7 +171,6 @@ class Engine : public io::Actor {
   void expire();
   void close_tick();
   void close_batch(size_t target);
-  void wake_credit_waiters();
   void flush_outboxes();
   void note_tick(uint64_t began_ticks);
   void gather_progress();
