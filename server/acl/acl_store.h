@@ -3,6 +3,7 @@
 // default user is always there.
 #pragma once
 
+#include <atomic>
 #include <functional>
 #include <map>
 #include <memory>
@@ -30,6 +31,8 @@ class AclStore {
 
   const registry::CommandTable& commands() const { return *commands_; }
   AclLog& log() { return log_; }
+  // Any thread: refusals that were posted to the log and are not in it yet; who posts keeps it bounded.
+  std::atomic<int>& refusals_under_way() { return refusals_under_way_; }
   // acl-pubsub-default: whether new users may use all channels.
   void set_all_channels_by_default(bool on) { all_channels_ = on; }
 
@@ -64,6 +67,7 @@ class AclStore {
   std::shared_ptr<const AclView> view_;
   Published<AclView>* published_ = nullptr;
   AclLog log_;
+  std::atomic<int> refusals_under_way_{0};
 };
 
 }  // namespace tessera::acl

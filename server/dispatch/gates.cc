@@ -2,6 +2,7 @@
 #include "server/dispatch/gates.h"
 
 #include "server/acl/access.h"
+#include "server/dispatch/refusals.h"
 #include "server/route/decide.h"
 
 namespace tessera::dispatch {
@@ -34,6 +35,23 @@ bool adopt_user(Engine& engine, Session& session) {
   return false;
 }
 
+GateResult refuse(Engine& engine, Session& session, const CommandView& command, const acl::Access& access) {
+  ThreadCounters& counters = engine.counters();
+  const bool is_command = access.denied == acl::Denied::kCommand, is_key = access.denied == acl::Denied::kKey;
+  (is_command ? counters.acl_denied_cmd
+   : is_key   ? counters.acl_denied_key
+              : counters.acl_denied_channel)
+      .add();
+  session.last_row = command.row;  // what the log shows of the client is as of this command
+  log_refusal(engine, session,
+              is_command ? acl::Reason::kCommand
+              : is_key   ? acl::Reason::kKey
+                         : acl::Reason::kChannel,
+              is_command ? command.row->full_name : command.args[static_cast<size_t>(access.at)],
+              session.user_name);
+  return {false, acl::denial_text(access, *command.row)};
+}
+
 }  // namespace
 
 GateResult check_gates(Engine& engine, Session& session, const CommandView& command,
@@ -51,14 +69,7 @@ GateResult check_gates(Engine& engine, Session& session, const CommandView& comm
   }
   if (__builtin_expect(!session.user->unrestricted, 0) && session.authenticated) {
     const acl::Access access = acl::check(*session.user, *command.row, command.args, scratch);
-    if (!access.allowed()) {
-      ThreadCounters& counters = engine.counters();
-      (access.denied == acl::Denied::kCommand ? counters.acl_denied_cmd
-       : access.denied == acl::Denied::kKey   ? counters.acl_denied_key
-                                              : counters.acl_denied_channel)
-          .add();
-      return {false, acl::denial_text(access, *command.row)};
-    }
+    if (!access.allowed()) return refuse(engine, session, command, access);
   }
   if (__builtin_expect(engine.node().loading.load(std::memory_order_relaxed), 0) &&
       !(flags & registry::kLoading)) {
