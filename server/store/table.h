@@ -21,18 +21,19 @@ namespace tessera::store {
 using HashFunction = uint64_t (*)(std::string_view bytes, uint64_t seed);
 
 // What is known of a table beside its root. The root lies apart (Range in database.h), eight to a cache line:
-// it is all that a look-up needs, and 16384 of them stay in the second-level cache.
+// it is all that a look-up needs, and 16384 of them stay in the second-level cache. A table without keys is
+// forgotten: what must outlive its last key (write counts, later the journal offset of the last write) is
+// kept by stripes of slots.
 struct Table {
   uint8_t colour[2];  // for the cut's two planes; see DESIGN.md section 7
   bool crowded;       // some leaf has been larger than Leaf::kMaxBytes since the table was empty
   uint8_t unused;
   uint32_t deepest_leaves;  // leaves as deep as the directory: when none is left it halves
   uint64_t size;
-  uint64_t bytes;       // entries, values and leaves: what detaching the table subtracts
-  uint64_t last_write;  // journal offset, for the reply gate
-  uint32_t left[2];     // entries the cut has not saved yet, by plane
+  uint64_t bytes;    // entries, values and leaves: what detaching the table subtracts
+  uint32_t left[2];  // entries the cut has not saved yet, by plane
 };
-static_assert(sizeof(Table) == 40);
+static_assert(sizeof(Table) == 32);
 
 // ---- references
 constexpr uint64_t kMainInHeader = 1023;
