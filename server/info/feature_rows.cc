@@ -79,6 +79,16 @@ const InfoRow kCluster[] = {
      [](const Source& s, std::string& o) { o += s.settings().cluster_enabled ? "1" : "0"; }},
 };
 
+void none(const Source&, std::string& o) {
+  o += "none";
+}
+
+const InfoRow kTls[] = {
+    {"tls_server_cert_serial", none}, {"tls_server_cert_expires_in_seconds", zero},
+    {"tls_client_cert_serial", none}, {"tls_client_cert_expires_in_seconds", zero},
+    {"tls_ca_cert_serial", none},     {"tls_ca_cert_expires_in_seconds", zero},
+};
+
 }  // namespace
 
 Rows persistence_rows() {
@@ -89,6 +99,9 @@ Rows replication_rows() {
 }
 Rows cluster_rows() {
   return kCluster;
+}
+Rows tls_rows() {
+  return kTls;
 }
 
 }  // namespace tessera::info

@@ -14,6 +14,7 @@ using registry::InfoSection;
 std::span<const InfoSection> sections() {
   static const InfoSection kSections[] = {
       {"server", "# Server", true, server_rows()},
+      {"tls", "# TLS", true, tls_rows()},
       {"clients", "# Clients", true, client_rows()},
       {"memory", "# Memory", true, memory_rows()},
       {"persistence", "# Persistence", true, persistence_rows()},

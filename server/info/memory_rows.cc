@@ -149,6 +149,12 @@ const InfoRow kCpu[] = {
      [](const Source&, std::string& o) { add_fixed(o, seconds_of(usage(RUSAGE_THREAD).ru_stime), 6); }},
     {"used_cpu_user_main_thread",
      [](const Source&, std::string& o) { add_fixed(o, seconds_of(usage(RUSAGE_THREAD).ru_utime), 6); }},
+    // Time at work rather than waiting: a thread that does not wait uses its core.
+    {"used_active_time_main_thread",
+     [](const Source&, std::string& o) {
+       const rusage used = usage(RUSAGE_THREAD);
+       add_fixed(o, seconds_of(used.ru_stime) + seconds_of(used.ru_utime), 6);
+     }},
 };
 
 }  // namespace

@@ -19,6 +19,7 @@ Rows stats_rows();
 Rows replication_rows();
 Rows cpu_rows();
 Rows cluster_rows();
+Rows tls_rows();
 Rows tessera_rows();
 
 void write_commandstats(const Source& source, std::string& out);
