@@ -217,6 +217,11 @@ TEST(Load, LinesThatAddUp) {
   EXPECT_EQ((*load_text("client-output-buffer-limit normal 1 2 3\nclient-output-buffer-limit pubsub 3 4 5"))
                 ->text("client-output-buffer-limit"),
             "normal 1 2 3 slave 268435456 67108864 60 pubsub 3 4 5");
+  // Several values in one word, as the command line gives them.
+  EXPECT_EQ((*load_text("save 60 1\nsave \"10 1 20 2\""))->text("save"), "60 1 10 1 20 2");
+  EXPECT_EQ((*load_text("client-output-buffer-limit \"normal 8mb 0 0\""))->output_buffer_limits()[0],
+            (OutputBufferLimit{8 << 20, 0, 0}));
+  EXPECT_EQ((*load_text("bind \"127.0.0.1 ::1\""))->bind_addresses().size(), 2u);
   EXPECT_EQ((*load_text("bind 127.0.0.1\nbind ::1"))->text("bind"), "::1");
   EXPECT_EQ((*load_text("slaveof localhost 7777"))->replicaof(), (PrimaryAddress{"localhost", 7777}));
 }

@@ -42,7 +42,13 @@ class Loader {
  private:
   Result<void> add_parameter(const conf::Line& line, int index) {
     const registry::ParameterRow& row = table_.row(index);
-    const std::span<const std::string> words(line.words.data() + 1, line.words.size() - 1);
+    std::span<const std::string> words(line.words.data() + 1, line.words.size() - 1);
+    // Several values in one word, as the command line gives them: --save "60 1".
+    std::vector<std::string> parts;
+    if (words.size() == 1 && row.is(registry::kMulti) && words[0].find(' ') != std::string::npos) {
+      for (std::string_view part : text::split(words[0], ' ')) parts.emplace_back(part);
+      words = parts;
+    }
     const bool first = !seen_[static_cast<size_t>(index)];
     Result<Value> value = parse_value(row, words, draft_.now().value(index), ValueSource{true, first});
     if (value && std::string_view(row.name) == "dir" && options_.resolve_dir) {

@@ -28,7 +28,6 @@ constexpr ParameterRow kRows[] = {
         .flags(kNoEffectYet)
         .about("Letters of the events published: K E g $ l s h z x e t d n m A; \"\" for none."),
     integer("latency-monitor-threshold", "0", 0, kMaxLong)
-        .flags(kNoEffectYet)
         .about("Milliseconds from which LATENCY records an event; 0 for none."),
     yes_no("latency-tracking", true).about("Keep a histogram of latencies for each command."),
     special("latency-tracking-info-percentiles", "50 99 99.9", &kPercentilesHooks)
