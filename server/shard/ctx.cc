@@ -181,9 +181,7 @@ void Ctx::changed_verbatim_in(int db, const Key& key, EventClass event_class, co
 
 bool Ctx::remove(const Key& key, const char* event) {
   if (find_live(db_, key) == nullptr) return false;
-  store::Keyspace& keys = keyspace(key);
-  keys.erase(db_, key);
-  if (auto garbage = keys.take_garbage()) home_->free_later(std::move(garbage));
+  keyspace(key).erase(db_, key);
   changed(key, kEventGeneric, event, [&](EffectArgs& effect) {
     effect.add(std::string_view(row_->name) == "unlink" ? "UNLINK" : "DEL").add(key.bytes);
   });

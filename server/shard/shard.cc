@@ -33,7 +33,6 @@ bool Shard::expire_some(WallMs now, const std::function<bool()>& stop) {
         batch_.end_command();
         keyspace_.erase(db, key);
       });
-  if (auto garbage = keyspace_.take_garbage()) free_later(std::move(garbage));
   return done;
 }
 
@@ -54,6 +53,7 @@ void Shard::publish_ttls(WallMs now) {
 }
 
 bool Shard::flush_effects() {
+  if (auto garbage = keyspace_.take_garbage()) free_later(std::move(garbage));
   if (batch_.empty()) return false;
   options_.journal->append(batch_.take());
   return true;

@@ -79,7 +79,8 @@ class Shard {
 
   // Removes keys whose time has come, for at most `budget`. True when none is left.
   bool expire_some(WallMs now, const std::function<bool()>& stop);
-  // Appends what changed to the journal. Returns true when there was something.
+  // The end of a tick: large values that were overwritten or removed go to be freed, what changed is appended to the
+  // journal. Returns true when there was something to append.
   bool flush_effects();
 
   // The effect and the event of a key that went because its time had come.
