@@ -1,5 +1,4 @@
 // Role: AUTH and HELLO: who a connection is and which protocol it speaks. Thread: the connection's.
-// Invariant: HELLO changes nothing unless it succeeds, but for the user, as in redis-server.
 #include "common/text/integers.h"
 #include "common/text/strings.h"
 #include "server/acl/acl_view.h"
@@ -42,39 +41,31 @@ void auth(ConnCtx& ctx, const Args& args, Writer& reply) {
   if (log_in(ctx, std::move(user), error, reply)) reply.ok();
 }
 
-struct HelloCall {
-  int64_t proto = 0;  // 0: as it is
-  bool with_auth = false;
-  std::string_view user, password;
-  bool with_name = false;
-  std::string_view name;
-};
-
-bool read_hello(const Args& args, Writer& reply, HelloCall& call) {
-  if (args.size() > 1) {
-    if (!text::parse_int64(args[1], &call.proto)) {
-      reply.error("ERR Protocol version is not an integer or out of range");
-      return false;
-    }
-    if (call.proto < 2 || call.proto > 3) {
-      reply.error("NOPROTO unsupported protocol version");
-      return false;
-    }
+bool read_protocol(std::string_view word, Writer& reply, int64_t& proto) {
+  if (!text::parse_int64(word, &proto)) {
+    reply.error("ERR Protocol version is not an integer or out of range");
+    return false;
   }
+  if (proto >= 2 && proto <= 3) return true;
+  reply.error("NOPROTO unsupported protocol version");
+  return false;
+}
+
+// Carries the options out as they come: what stands before a wrong one has happened, as in redis-server.
+bool take_options(ConnCtx& ctx, const Args& args, Writer& reply) {
   for (size_t i = 2; i < args.size(); ++i) {
     const size_t more = args.size() - 1 - i;
     if (text::iequals(args[i], "auth") && more >= 2) {
-      call.with_auth = true;
-      call.user = args[i + 1];
-      call.password = args[i + 2];
+      std::string error;
+      acl::UserRef user = acl::authenticate(ctx.engine().acl_view(), args[i + 1], args[i + 2], error);
+      if (!log_in(ctx, std::move(user), error, reply)) return false;
       i += 2;
     } else if (text::iequals(args[i], "setname") && more >= 1) {
-      call.with_name = true;
-      call.name = args[++i];
-      if (!is_client_word(call.name)) {
+      if (!is_client_word(args[++i])) {
         reply.error(kBadClientName);
         return false;
       }
+      ctx.session().name = args[i];
     } else {
       reply.error("ERR Syntax error in HELLO option '" + std::string(args[i]) + "'");
       return false;
@@ -103,24 +94,18 @@ void write_hello(ConnCtx& ctx, Writer& reply) {
 }
 
 void hello(ConnCtx& ctx, const Args& args, Writer& reply) {
-  HelloCall call;
-  if (!read_hello(args, reply, call)) return;
-  if (call.with_auth) {
-    std::string error;
-    acl::UserRef user = acl::authenticate(ctx.engine().acl_view(), call.user, call.password, error);
-    if (!log_in(ctx, std::move(user), error, reply)) return;
-  }
+  int64_t proto = 0;  // 0: as it is
+  if (args.size() > 1 && !read_protocol(args[1], reply, proto)) return;
+  if (!take_options(ctx, args, reply)) return;
   dispatch::Session& session = ctx.session();
   if (!session.authenticated) {
     reply.error(
-        "NOAUTH HELLO must be called with the client already authenticated, otherwise the HELLO <proto> AUTH "
-        "<user> "
+        "NOAUTH HELLO must be called with the client already authenticated, otherwise the HELLO AUTH <user> "
         "<pass> option can be used to authenticate the client and select the RESP protocol version at the "
         "same time");
     return;
   }
-  if (call.with_name) session.name = call.name;
-  if (call.proto != 0) session.proto = static_cast<int>(call.proto);
+  if (proto != 0) session.proto = static_cast<int>(proto);
   reply.set_proto(session.proto);
   write_hello(ctx, reply);
 }

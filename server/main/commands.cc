@@ -1,13 +1,18 @@
 // Role: the commands of the product: which features' rows there are. Thread: any.
+#include "server/cluster/rows.h"
 #include "server/commands/bitmap/rows.h"
 #include "server/commands/generic/rows.h"
+#include "server/commands/server/rows.h"
 #include "server/commands/string/rows.h"
+#include "server/conn/rows.h"
+#include "server/info/sections.h"
 #include "server/main/node.h"
 
 namespace tessera::server {
 
 std::vector<std::span<const registry::CommandRow>> Node::command_tables() {
-  return {commands::string_rows(), commands::bitmap_rows(), commands::generic_rows()};
+  return {commands::string_rows(), commands::bitmap_rows(), commands::generic_rows(), commands::server_rows(), cluster::cluster_rows(),
+          info::info_rows(), conn::connection_rows()};
 }
 
 Result<std::unique_ptr<registry::CommandTable>> Node::build_commands(const config::Config& config) {
