@@ -62,8 +62,7 @@ const InfoRow kReplication[] = {
     // Without a history of its own yet, the run is the history.
     {"master_replid", [](const Source& s, std::string& o) { o += s.node().run_id; }},
     {"master_replid2", [](const Source&, std::string& o) { o.append(40, '0'); }},
-    {"master_repl_offset",
-     [](const Source& s, std::string& o) { add(o, static_cast<int64_t>(s.node().journal->end_offset())); }},
+    {"master_repl_offset", zero},  // counts from the first replica on
     {"second_repl_offset", never},
     {"repl_backlog_active", zero},
     {"repl_backlog_size",

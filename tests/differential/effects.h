@@ -35,6 +35,7 @@ class EffectsFollower {
   support::RespConnection stream_;   // from the first server
   support::RespConnection replay_;   // to the second
   support::RespConnection control_;  // questions to the second
+  std::string pending_;  // the beginning of a command whose rest has not come
   uint64_t bytes_ = 0;
 };
 

@@ -26,11 +26,11 @@ void time(ConnCtx& ctx, const Args&, Writer& reply) {
   reply.bulk_int(us % 1000000);
 }
 
-// A primary without replicas; how far its log has come.
-void role(ConnCtx& ctx, const Args&, Writer& reply) {
+// A primary without replicas. Its offset counts from the first replica on, and there is none yet.
+void role(ConnCtx&, const Args&, Writer& reply) {
   reply.array(3);
   reply.bulk("master");
-  reply.integer(static_cast<int64_t>(ctx.node().journal->end_offset()));
+  reply.integer(0);
   reply.array(0);
 }
 
