@@ -65,6 +65,8 @@ std::string info_text(const dispatch::NodeShared& node, std::span<const std::str
 namespace {
 
 void info(dispatch::ConnCtx& ctx, const registry::Args& args, resp::Writer& reply) {
+  // What this tick changed here is not published yet; other shards published before they answered.
+  ctx.engine().shard().publish_sizes();
   reply.verbatim("txt", info_text(ctx.node(), args.views().subspan(1)));
 }
 
