@@ -3,6 +3,7 @@
 #include "common/text/strings.h"
 #include "server/acl/acl_view.h"
 #include "server/conn/tables.h"
+#include "server/dispatch/refusals.h"
 #include "server/registry/version.h"
 
 namespace tessera::conn {
@@ -15,13 +16,18 @@ using registry::CommandRow;
 using registry::Route;
 using resp::Writer;
 
-bool log_in(ConnCtx& ctx, acl::UserRef user, const std::string& error, Writer& reply) {
+// `wanted`: the name that was given. `command`: as it was sent.
+bool log_in(ConnCtx& ctx, acl::UserRef user, std::string_view wanted, std::string_view command,
+            const std::string& error, Writer& reply) {
+  dispatch::Session& session = ctx.session();
   if (user == nullptr) {
-    ctx.engine().counters().acl_denied_auth.add();
+    if (error.rfind("WRONGPASS", 0) == 0) {
+      ctx.engine().counters().acl_denied_auth.add();
+      dispatch::log_refusal(ctx.engine(), session, acl::Reason::kAuth, command, wanted);
+    }
     reply.error(error);
     return false;
   }
-  dispatch::Session& session = ctx.session();
   session.user_name = user->name;
   session.user = std::move(user);
   session.acl_version = ctx.engine().acl_version();
@@ -38,7 +44,7 @@ void auth(ConnCtx& ctx, const Args& args, Writer& reply) {
   std::string error;
   acl::UserRef user = args.size() == 2 ? acl::authenticate_default(view, args[1], error)
                                        : acl::authenticate(view, args[1], args[2], error);
-  if (log_in(ctx, std::move(user), error, reply)) reply.ok();
+  if (log_in(ctx, std::move(user), args.size() == 2 ? "default" : args[1], args[0], error, reply)) reply.ok();
 }
 
 bool read_protocol(std::string_view word, Writer& reply, int64_t& proto) {
@@ -58,7 +64,7 @@ bool take_options(ConnCtx& ctx, const Args& args, Writer& reply) {
     if (text::iequals(args[i], "auth") && more >= 2) {
       std::string error;
       acl::UserRef user = acl::authenticate(ctx.engine().acl_view(), args[i + 1], args[i + 2], error);
-      if (!log_in(ctx, std::move(user), error, reply)) return false;
+      if (!log_in(ctx, std::move(user), args[i + 1], args[0], error, reply)) return false;
       i += 2;
     } else if (text::iequals(args[i], "setname") && more >= 1) {
       if (!is_client_word(args[++i])) {

@@ -121,6 +121,27 @@ def test_all_or_nothing(server):
     assert server.call("ACL", "CAT", "foo") == ReplyError("ERR Unknown category 'foo'")
 
 
+def test_refusals_are_logged(server):
+    assert server.call("ACL", "SETUSER", "u", "on", ">pw", "+get", "~a") == "OK"
+    with server.connect() as connection:
+        assert connection.call("AUTH", "u", "bad") == WRONGPASS
+        assert connection.call("AUTH", "x") != WRONGPASS  # says that none is needed: no refusal
+        assert connection.call("AUTH", "u", "pw") == "OK"
+        for _ in range(3):
+            assert connection.call("SET", "a", "x") == denied_command("set")
+        assert connection.call("GET", "b") == DENIED_KEY
+    with server.connect() as connection:
+        log = [dict(zip(entry[::2], entry[1::2])) for entry in connection.call("ACL", "LOG")]
+        seen = [(e[b"reason"], e[b"context"], e[b"object"], e[b"username"], e[b"count"]) for e in log]
+        assert seen == [(b"key", b"toplevel", b"b", b"u", 1), (b"command", b"toplevel", b"set", b"u", 3),
+                        (b"auth", b"toplevel", b"AUTH", b"u", 1)]
+        assert b"user=u " in log[0][b"client-info"] and b"cmd=get " in log[0][b"client-info"]
+        assert all(0 <= float(e[b"age-seconds"]) < 3600 for e in log)
+        assert len(connection.call("ACL", "LOG", 2)) == 2
+        assert connection.call("ACL", "LOG", "RESET") == "OK"
+        assert connection.call("ACL", "LOG") == []
+
+
 def test_genpass(server):
     first, second = server.call("ACL", "GENPASS"), server.call("ACL", "GENPASS")
     assert len(first) == 64 and first != second and int(first, 16)
