@@ -14,11 +14,7 @@ using store::StringRef;
 
 void reply_string(const Entry& entry, resp::Writer& reply) {
   const StringRef value(entry);
-  if (value.is_int()) {
-    reply.bulk_int(value.int_value());
-  } else {
-    reply_string_part(value, 0, value.size(), reply);
-  }
+  reply_string_part(value, 0, value.size(), reply);
 }
 
 void reply_string_part(const StringRef& value, size_t offset, size_t n, resp::Writer& reply) {
