@@ -1,0 +1,211 @@
+// Role: see the header. A pipeline is one buffer per connection whose digits are written over in place.
+#include "tools/benchmark/run.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "common/resp/value.h"
+
+namespace tessera::benchmark {
+
+Prefix make_prefix(const Options& options) {
+  Prefix prefix;
+  const auto add = [&](const std::vector<std::string>& args) {
+    resp::append_command(prefix.bytes, args);
+    ++prefix.replies;
+  };
+  if (!options.password.empty()) {
+    if (options.user.empty()) {
+      add({"AUTH", options.password});
+    } else {
+      add({"AUTH", options.user, options.password});
+    }
+  }
+  if (options.tracking) add({"CLIENT", "TRACKING", "on"});
+  if (options.database != 0 && !options.cluster) add({"SELECT", std::to_string(options.database)});
+  if (options.resp3) add({"HELLO", "3"});
+  return prefix;
+}
+
+int Run::take() {
+  const int64_t before = issued.fetch_add(options.pipeline, std::memory_order_relaxed);
+  return static_cast<int>(std::clamp<int64_t>(options.requests - before, 0, options.pipeline));
+}
+
+// ---- Connection
+
+void Connection::connect() {
+  replies_ = ReplyCounter();
+  prologue_ = worker_.run_.prefix.bytes;
+  prefix_left_ = worker_.run_.prefix.replies;
+  auto stream = worker_.loop_->connect(target_.address, "", this);
+  if (stream.ok()) {
+    stream_ = std::move(*stream);
+  } else {
+    worker_.fail("Could not connect to Redis at " + target_.address.text() + ": " + stream.error().message);
+  }
+}
+
+void Connection::on_connected(io::Stream& stream, Result<void> result) {
+  if (!result.ok()) {
+    const Error& error = result.error();
+    worker_.fail("Could not connect to Redis at " + target_.address.text() + ": " +
+                 (error.code > 0 ? std::strerror(error.code) : error.message));
+    return;
+  }
+  // Best effort: without it the figures may show the kernel's delays, with it refused they are figures still.
+  if (!target_.address.is_unix) static_cast<void>(stream.set_no_delay(true));
+  stream.read_start();
+  if (!worker_.run_.options.idle) next_pipeline();
+}
+
+void Connection::next_pipeline() {
+  Run& run = worker_.run_;
+  const int count = run.stop.load(std::memory_order_relaxed) ? 0 : run.take();
+  if (count == 0) {
+    stream_.reset();
+    worker_.connection_done();
+    return;
+  }
+  fill(count);
+  requested_ = left_ = count;
+  latency_us_ = -1;
+  written_ = 0;
+  started_us_ = worker_.loop_->clock().mono().us;
+  write();
+}
+
+void Connection::fill(int count) {
+  Run& run = worker_.run_;
+  const Workload& work = run.workload;
+  const size_t size = work.bytes.size();
+  if (out_.empty()) {
+    out_.reserve(size * static_cast<size_t>(run.options.pipeline));
+    for (int i = 0; i < run.options.pipeline; ++i) out_ += work.bytes;
+  }
+  end_ = size * static_cast<size_t>(count);
+  if (work.randoms.empty() && work.tags.empty()) return;
+  const auto keyspace = static_cast<uint64_t>(std::max<int64_t>(run.options.keyspace, 1));
+  char* command = out_.data();
+  for (int i = 0; i < count; ++i, command += size) {
+    for (const uint32_t at : work.randoms) {
+      const uint64_t number = run.options.sequential
+                                  ? run.sequence.fetch_add(1, std::memory_order_relaxed) % keyspace
+                                  : worker_.random_.below(keyspace);
+      write_digits(command + at, number);
+    }
+    if (!work.tags.empty()) {
+      const int slot = target_.slots[worker_.random_.below(target_.slots.size())];
+      for (const uint32_t at : work.tags) std::memcpy(command + at, run.tags->tag(slot), kTagBytes);
+    }
+  }
+}
+
+void Connection::write() {
+  const size_t total = prologue_.size() + end_;
+  while (written_ < total) {
+    io::Slice slices[2];
+    size_t count = 0;
+    if (written_ < prologue_.size())
+      slices[count++] = {prologue_.data() + written_, prologue_.size() - written_};
+    const size_t from = written_ > prologue_.size() ? written_ - prologue_.size() : 0;
+    slices[count++] = {out_.data() + from, end_ - from};
+    const size_t n = stream_->try_write({slices, count});
+    if (n == 0) {
+      stream_->want_drained();
+      return;
+    }
+    written_ += n;
+  }
+  // All is out; from now on `written_` is not looked at before the next pipeline.
+  prologue_.clear();
+  written_ = end_;
+}
+
+void Connection::on_drained(io::Stream&) {
+  write();
+}
+
+void Connection::on_data(io::Stream&, std::string_view bytes) {
+  if (latency_us_ < 0) latency_us_ = worker_.loop_->clock().mono().us - started_us_;
+  int count = replies_.feed(bytes);
+  if (replies_.has_error()) {
+    worker_.fail(target_.slots.empty()
+                     ? "Error from server: " + replies_.error()
+                     : "Error from server " + target_.address.text() + ": " + replies_.error());
+    return;
+  }
+  if (replies_.broken()) {
+    worker_.fail("Error: the server " + target_.address.text() + " does not speak the Redis protocol");
+    return;
+  }
+  const int of_prefix = std::min(count, prefix_left_);
+  prefix_left_ -= of_prefix;
+  count -= of_prefix;
+  if (count == 0) return;
+  left_ -= count;
+  if (left_ > 0) return;
+  if (left_ < 0) {
+    worker_.fail("Error: the server " + target_.address.text() + " sent more replies than requests");
+    return;
+  }
+  pipeline_done();
+}
+
+void Connection::pipeline_done() {
+  Run& run = worker_.run_;
+  worker_.latencies_.add(latency_us_, requested_);
+  run.finished.fetch_add(requested_, std::memory_order_relaxed);
+  run.latency_sum_us.fetch_add(latency_us_ * requested_, std::memory_order_relaxed);
+  if (run.options.keep_alive) {
+    next_pipeline();
+    return;
+  }
+  if (run.stop.load(std::memory_order_relaxed) ||
+      run.issued.load(std::memory_order_relaxed) >= run.options.requests) {
+    stream_.reset();
+    worker_.connection_done();
+    return;
+  }
+  stream_.reset();
+  connect();
+}
+
+void Connection::on_end(io::Stream&, const Error& error) {
+  worker_.fail(error.code == 0 ? "Error: Server closed the connection"
+                               : "Error: connection to " + target_.address.text() + ": " + error.message);
+}
+
+// ---- Worker
+
+Worker::Worker(Run& run, int index, int count)
+    : run_(run), index_(index), count_(count), random_(run.seed + static_cast<uint64_t>(index) * 7919) {}
+
+void Worker::start(io::Loop& loop) {
+  loop_ = &loop;
+  begun_ = loop.clock().mono();
+  for (int i = index_; i < run_.options.clients; i += count_) {
+    const Target& target = run_.targets[static_cast<size_t>(i) % run_.targets.size()];
+    connections_.push_back(std::make_unique<Connection>(*this, target));
+  }
+  active_ = static_cast<int>(connections_.size());
+  for (auto& connection : connections_) connection->connect();
+}
+
+Micros Worker::tick(io::Loop& loop) {
+  if (active_ > 0 && !run_.stop.load(std::memory_order_relaxed)) return millis(100);
+  ended_ = loop.clock().mono();
+  return kDone;
+}
+
+void Worker::finish(io::Loop&) {
+  connections_.clear();
+  run_.working.fetch_sub(1, std::memory_order_release);
+}
+
+void Worker::fail(std::string text) {
+  if (error_.empty()) error_ = std::move(text);
+  run_.fail();
+}
+
+}  // namespace tessera::benchmark

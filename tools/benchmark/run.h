@@ -1,0 +1,125 @@
+// Role: one test's run: its shared counters, the threads' workers and their connections.
+// Thread: Run is shared (atomics); a Worker and its Connections belong to the worker's thread.
+// Invariants: exactly the wanted number of requests is issued over all threads; the first failure ends all; a
+// latency is the time from a pipeline's write to the first bytes of its replies, counted for each of its
+// requests.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "common/base/random.h"
+#include "common/io/env.h"
+#include "tools/benchmark/histogram.h"
+#include "tools/benchmark/options.h"
+#include "tools/benchmark/reply_counter.h"
+#include "tools/benchmark/workload.h"
+
+namespace tessera::benchmark {
+
+// A server that is loaded.
+struct Target {
+  io::Address address;
+  std::string id;          // of a cluster node
+  std::vector<int> slots;  // of a cluster node, never empty then
+};
+
+// What every connection says first.
+struct Prefix {
+  std::string bytes;
+  int replies = 0;
+};
+Prefix make_prefix(const Options& options);
+
+struct Run {
+  Run(const Options& run_options, const Workload& run_workload, const std::vector<Target>& run_targets,
+      const TagTable* run_tags)
+      : options(run_options), workload(run_workload), targets(run_targets), tags(run_tags) {}
+
+  // Takes up to a pipeline of requests; 0: none is left.
+  int take();
+  void fail() { stop.store(true, std::memory_order_relaxed); }
+
+  const Options& options;
+  const Workload& workload;
+  const std::vector<Target>& targets;
+  const TagTable* tags;  // in cluster mode
+  Prefix prefix = make_prefix(options);
+  uint64_t seed = 1;
+
+  std::atomic<int64_t> issued{0};
+  std::atomic<int64_t> finished{0};
+  std::atomic<int64_t> latency_sum_us{0};
+  std::atomic<uint64_t> sequence{0};
+  std::atomic<bool> stop{false};
+  std::atomic<int> working{0};
+};
+
+class Worker;
+
+class Connection final : io::StreamHandler {
+ public:
+  Connection(Worker& worker, const Target& target) : worker_(worker), target_(target) {}
+  void connect();
+  void drop() { stream_.reset(); }
+
+ private:
+  void on_connected(io::Stream& stream, Result<void> result) override;
+  void on_data(io::Stream& stream, std::string_view bytes) override;
+  void on_end(io::Stream& stream, const Error& error) override;
+  void on_drained(io::Stream& stream) override;
+  void next_pipeline();
+  void fill(int count);
+  void write();
+  void pipeline_done();
+
+  Worker& worker_;
+  const Target& target_;
+  std::unique_ptr<io::Stream> stream_;
+  ReplyCounter replies_;
+  std::string out_;       // copies of the command, at most a pipeline of them
+  std::string prologue_;  // the prefix, until it is written
+  size_t end_ = 0;        // of what this pipeline sends of out_
+  size_t written_ = 0;    // of prologue_ and out_ together
+  int prefix_left_ = 0;
+  int left_ = 0;       // replies of this pipeline
+  int requested_ = 0;  // requests of this pipeline
+  int64_t started_us_ = 0;
+  int64_t latency_us_ = -1;
+};
+
+class Worker final : public io::Actor {
+ public:
+  Worker(Run& run, int index, int count);
+
+  void start(io::Loop& loop) override;
+  Micros tick(io::Loop& loop) override;
+  void finish(io::Loop& loop) override;
+
+  // After the thread has ended.
+  const Histogram& latencies() const { return latencies_; }
+  const std::string& error() const { return error_; }
+  MonoTime begun() const { return begun_; }
+  MonoTime ended() const { return ended_; }
+
+ private:
+  friend class Connection;
+  void fail(std::string text);
+  void connection_done() { --active_; }
+
+  Run& run_;
+  int index_;
+  int count_;
+  io::Loop* loop_ = nullptr;
+  Random random_;
+  Histogram latencies_;
+  std::vector<std::unique_ptr<Connection>> connections_;
+  int active_ = 0;
+  std::string error_;
+  MonoTime begun_, ended_;
+};
+
+}  // namespace tessera::benchmark
