@@ -385,6 +385,55 @@ def test_a_second_pause_never_weakens_the_first(pair):
             assert other.read() == "OK"
 
 
+@pytest.mark.tessera_only
+def test_filters_of_client_list_and_kill(start):
+    server = start(shards=4)
+    clients = [server.connect() for _ in range(8)]
+    for i, client in enumerate(clients):
+        client.call("CLIENT", "SETNAME", "n%d" % i)
+        client.call("CLIENT", "SETINFO", "LIB-NAME", "lib%d" % (i % 2))
+    clients[1].call("CLIENT", "NO-TOUCH", "ON")
+    clients[2].call("CLIENT", "CAPA", "REDIRECT", "whatever")
+    clients[3].call("SELECT", 4)
+    with server.connect() as admin:
+        def names(*filters):
+            text = admin.call("CLIENT", "LIST", *filters)
+            assert isinstance(text, bytes), text
+            fields = [dict(word.partition("=")[::2] for word in line.split(" ")) for line in text.decode().splitlines()]
+            return sorted(row["name"] for row in fields)
+
+        assert names("NAME", "n3") == ["n3"]
+        assert names("NOT-NAME", "n3", "SKIPME", "yes") == ["n0", "n1", "n2", "n4", "n5", "n6", "n7"]
+        assert names("LIB-NAME", "lib1") == ["n1", "n3", "n5", "n7"]
+        assert names("NOT-LIB-NAME", "lib1", "SKIPME", "YES") == ["n0", "n2", "n4", "n6"]
+        assert names("FLAGS", "T") == ["n1"]
+        assert names("NOT-FLAGS", "T", "LIB-NAME", "lib1") == ["n3", "n5", "n7"]
+        assert names("CAPA", "r") == ["n2"]
+        assert names("DB", "4") == ["n3"]
+        assert names("NOT-DB", "4", "LIB-NAME", "lib1") == ["n1", "n5", "n7"]
+        assert names("IP", "127.0.0.1", "NAME", "n1") == ["n1"]
+        assert names("IP", "10.0.0.1") == []
+        assert names("MAXAGE", "1000") == names("IDLE", "1000") == []
+        assert names("USER", "default", "NAME", "n1") == ["n1"]
+        assert names("NOT-USER", "default") == names("NOT-TYPE", "normal") == []
+        ids = [client.call("CLIENT", "ID") for client in clients]
+        assert names("ID", ids[4], ids[6], "LIB-NAME", "lib0") == ["n4", "n6"]
+        assert names("NOT-ID", *ids[:6], "NOT-NAME", "") == ["n6", "n7"]
+        assert [int(line.split()[0][3:]) for line in admin.call("CLIENT", "LIST", "ID", ids[5], ids[2], ids[5]).decode().splitlines()] \
+            == [ids[5], ids[2], ids[5]]
+        for words, text in ((("MAXAGE", "0"), "ERR maxage should be greater than 0"),
+                            (("IDLE", "x"), "ERR idle is not an integer or out of range"),
+                            (("FLAGS", "?"), "ERR Unknown flags found in the provided filter: ?"),
+                            (("USER", "nobody"), "ERR No such user 'nobody'"),
+                            (("NOT-SKIPME", "yes"), "ERR syntax error")):
+            assert str(admin.call("CLIENT", "LIST", *words)) == text
+            assert str(admin.call("CLIENT", "KILL", *words)) == text
+        assert admin.call("CLIENT", "KILL", "LIB-NAME", "lib1") == 4
+        assert clients[1].closed_by_peer() and clients[7].closed_by_peer()
+        assert names("NOT-NAME", "") == ["n0", "n2", "n4", "n6"]
+        assert admin.call("CLIENT", "KILL", "ID", ids[0], ids[2], ids[1]) == 2
+
+
 def test_requirepass_and_hello(pair):
     replies = []
     for server in pair:
