@@ -65,8 +65,9 @@ LineReader::LineReader(bool terminal, std::string history_file) {
         return self->hint_text.data();
       },
       kInvisible);
-  el_set(
-      e.edit, EL_ADDFN, "complete-command", "Complete commands", +[](EditLine* edit, int) -> unsigned char {
+  // The wide form: the other one copies both names and never frees them.
+  el_wset(
+      e.edit, EL_ADDFN, L"complete-command", L"Complete commands", +[](EditLine* edit, int) -> unsigned char {
         Editor* self = nullptr;
         el_get(edit, EL_CLIENTDATA, &self);
         const std::string typed = self->typed();
