@@ -50,7 +50,9 @@ class OwnedCommand {
     if (!any_owner) owners_.clear();
     key = view.key;
     for (size_t i = 0; i < view.args.size(); ++i) {
-      if (key.bytes.data() != nullptr && key.bytes.data() == view.args[i].data()) key.bytes = views_[i];
+      if (key.bytes.data() != nullptr && key.bytes.data() == view.args[i].data() &&
+          key.bytes.size() == view.args[i].size())
+        key.bytes = views_[i];
     }
   }
   OwnedCommand(OwnedCommand&&) = default;

@@ -26,7 +26,8 @@ Engine::Engine(NodeShared& node, const shard::ShardOptions& options)
       outboxes_(static_cast<size_t>(options.shard_count)),
       outstanding_(static_cast<size_t>(options.shard_count), 0) {
   for (size_t range = 0; range < shard_of_range_.size(); ++range) {
-    shard_of_range_[range] = static_cast<uint16_t>(store::shard_of_slot(static_cast<int>(range) * 16, options.shard_count));
+    shard_of_range_[range] =
+        static_cast<uint16_t>(store::shard_of_slot(static_cast<int>(range) * 16, options.shard_count));
   }
   apply_settings();
 }
@@ -77,9 +78,18 @@ void Engine::adopt_now() {
     clients_->settings_changed();
   }
   view_.adopt();
-  acl_.adopt();
+  if (acl_.adopt()) close_users_that_left();
   pause_.adopt();
   shard_.expire_paused = pause_->until_ms > now_.ms;
+}
+
+// Connections that wait for a reply get it (a user may delete itself); the gates close them at their next
+// command.
+void Engine::close_users_that_left() {
+  clients_->for_each([this](Session& session, Pipeline& pipeline) {
+    if (!session.authenticated || !pipeline.idle() || acl_->find(session.user_name) != nullptr) return;
+    clients_->kill(session);
+  });
 }
 
 Micros Engine::tick(io::Loop& loop) {

@@ -160,6 +160,7 @@ class Engine : public io::Actor {
   };
 
   void apply_settings();
+  void close_users_that_left();
   void take_inbox();
   void arrive_all(io::Message* message);
   // Runs the commands of a group from `done` on; false when it has to be held there.
