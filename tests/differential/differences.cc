@@ -16,6 +16,30 @@ bool command_is(const Exchange& e, const char* name) {
   return !e.args.empty() && is(e.args[0], name);
 }
 
+// One of `words` among the arguments from `first` on, and the oracle refused the command for its syntax.
+bool has_unknown_word(const Exchange& e, size_t first, std::initializer_list<const char*> words) {
+  if (!e.theirs.is_error() || e.theirs.text != "ERR syntax error") return false;
+  for (size_t i = first; i < e.args.size(); ++i) {
+    for (const char* word : words) {
+      if (is(e.args[i], word)) return true;
+    }
+  }
+  return false;
+}
+
+// Both replies are HELLO's and differ in version and id only.
+bool differs_in_version_only(const Exchange& e) {
+  if (!e.ours.is_array() || e.ours.type != e.theirs.type || e.ours.items.size() != e.theirs.items.size())
+    return false;
+  for (size_t i = 0; i + 1 < e.ours.items.size(); i += 2) {
+    const support::Value &name = e.ours.items[i], &a = e.ours.items[i + 1], &b = e.theirs.items[i + 1];
+    if (name.text != e.theirs.items[i].text || a.type != b.type) return false;
+    if (name.text == "id" || name.text == "version") continue;
+    if (a.text != b.text || a.integer != b.integer || a.items.size() != b.items.size()) return false;
+  }
+  return true;
+}
+
 }  // namespace
 
 const std::vector<Difference>& differences() {
@@ -25,7 +49,35 @@ const std::vector<Difference>& differences() {
        {{"HELLO"}},
        "$7\r\nversion\r\n$5\r\n7.2.4\r\n",
        "$7\r\nversion\r\n$6\r\n7.0.15\r\n",
-       [](const Exchange& e) { return command_is(e, "hello") && e.ours.is_array() && e.theirs.is_array(); }},
+       [](const Exchange& e) { return command_is(e, "hello") && differs_in_version_only(e); }},
+      {"set-conditions",
+       "SET compares the old value or its digest: options of Valkey 8.1 and Redis 8.4",
+       {{"SET", "k", "a"}, {"SET", "k", "b", "IFEQ", "a"}},
+       "+OK\r\n",
+       "-ERR syntax error\r\n",
+       [](const Exchange& e) {
+         return command_is(e, "set") && has_unknown_word(e, 3, {"ifeq", "ifne", "ifdeq", "ifdne"});
+       }},
+      {"bitcount-start-only",
+       "BITCOUNT may leave out the end: an argument form of Valkey 8.1, see the recorded rows",
+       {{"SET", "k", "abc"}, {"BITCOUNT", "k", "1"}},
+       ":7\r\n",
+       "-ERR syntax error\r\n",
+       [](const Exchange& e) {
+         return command_is(e, "bitcount") && e.args.size() == 3 && e.theirs.is_error() &&
+                e.theirs.text == "ERR syntax error";
+       }},
+      {"getkeys-of-one-word",
+       "COMMAND GETKEYS takes a command without arguments: the arity of the recorded rows",
+       {{"COMMAND", "GETKEYS", "PING"}},
+       "-ERR The command has no key arguments\r\n",
+       "-ERR wrong number of arguments for 'command|getkeys' command\r\n",
+       [](const Exchange& e) {
+         return command_is(e, "command") && e.args.size() == 3 && is(e.args[1].substr(0, 7), "getkeys") &&
+                e.theirs.is_error() &&
+                e.theirs.text.rfind("ERR wrong number of arguments for 'command|getkeys", 0) == 0 &&
+                e.ours.is_error();
+       }},
   };
   return kRows;
 }

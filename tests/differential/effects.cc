@@ -11,39 +11,6 @@ using support::Deadline;
 using support::ServerProcess;
 using support::Value;
 
-namespace {
-
-// The number behind the sign at `at` and the offset behind its line; false while the line is incomplete.
-bool read_header(std::string_view bytes, size_t& at, size_t& number) {
-  const size_t end = bytes.find("\r\n", at);
-  if (end == std::string_view::npos) return false;
-  number = static_cast<size_t>(std::strtoull(std::string(bytes.substr(at + 1, end - at - 1)).c_str(), nullptr, 10));
-  at = end + 2;
-  return true;
-}
-
-// Appends the whole commands at the beginning of `bytes` to `out` and returns how many bytes they are. MULTI and EXEC are
-// left out: they say that nobody may see half of a transaction, nobody looks here, and the server has no transactions yet.
-size_t take_commands(std::string_view bytes, std::string& out) {
-  size_t taken = 0;
-  for (;;) {
-    size_t at = taken;
-    size_t count = 0;
-    if (at >= bytes.size() || !read_header(bytes, at, count)) return taken;
-    for (size_t i = 0; i < count; ++i) {
-      size_t size = 0;
-      if (at >= bytes.size() || !read_header(bytes, at, size)) return taken;
-      at += size + 2;
-      if (at > bytes.size()) return taken;
-    }
-    const std::string_view command = bytes.substr(taken, at - taken);
-    if (command != "*1\r\n$5\r\nMULTI\r\n" && command != "*1\r\n$4\r\nEXEC\r\n") out.append(command);
-    taken = at;
-  }
-}
-
-}  // namespace
-
 Result<std::unique_ptr<EffectsFollower>> EffectsFollower::start(const std::string& binary, int shards,
                                                                 int port) {
   std::unique_ptr<EffectsFollower> follower(new EffectsFollower);
@@ -60,7 +27,32 @@ Result<std::unique_ptr<EffectsFollower>> EffectsFollower::start(const std::strin
     const Result<void> made = connection->connect(follower->server_->port());
     if (!made.ok()) return made.error();
   }
+  const Value multi = follower->control_.ask({"COMMAND", "INFO", "multi"});
+  follower->passes_multi_ = !multi.items.empty() && !multi.items[0].is_null;
   return follower;
+}
+
+// The whole commands of what has come. Every MULTI must have its EXEC.
+Result<std::string> EffectsFollower::take_commands() {
+  std::string commands;
+  for (;;) {
+    support::ReplyScanner scanner;
+    const auto status = scanner.scan(pending_);
+    if (status == support::ReplyScanner::Status::kNeedMore) return commands;
+    if (status == support::ReplyScanner::Status::kMalformed)
+      return Error{"the stream of effects is not RESP", 0};
+    const std::string raw = pending_.substr(0, scanner.length());
+    pending_.erase(0, scanner.length());
+    const Value command = support::parse_value(raw);
+    if (command.type != '*' || command.items.empty())
+      return Error{"not a command: " + support::printable(raw, 100), 0};
+    const std::string& name = command.items[0].text;
+    const bool begins = name == "MULTI", ends = name == "EXEC";
+    if (begins == in_transaction_ && (begins || ends))
+      return Error{"MULTI and EXEC are not balanced in the effects", 0};
+    if (begins || ends) in_transaction_ = begins;
+    if ((!begins && !ends) || passes_multi_) commands += raw;
+  }
 }
 
 Result<void> EffectsFollower::pass_on(int timeout_ms) {
@@ -69,9 +61,10 @@ Result<void> EffectsFollower::pass_on(int timeout_ms) {
   if (bytes->empty()) return {};
   bytes_ += bytes->size();
   pending_ += *bytes;
-  std::string commands;
-  pending_.erase(0, take_commands(pending_, commands));
-  const Result<void> sent = replay_.send(commands);
+  const Result<std::string> commands = take_commands();
+  if (!commands.ok()) return commands.error();
+  if (commands->empty()) return {};
+  const Result<void> sent = replay_.send(*commands);
   if (!sent.ok()) return Error{"replaying effects: " + sent.error().message, sent.error().code};
   return drain_replies();
 }

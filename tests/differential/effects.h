@@ -29,13 +29,17 @@ class EffectsFollower {
  private:
   EffectsFollower() = default;
   Result<void> pass_on(int timeout_ms);
+  Result<std::string> take_commands();
   Result<void> drain_replies();
 
   std::unique_ptr<support::ServerProcess> server_;
   support::RespConnection stream_;   // from the first server
   support::RespConnection replay_;   // to the second
   support::RespConnection control_;  // questions to the second
-  std::string pending_;  // the beginning of a command whose rest has not come
+  std::string pending_;              // the beginning of a command whose rest has not come
+  bool in_transaction_ = false;
+  // The second server knows MULTI; else what is between MULTI and EXEC is run one by one.
+  bool passes_multi_ = false;
   uint64_t bytes_ = 0;
 };
 

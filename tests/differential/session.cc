@@ -156,7 +156,7 @@ std::optional<Mismatch> Session::run(const Batch& batch) {
     if (!expects_reply(link, op)) continue;
     std::optional<Mismatch> mismatch = read_one(link, op);
     if (mismatch) {
-      (void)open(link);
+      drain(link, batch, static_cast<size_t>(&op - batch.ops.data()) + 1);
       return mismatch;
     }
     if (op.newer) forget_newer(link, op);
@@ -166,6 +166,18 @@ std::optional<Mismatch> Session::run(const Batch& batch) {
     if (!pumped.ok()) return lost(pumped.error().message);
   }
   return std::nullopt;
+}
+
+// Waits for the replies to the rest of a pipeline, so that nothing of it runs after the databases are
+// emptied.
+void Session::drain(Link& link, const Batch& batch, size_t from) {
+  for (size_t i = from; i < batch.ops.size(); ++i) {
+    if (batch.ops[i].closes || !expects_reply(link, batch.ops[i])) continue;
+    for (RespConnection& side : link.side) {
+      if (!side.read_reply(2000).ok()) i = batch.ops.size();
+    }
+  }
+  (void)open(link);
 }
 
 std::optional<Mismatch> Session::read_one(Link& link, const Op& op) {

@@ -70,6 +70,7 @@ class Session {
   Result<void> open(Link& link);
   bool expects_reply(Link& link, const Op& op);
   std::optional<Mismatch> read_one(Link& link, const Op& op);
+  void drain(Link& link, const Batch& batch, size_t from);
   std::optional<Mismatch> read_closing(Link& link, const Op& op);
   std::optional<Mismatch> compare(Link& link, const Op& op, const std::string& ours,
                                   const std::string& theirs);

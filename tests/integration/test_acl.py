@@ -6,8 +6,8 @@ import random
 
 import pytest
 
-from tests.support.resp import Closed, ReplyError
-from tests.support.server import ORACLE, Server, eventually
+from tests.support.resp import ReplyError
+from tests.support.server import ORACLE, Server
 
 WRONGPASS = ReplyError("WRONGPASS invalid username-password pair or user is disabled.")
 NOAUTH = ReplyError("NOAUTH Authentication required.")
@@ -105,11 +105,18 @@ def test_changes_reach_open_connections(server):
             assert connection.call("GET", "a") == denied_command("get")
         assert server.call("ACL", "DELUSER", "u", "nobody") == 1
         for connection in connections:
-            with pytest.raises((Closed, OSError)):
-                eventually(lambda: connection.call("PING") is None, 20, "the connection of a deleted user is closed")
+            assert connection.closed_by_peer(20), "an idle connection of a deleted user is closed"
     finally:
         for connection in connections:
             connection.close()
+
+
+def test_a_user_that_deletes_itself_is_told(server):
+    assert server.call("ACL", "SETUSER", "u", "on", "nopass", "+@all", "~*") == "OK"
+    with server.connect() as connection:
+        assert connection.call("AUTH", "u", "x") == "OK"
+        assert connection.call("ACL", "DELUSER", "u") == 1
+    assert server.call("ACL", "USERS") == [b"default"]
 
 
 def test_all_or_nothing(server):

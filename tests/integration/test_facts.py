@@ -70,7 +70,7 @@ def test_info_has_every_field(server, recorded):
             missing.append("%s (%s)" % (field, section))
         elif value and shapes(value) & {"int", "float", "percent"} and not shapes(value) & shapes(fields[field]):
             wrong.append("%s: %s, recorded %s" % (field, fields[field], value))
-    assert missing == [], "%d fields are missing" % len(missing)
+    assert not missing, "missing: " + ", ".join(missing)
     assert wrong == []
 
 
