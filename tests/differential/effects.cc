@@ -83,12 +83,11 @@ Result<void> EffectsFollower::drain_replies() {
 }
 
 Result<void> EffectsFollower::pump() {
-  const uint64_t before = bytes_;
-  do {
+  for (;;) {
+    const uint64_t before = bytes_;
     const Result<void> passed = pass_on(0);
-    if (!passed.ok()) return passed;
-  } while (bytes_ - before >= 65536);
-  return {};
+    if (!passed.ok() || bytes_ == before) return passed;
+  }
 }
 
 Result<void> EffectsFollower::wait_for(const std::string& key, const std::string& mark) {
