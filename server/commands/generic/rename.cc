@@ -23,7 +23,8 @@ void move_value(Ctx& ctx, const Key& from, const Key& to) {
     return;
   }
   // Every shard has memory of its own, so between shards a value is copied.
-  ctx.keyspace(to).put_copy(ctx.db(), to, *source.find(ctx.db(), from));
+  const Entry* moved = source.find(ctx.db(), from);
+  ctx.keyspace(to).put_copy(ctx.db(), to, *moved)->set_lru(moved->lru());
   source.erase(ctx.db(), from);
 }
 
