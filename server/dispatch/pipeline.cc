@@ -172,8 +172,7 @@ Pipeline::Step Pipeline::start_multi_key(const CommandView& command, registry::K
     engine_.wait_for_pause_end(session_.ref);
     return Step::kStall;
   }
-  ++session_.commands_count;
-  session_.last_row = command.row;
+  begin_command(command);
   barrier_ = true;
   if (row.split != registry::Split::kNone) {
     start_split(engine_, session_.ref, bits(), command, keys, places);
