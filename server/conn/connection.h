@@ -32,8 +32,8 @@ class Connection : public io::StreamHandler {
   bool run();
   // Writes what is ready. False: the connection is to be closed now.
   bool flush();
-  // Stopping for the moment a reply takes does not count.
-  bool reads() const { return reading_ || (!ended_ && pipeline_.queued_bytes() == 0); }
+  // Stopping while earlier commands run does not count: clients read it as "is this connection alive".
+  bool reads() const { return !ended_; }
   bool waits_to_write() const { return waits_to_write_; }
   bool wants_close() const { return session_.has(dispatch::kCloseAsap); }
   // Soft and hard limits of the output buffer; true when it has to go.
