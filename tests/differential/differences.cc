@@ -78,6 +78,25 @@ const std::vector<Difference>& differences() {
                 e.theirs.text.rfind("ERR wrong number of arguments for 'command|getkeys", 0) == 0 &&
                 e.ours.is_error();
        }},
+      {"debug-stringmatch-len",
+       "DEBUG STRINGMATCH-LEN is there: Debian's 7.0.15 lacks it, test suites of newer servers use it",
+       {{"DEBUG", "STRINGMATCH-LEN", "10", "a*"}},
+       ":0\r\n",
+       "-ERR unknown subcommand or wrong number of arguments for 'STRINGMATCH-LEN'",
+       [](const Exchange& e) {
+         return command_is(e, "debug") && e.args.size() == 4 && is(e.args[1], "stringmatch-len") &&
+                e.theirs.is_error() && e.theirs.text.rfind("ERR unknown subcommand", 0) == 0;
+       }},
+      {"refcount-of-copied-integer",
+       "small integers live inside the entry, so that every one of them counts as shared, a copied one too",
+       {{"SET", "k", "1"}, {"COPY", "k", "copy"}, {"OBJECT", "REFCOUNT", "copy"}},
+       ":2147483647\r\n",
+       ":1\r\n",
+       [](const Exchange& e) {
+         return command_is(e, "object") && e.args.size() == 3 && is(e.args[1], "refcount") &&
+                e.ours.type == ':' && e.ours.integer == 2147483647 && e.theirs.type == ':' &&
+                e.theirs.integer == 1;
+       }},
   };
   return kRows;
 }
