@@ -1,0 +1,136 @@
+// Role: everything that can happen to the control plane, as values. Thread: control.
+// Invariants: nothing here does anything; times come with step(), never with an event.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <variant>
+
+#include "server/cluster/bus/message.h"
+#include "server/cluster/state/settings.h"
+#include "server/cluster/state/stored.h"
+
+namespace tessera::cluster::state {
+
+// A connection of the bus. Ids of outbound links are made by the machine (Connect) and count from 1; ids of
+// inbound ones are made by who accepts them and have kInboundBit set. Never reused within a process.
+using LinkId = uint64_t;
+constexpr LinkId kNoLink = 0;
+constexpr LinkId kInboundBit = uint64_t{1} << 63;
+constexpr bool is_inbound(LinkId link) {
+  return (link & kInboundBit) != 0;
+}
+
+// The first event; none other comes before it.
+struct Start {
+  std::optional<Stored> stored;     // of nodes.conf; none: a node that has never been
+  NodeId fresh_id, fresh_shard_id;  // random, 40 hexadecimal digits; used when there is nothing stored
+  Settings settings;
+};
+
+// About every 100 ms; more or fewer do no harm.
+struct Tick {};
+
+struct InboundOpened {
+  LinkId link;
+  std::string remote_ip;
+};
+struct OutboundConnected {
+  LinkId link;
+};
+// Of either direction, also of an outbound one that never connected. Not awaited after CloseLink, and
+// ignored.
+enum class CloseReason : uint8_t {
+  kEnd,          // the peer closed it
+  kReset,        // it broke
+  kRefused,      // nobody listens there: connection refused, nothing else
+  kTimeout,      // connecting took too long
+  kUnreachable,  // no route, name or address not usable, local failure
+  kOverflow,     // our side closed it: its buffer was over the limit
+  kBadMessage,   // our side closed it: it sent what cannot be a message
+};
+struct LinkClosed {
+  LinkId link;
+  CloseReason reason;
+};
+
+// A whole decoded message. `local_ip`: the address of our end of the connection.
+struct MessageReceived {
+  LinkId link;
+  std::string remote_ip, local_ip;
+  std::shared_ptr<const bus::Message> message;
+};
+
+// What Persist{version} said is durable (fsynced, renamed, folder fsynced).
+struct Persisted {
+  uint64_t version;
+};
+// It could not be written: nothing of it is spoken of; it is tried again a second later.
+struct PersistFailed {
+  uint64_t version;
+  std::string why;
+};
+// Every shard decides by this view, or a newer one, and its effects are appended.
+struct Adopted {
+  uint64_t version;
+};
+
+struct SettingsChanged {
+  Settings settings;
+};
+
+// ---- commands: answered by a Reply action with the same token, at once or later
+
+struct Meet {
+  std::string ip;  // an address, not a name
+  int port = 0;
+  int bus_port = 0;  // 0: port + 10000
+};
+struct Forget {
+  NodeId node;
+};
+struct Reset {
+  bool hard = false;
+  bool has_keys = false;  // this node holds keys, in any shard
+  NodeId fresh_id;        // random; used by a hard reset
+  NodeId fresh_shard_id;
+};
+struct AddSlots {
+  SlotSet slots;
+};
+struct DelSlots {
+  SlotSet slots;
+};
+struct SetSlot {
+  enum class What : uint8_t { kMigrating, kImporting, kStable, kNode };
+  What what = What::kStable;
+  int slot = 0;
+  NodeId node;            // not of kStable
+  bool has_keys = false;  // this node holds keys of the slot
+};
+struct SetConfigEpoch {
+  uint64_t epoch = 0;
+};
+struct BumpEpoch {};
+struct Replicate {
+  NodeId node;
+  bool has_keys = false;
+};
+struct CountFailureReports {
+  NodeId node;
+};
+struct SaveConfig {};  // answered when everything said so far is durable
+
+struct Command {
+  uint64_t token = 0;
+  std::variant<Meet, Forget, Reset, AddSlots, DelSlots, SetSlot, SetConfigEpoch, BumpEpoch, Replicate,
+               CountFailureReports, SaveConfig>
+      what;
+};
+
+using Event = std::variant<Start, Tick, InboundOpened, OutboundConnected, LinkClosed, MessageReceived,
+                           Persisted, PersistFailed, Adopted, SettingsChanged, Command>;
+
+}  // namespace tessera::cluster::state
