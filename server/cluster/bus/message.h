@@ -1,7 +1,8 @@
 // Role: a message of the cluster bus as a value, and its wire form. Thread: any, pure.
-// Source of the format: what Redis 7.0 and Valkey 9 nodes send (tests/data/bus-messages.jsonl), integers big-endian.
-// Invariants: decode() takes exactly one whole message whose parts fill its length; what it accepts, encode()
-// gives back byte for byte. Unknown flags and extensions are kept as they came.
+// Source of the format: what Redis 7.0 and Valkey 9 nodes send (tests/data/bus-messages.jsonl), integers
+// big-endian. Invariants: decode() takes exactly one whole message whose parts fill its length; what it
+// accepts, encode() gives back byte for byte. Unknown flags and extensions are kept as they came. Texts that
+// reach a file or a reply (ids, addresses) are free of blanks, commas, quotes and control characters.
 #pragma once
 
 #include <array>
@@ -23,7 +24,7 @@ constexpr size_t kPrefixBytes = 8;  // signature and length: what frame_length()
 constexpr size_t kNodeIdBytes = 40;
 constexpr size_t kIpBytes = 46;
 
-using NodeId = std::string;  // 40 hexadecimal digits; empty: none (zeroes on the wire)
+using NodeId = std::string;  // 40 of 0-9a-z (by custom hexadecimal); empty: none (zeroes on the wire)
 using SlotSet = std::bitset<hash::kSlotCount>;
 
 enum class MessageType : uint16_t {
@@ -39,6 +40,12 @@ enum class MessageType : uint16_t {
   kModule = 9,
   kPublishShard = 10,
 };
+constexpr size_t kMessageTypeCount = 11;
+// As CLUSTER INFO's cluster_stats_messages_<name>_sent: "ping", "auth-req", "publishshard".
+std::string_view message_type_name(MessageType type);
+
+// 40 characters of 0-9a-z: what nodes take for an id.
+bool is_node_id(std::string_view text);
 
 // Node flags, as messages carry them.
 enum NodeFlag : uint16_t {
@@ -144,19 +151,28 @@ struct Module {
 };
 struct Nothing {};  // AUTH requests and grants, MFSTART
 
-struct Message {
-  MessageType type = MessageType::kPing;
-  bool light = false;  // PUBLISH and MODULE only; then `header` is meaningless
-  Header header;
-  std::variant<Nothing, Gossip, Fail, Publish, Update, Module> body;
+// Bytes that are not zero where the format has no meaning for them (behind the end of a text, unused fields).
+struct Residue {
+  size_t offset = 0;  // in the message
+  std::string bytes;
 };
 
-// The length of the message whose first kPrefixBytes are given; an error when they cannot begin a message (bad
-// signature, a length below the smallest or above `max_bytes`). Nothing has to be allocated to find out.
+struct Message {
+  MessageType type = MessageType::kPing;
+  bool light = false;  // PUBLISH, PUBLISHSHARD and MODULE only; then `header` is meaningless
+  Header header;
+  std::variant<Nothing, Gossip, Fail, Publish, Update, Module> body;
+  std::vector<Residue> residue;  // empty in all messages that we make and nearly all that come
+};
+
+// The length of the message whose first kPrefixBytes are given; an error when they cannot begin a message
+// (bad signature, a length below the smallest or above `max_bytes`). Nothing has to be allocated to find out.
 Result<size_t> frame_length(std::string_view prefix, size_t max_bytes);
 
-// One whole message. Errors name the field. Cost: one pass.
+// One whole message. Errors name the field. Cost: one pass; allocates in proportion to `bytes`.
 Result<Message> decode(std::string_view bytes);
+// REQUIRES: ids are empty or is_node_id(), addresses fit kIpBytes, extensions are multiples of 8 bytes and
+// all counts fit 16 bits, `body` is the alternative of `type`.
 std::string encode(const Message& message);
 
 }  // namespace tessera::cluster::bus
