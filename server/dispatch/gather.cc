@@ -160,8 +160,10 @@ void Engine::run_gathers() {
     post(gather->home(), gather);
     counters_.gathers_in_batch.add();
   }
-  // Effects are in the log before anybody is let go.
+  // Effects are in the log, and sizes are published, before anybody is let go: their own ticks may end after
+  // our replies have left.
   shard_.flush_effects();
+  for (shard::Shard* shard : parked_list_) shard->publish_sizes();
   for (shard::Shard* shard : parked_list_) {
     if (shard->index() != index()) post(shard->index(), new Unpark);
   }

@@ -91,6 +91,7 @@ Pipeline::Step Pipeline::start(const CommandView& command) {
   }
   if (__builtin_expect(command.row == nullptr, 0)) {
     const registry::Resolved resolved = engine_.node().commands->resolve(command.args);
+    session_.last_row = resolved.row;
     reply_in_place([&](resp::Writer& reply) {
       registry::CommandTable::write_error(resolved, command.args, reply);
       if (resolved.row) engine_.stats().rejected(resolved.row->id);
@@ -278,6 +279,7 @@ void Pipeline::reply_in_place(F&& write) {
 }
 
 void Pipeline::reject(const CommandView& command, std::string_view error) {
+  session_.last_row = command.row;
   reply_in_place([&](resp::Writer& reply) {
     reply.error(error);
     engine_.stats().rejected(command.row->id);

@@ -12,6 +12,7 @@ std::shared_ptr<const dispatch::Settings> settings_from(std::shared_ptr<const co
   settings->shard.lfu_log_factor = static_cast<int>(from.integer("lfu-log-factor"));
   settings->shard.max_bulk_bytes = static_cast<int64_t>(from.bytes("proto-max-bulk-len"));
   settings->shard.is_cluster = from.boolean("cluster-enabled");
+  settings->shard.compress_snapshots = from.boolean("rdbcompression");
   settings->max_bulk_bytes = settings->shard.max_bulk_bytes;
   settings->query_buffer_limit_bytes = static_cast<int64_t>(from.bytes("client-query-buffer-limit"));
   const auto limits = from.output_buffer_limits();

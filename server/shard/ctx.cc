@@ -66,6 +66,9 @@ bool Ctx::policy_is_lfu() const {
 int Ctx::lfu_decay_minutes() const {
   return home_->settings.lfu_decay_minutes;
 }
+bool Ctx::compress_snapshots() const {
+  return home_->settings.compress_snapshots;
+}
 int64_t Ctx::max_bulk_bytes() const {
   return home_->settings.max_bulk_bytes;
 }

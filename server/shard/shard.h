@@ -26,6 +26,7 @@ struct ShardSettings {
   int lfu_log_factor = 10;
   int64_t max_bulk_bytes = 512LL * 1024 * 1024;
   bool is_cluster = false;
+  bool compress_snapshots = true;
 };
 
 struct ShardCounters {
@@ -79,8 +80,8 @@ class Shard {
 
   // Removes keys whose time has come, for at most `budget`. True when none is left.
   bool expire_some(WallMs now, const std::function<bool()>& stop);
-  // The end of a tick: large values that were overwritten or removed go to be freed, what changed is appended to the
-  // journal. Returns true when there was something to append.
+  // The end of a tick: large values that were overwritten or removed go to be freed, what changed is appended
+  // to the journal. Returns true when there was something to append.
   bool flush_effects();
 
   // The effect and the event of a key that went because its time had come.

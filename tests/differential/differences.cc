@@ -78,6 +78,14 @@ const std::vector<Difference>& differences() {
                 e.theirs.text.rfind("ERR wrong number of arguments for 'command|getkeys", 0) == 0 &&
                 e.ours.is_error();
        }},
+      {"arity-of-getkeys",
+       "COMMAND INFO tells the recorded arity of COMMAND GETKEYS, which takes a command without arguments",
+       {{"COMMAND", "INFO", "command|getkeys"}},
+       "$15\r\ncommand|getkeys\r\n:-3\r\n",
+       "$15\r\ncommand|getkeys\r\n:-4\r\n",
+       [](const Exchange& e) {
+         return command_is(e, "command") && e.problem.rfind("arity or keys differ: command|getkeys", 0) == 0;
+       }},
       {"debug-stringmatch-len",
        "DEBUG STRINGMATCH-LEN is there: Debian's 7.0.15 lacks it, test suites of newer servers use it",
        {{"DEBUG", "STRINGMATCH-LEN", "10", "a*"}},

@@ -14,6 +14,8 @@ struct Exchange {
   const std::vector<std::string>& args;
   const support::Value& ours;
   const support::Value& theirs;
+  // What the command's rule found wrong, "replies differ" where it has none.
+  const std::string& problem;
 };
 
 struct Difference {

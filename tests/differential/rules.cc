@@ -86,8 +86,8 @@ std::string compare_lists(const std::vector<std::string>& ours, const std::vecto
   std::set_difference(ours.begin(), ours.end(), theirs.begin(), theirs.end(), std::back_inserter(extra));
   std::string text =
       "lists differ (" + std::to_string(ours.size()) + " and " + std::to_string(theirs.size()) + " elements)";
-  for (size_t i = 0; i < missing.size() && i < 5; ++i) text += "; missing " + printable(missing[i], 60);
-  for (size_t i = 0; i < extra.size() && i < 5; ++i) text += "; too many " + printable(extra[i], 60);
+  for (size_t i = 0; i < missing.size() && i < 5; ++i) text += "; missing " + printable(missing[i], 200);
+  for (size_t i = 0; i < extra.size() && i < 5; ++i) text += "; too many " + printable(extra[i], 200);
   return text;
 }
 

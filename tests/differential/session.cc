@@ -220,8 +220,9 @@ std::optional<Mismatch> Session::compare(Link& link, const Op& op, const std::st
     problem = rule->check({op.args, ours, theirs, ask, common});
     if (problem.empty()) return std::nullopt;
   }
-  if (const Difference* row = explain({op.args, ours, theirs})) {
+  if (const Difference* row = explain({op.args, ours, theirs, problem})) {
     ++explained_[row->id];
+    if (ours.is_error() || theirs.is_error()) unequal_failures_.insert({name_of(op), lower(op.args[0])});
     return std::nullopt;
   }
   return make_mismatch(op, problem, ours_raw, theirs_raw);
@@ -249,7 +250,9 @@ Value Session::ask_in_db(int side, int db, const std::vector<std::string>& args)
   if (control_db_[side] != db) {
     (void)control_.side[side].ask({"SELECT", std::to_string(db)});
     control_db_[side] = db;
+    ++own_calls_[side]["select"];
   }
+  ++own_calls_[side][lower(args[0])];
   return control_.side[side].ask(args);
 }
 

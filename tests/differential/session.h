@@ -90,7 +90,12 @@ class Session {
   Link control_;
   int control_db_[2] = {0, 0};
   uint64_t mark_ = 0;
+  // What the driver itself asked since the statistics were reset, by command.
+  std::map<std::string, long> own_calls_[2];
   std::map<std::string, uint64_t> explained_;
+  // Commands of which a row explained an error: they may count as failed on one side, as rejected on the
+  // other.
+  std::set<std::string> unequal_failures_;
   std::vector<uint64_t> keys_per_shard_;
 };
 

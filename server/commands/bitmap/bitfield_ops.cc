@@ -66,6 +66,14 @@ bool add_to_field(FieldType type, FieldOverflow overflow, int64_t value, int64_t
 }
 
 bool fit_into_field(FieldType type, FieldOverflow overflow, int64_t value, int64_t& result) {
+  // As redis-server: a number so small that its distance to the type's largest overflows saturates upwards.
+  if (type.is_signed && overflow == FieldOverflow::kSaturate) {
+    const Wide max = (Wide{1} << (type.bits - 1)) - 1;
+    if (type.bits != 64 && max - value > Wide{INT64_MAX}) {
+      result = static_cast<int64_t>(max);
+      return true;
+    }
+  }
   return fit(type, overflow, type.is_signed ? Wide{value} : Wide{static_cast<uint64_t>(value)}, result);
 }
 

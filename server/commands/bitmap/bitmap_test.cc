@@ -105,6 +105,10 @@ TEST(Bitfield, Overflow) {
   EXPECT_FALSE(add_to_field(u8, FieldOverflow::kFail, 255, 1, result));
   EXPECT_TRUE(fit_into_field(u8, FieldOverflow::kSaturate, -1, result));  // too large, not too small
   EXPECT_EQ(result, 255);
+  EXPECT_TRUE(fit_into_field({true, 56}, FieldOverflow::kSaturate, INT64_MIN, result));  // redis-server's way
+  EXPECT_EQ(result, (int64_t{1} << 55) - 1);
+  EXPECT_TRUE(fit_into_field({true, 56}, FieldOverflow::kSaturate, INT64_MIN / 2, result));
+  EXPECT_EQ(result, -(int64_t{1} << 55));
   EXPECT_TRUE(add_to_field(i8, FieldOverflow::kWrap, 127, 1, result));
   EXPECT_EQ(result, -128);
   EXPECT_TRUE(add_to_field(i8, FieldOverflow::kSaturate, -100, -100, result));

@@ -1,8 +1,11 @@
 // Role: DEBUG's looks at keys: OBJECT, DIGEST, POPULATE and their like. Thread: a coordinator that holds all
 // shards parked, since DEBUG's keys are not known to the router.
+#include <liblzf/lzf.h>
+
 #include <climits>
 #include <cstdio>
 #include <cstring>
+#include <vector>
 
 #include "common/text/integers.h"
 #include "common/text/strings.h"
@@ -36,8 +39,26 @@ size_t integer_length(int64_t value) {
   return 1 + static_cast<size_t>(text::digits(value));
 }
 
-// Bytes of the value in an RDB file (format: persistence's, version 10), not compressed.
-size_t serialized_length(const Entry& entry) {
+// Of a length before a string in an RDB file.
+size_t length_length(size_t size) {
+  return size < 64 ? 1 : size < 16384 ? 2 : size <= UINT32_MAX ? 5 : 9;
+}
+
+// What a long string shrinks to, its two lengths and mark included; 0 when it does not shrink. As in RDB
+// files: only strings of more than 20 bytes, and only when 4 bytes are won.
+size_t compressed_length(const StringRef& value) {
+  constexpr size_t kShortest = 21, kLeastWon = 4;
+  if (value.size() < kShortest || value.size() > UINT32_MAX) return 0;
+  std::string scratch;
+  const std::string_view bytes = value.view(scratch);
+  std::vector<char> out(bytes.size() - kLeastWon);
+  const size_t size = lzf_compress(bytes.data(), static_cast<unsigned>(bytes.size()), out.data(),
+                                   static_cast<unsigned>(out.size()));
+  return size == 0 ? 0 : 1 + length_length(size) + length_length(bytes.size()) + size;
+}
+
+// Bytes of the value in an RDB file (format: persistence's, version 10).
+size_t serialized_length(const Entry& entry, bool compress) {
   const StringRef value(entry);
   if (value.is_int()) return integer_length(value.int_value());
   constexpr size_t kLongestInteger = 11;
@@ -46,9 +67,8 @@ size_t serialized_length(const Entry& entry) {
       number >= INT32_MIN && number <= INT32_MAX) {
     return integer_length(number);
   }
-  const size_t size = value.size();
-  const size_t head = size < 64 ? 1 : size < 16384 ? 2 : size <= UINT32_MAX ? 5 : 9;
-  return head + size;
+  const size_t compressed = compress ? compressed_length(value) : 0;
+  return compressed != 0 ? compressed : length_length(value.size()) + value.size();
 }
 
 bool is_shared_integer(const Entry& entry) {
@@ -62,7 +82,7 @@ void object(Ctx& ctx, const Args& args, Writer& reply) {
   if (entry == nullptr) return;
   char line[256];
   const size_t length = entry->type() == store::Type::kString
-                            ? serialized_length(*entry)
+                            ? serialized_length(*entry, ctx.compress_snapshots())
                             : ctx.keyspace(ctx.key(args[2])).entry_bytes(*entry);
   std::snprintf(line, sizeof(line),
                 "Value at:%p refcount:%d encoding:%s serializedlength:%zu lru:%u lru_seconds_idle:%lld",
