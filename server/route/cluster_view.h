@@ -28,8 +28,11 @@ struct NodeInfo {
   std::string ip;        // may be empty when it is not known yet
   std::string hostname;  // announced, or empty
   std::string shard_id;
-  int port = 0;      // plain TCP, 0: none
-  int tls_port = 0;  // 0: none
+  std::string human_name, availability_zone;  // announced, or empty
+  std::string client_ipv4, client_ipv6;       // for clients instead of `ip`, or empty
+  int client_port = 0, client_tls_port = 0;   // for clients instead of the ports below, or 0
+  int port = 0;                               // plain TCP, 0: none
+  int tls_port = 0;                           // 0: none
   int bus_port = 0;
   NodeIndex primary = kNobody;  // of a replica
   bool is_replica = false;

@@ -22,6 +22,9 @@ struct Connect {
   NodeId node;  // for logs; of a node in handshake a made up one
   std::string ip;
   int bus_port;
+  // Not empty: the address did not answer for a while; look this name up and connect to what it says, or to
+  // `ip` when it says nothing.
+  std::string hostname;
 };
 struct CloseLink {
   LinkId link;

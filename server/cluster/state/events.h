@@ -39,6 +39,7 @@ struct InboundOpened {
 };
 struct OutboundConnected {
   LinkId link;
+  std::string remote_ip;  // the address that answered; matters where a name was looked up
 };
 // Of either direction, also of an outbound one that never connected. Not awaited after CloseLink, and
 // ignored.

@@ -64,8 +64,13 @@ class Machine {
   // Version of the last PublishView; what nodes.conf would say now.
   uint64_t view_version() const;
   Stored stored(Now now) const;
+#ifdef TESSERA_PLANTED_FAULTS
+  void plant_fault(int fault);  // before Start; see faults.h
+#endif
   // For tests and invariants.
-  const State& state() const { return *state_; }
+  const State& state() const {
+    return *state_;
+  }
 
  private:
   std::unique_ptr<State> state_;

@@ -1,0 +1,121 @@
+// Role: who owns which slot by which epoch. See claims.h.
+#include "server/cluster/state/claims.h"
+
+#include "common/text/integers.h"
+#include "server/cluster/state/faults.h"
+#include "server/cluster/state/messages.h"
+
+namespace tessera::cluster::state {
+
+namespace {
+
+// Slots of ours that go to `to`; it may be that we have to follow it.
+void lose_slots(Step& step, const SlotSet& lost, Node& to) {
+  State& s = step.s;
+  for (auto& [version, slots] : s.leaving) slots &= ~lost;  // nothing of them is ours to be given up any more
+  step.out.push_back(SlotsLost{lost});
+  if (s.me->slot_count > 0 || !s.settings.can_replicate) return;
+  if (!s.settings.allow_replica_migration && to.slots != lost) return;
+  step.notice("Configuration change detected. Reconfiguring myself as a replica of " + to.id);
+  s.me->clear(bus::kFlagPrimary);
+  s.me->set(bus::kFlagReplica);
+  s.set_primary_of(*s.me, &to);
+}
+
+void give_slots(Step& step, Node& sender, uint64_t epoch, const SlotSet& claimed) {
+  State& s = step.s;
+  if (&sender == s.me) return;
+  SlotSet lost;
+  bool any = false;
+  for (int slot = 0; slot < hash::kSlotCount; ++slot) {
+    const auto i = static_cast<size_t>(slot);
+    Node* owner = s.owner[i];
+    if (!claimed[i]) {
+      // It had it and does not say so any more: its next claimant needs no larger epoch.
+      if (owner == &sender) s.unclaimed.set(i);
+      continue;
+    }
+    if (owner == &sender) {
+      s.unclaimed.reset(i);
+      continue;
+    }
+    if (s.importing.count(slot) != 0) continue;  // whose it is becomes is said by command
+    if (owner != nullptr && owner->config_epoch >= epoch && !s.unclaimed[i]) continue;
+    if (owner == s.me) {
+      if (planted(s, Fault::kKeepLostSlots)) continue;
+      lost.set(i);
+    }
+    s.set_owner(slot, &sender);
+    any = true;
+  }
+  if (any) step.changed();
+  if (lost.any()) lose_slots(step, lost, sender);
+}
+
+// The first slot that the sender claims though we know a larger epoch for it: whose it is.
+const Node* rightful_owner(const State& s, const Node& sender, const bus::Header& header) {
+  const SlotSet wrong = header.slots & ~sender.slots;
+  if (wrong.none()) return nullptr;
+  for (size_t i = wrong._Find_first(); i < wrong.size(); i = wrong._Find_next(i)) {
+    const Node* owner = s.owner[i];
+    if (owner == nullptr || owner == &sender || owner == sender.primary) continue;
+    const uint64_t epoch = owner == s.me ? s.durable.config_epoch : owner->config_epoch;
+    if (epoch > header.config_epoch) return owner;
+  }
+  return nullptr;
+}
+
+}  // namespace
+
+void check_claims(Step& step, Node& sender, const bus::Header& header, LinkId link) {
+  State& s = step.s;
+  const Node* claimant = sender.is_primary() ? &sender : sender.primary;
+  if (claimant == nullptr || claimant->slots == header.slots) return;
+  if (sender.is_primary()) give_slots(step, sender, header.config_epoch, header.slots);
+  const Node* owner = rightful_owner(s, sender, header);
+  if (owner == nullptr) return;
+  step.log(
+      LogLevel::kVerbose,
+      "Node " + sender.id + " has old slots configuration, sending an UPDATE message about " + owner->id);
+  send_update(step,
+              sender.outbound != kNoLink && s.links.at(sender.outbound).connected ? sender.outbound : link,
+              *owner);
+}
+
+void take_update(Step& step, const bus::Update& update) {
+  State& s = step.s;
+  Node* node = s.find(update.id);
+  if (node == nullptr || node->is_me() || node->in_handshake()) return;
+  if (node->config_epoch >= update.config_epoch && !planted(s, Fault::kAcceptOlderUpdate)) return;
+  s.make_primary(*node);
+  node->config_epoch = update.config_epoch;
+  step.save();
+  step.publish();
+  give_slots(step, *node, update.config_epoch, update.slots);
+}
+
+void resolve_collision(Step& step, const Node& sender) {
+  State& s = step.s;
+  Node& me = *s.me;
+  if (!me.is_primary() || !sender.is_primary() || sender.config_epoch != me.config_epoch) return;
+  if (sender.id <= me.id || planted(s, Fault::kSkipEpochBump)) return;
+  me.config_epoch = ++s.current_epoch;
+  step.log(LogLevel::kVerbose, "WARNING: configEpoch collision with node " + sender.id +
+                                   ". configEpoch set to " + text::to_text(me.config_epoch));
+  step.save();
+  step.publish();
+}
+
+bool bump_epoch(Step& step) {
+  State& s = step.s;
+  const uint64_t largest = s.max_epoch();
+  if (s.me->config_epoch != 0 && s.me->config_epoch == largest) return false;
+  s.current_epoch = largest + 1;
+  s.me->config_epoch = s.current_epoch;
+  step.notice("New configEpoch set to " + text::to_text(s.me->config_epoch));
+  step.save();
+  step.publish();
+  return true;
+}
+
+}  // namespace tessera::cluster::state

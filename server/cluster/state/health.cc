@@ -1,0 +1,64 @@
+// Role: is the cluster up, and the write lease. See health.h.
+#include "server/cluster/state/health.h"
+
+#include <algorithm>
+#include <functional>
+#include <vector>
+
+namespace tessera::cluster::state {
+
+namespace {
+
+constexpr Micros kLeastRejoin = millis(500);
+constexpr Micros kMostRejoin = seconds(5);
+constexpr Micros kAfterStart = seconds(2);
+
+bool all_slots_served(const State& s) {
+  return std::all_of(s.owner.begin(), s.owner.end(),
+                     [](const Node* owner) { return owner != nullptr && !owner->is_failed(); });
+}
+
+}  // namespace
+
+void update_health(Step& step) {
+  State& s = step.s;
+  s.todo_health = false;
+  // After a restart a primary first listens: what it remembers may be outdated.
+  if (s.me->is_primary() && !s.ok && step.since(s.started_at) < kAfterStart) return;
+  bool ok = !s.settings.view.require_full_coverage || all_slots_served(s);
+  int reachable = 0;
+  for (const auto& node : s.nodes) {
+    if (node->counts() && !node->has(bus::kFlagFail | bus::kFlagPfail)) ++reachable;
+  }
+  if (reachable < s.voter_count / 2 + 1) {
+    ok = false;
+    s.minority_at = step.now.mono;
+  }
+  if (ok == s.ok) return;
+  const Micros rejoin = std::clamp(s.settings.node_timeout, kLeastRejoin, kMostRejoin);
+  const bool was_minority = s.minority_at != kNever && step.since(s.minority_at) < rejoin;
+  if (ok && s.me->is_primary() && was_minority) return;
+  s.ok = ok;
+  step.notice(std::string("Cluster state changed: ") + (ok ? "ok" : "fail"));
+  step.publish();
+}
+
+void renew_lease(Step& step) {
+  State& s = step.s;
+  const int needed = s.voter_count / 2 + 1;
+  const int others = needed - 1;  // we hear ourselves
+  if (!s.me->counts() || others == 0) {
+    s.write_until = MonoTime{INT64_MAX};
+    return;
+  }
+  std::vector<int64_t> heard;
+  heard.reserve(static_cast<size_t>(s.voter_count));
+  for (const auto& node : s.nodes) {
+    if (node.get() != s.me && node->counts()) heard.push_back(node->heard.us);
+  }
+  const auto last = heard.begin() + (others - 1);
+  std::nth_element(heard.begin(), last, heard.end(), std::greater<>());
+  s.write_until = *last == 0 ? kNever : MonoTime{*last} + s.settings.node_timeout;
+}
+
+}  // namespace tessera::cluster::state

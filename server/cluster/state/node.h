@@ -1,0 +1,71 @@
+// Role: what is known of one node of the cluster. Thread: control; part of State.
+// Invariants: `slots` are those whose owner in State is this node; `primary` and `replicas` point at each
+// other.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "common/base/units.h"
+#include "server/cluster/bus/message.h"
+#include "server/cluster/state/events.h"
+
+namespace tessera::cluster::state {
+
+constexpr MonoTime kNever{0};
+
+// A link that broke and what followed: see failure.h.
+struct Evidence {
+  MonoTime broke_at = kNever;       // our established link to the node ended
+  MonoTime first_refused = kNever;  // of the connects after that, with nothing heard in between
+  int refused_count = 0;
+  bool suspected = false;  // the node is PFAIL because of this
+};
+
+struct Node {
+  NodeId id, shard_id;  // in handshake the id is made up
+  std::string ip, hostname, human_name, availability_zone, client_ipv4, client_ipv6;
+  int port = 0, tls_port = 0, bus_port = 0;  // port: plain
+  int client_port = 0, client_tls_port = 0;
+  uint16_t flags = 0;       // bus::NodeFlag
+  bool extensions = false;  // understands them
+
+  Node* primary = nullptr;
+  std::vector<Node*> replicas;
+  uint64_t config_epoch = 0;
+  uint64_t offset = 0;
+  SlotSet slots;
+  int slot_count = 0;
+
+  MonoTime created;
+  MonoTime ping_sent = kNever;      // of the ping that waits for its answer
+  MonoTime pong_received = kNever;  // here or, as gossip has it, elsewhere
+  MonoTime data_received;           // anything, on any link; from the start: when we began to listen
+  MonoTime heard = kNever;          // sent at: the last ping it answered
+  MonoTime failed_at = kNever;
+  MonoTime voted_at = kNever;  // when we last voted for one of its replicas
+  Evidence evidence;
+  LinkId outbound = kNoLink, inbound = kNoLink;
+  int failed_connects = 0;  // since the last link that worked
+  std::unordered_map<const Node*, MonoTime>
+      reports;  // primaries that say it does not answer, and when they did
+
+  size_t index = 0;          // in State::nodes
+  uint64_t gossip_mark = 0;  // of the last message that carried it
+
+  bool has(uint16_t any) const { return (flags & any) != 0; }
+  bool is_primary() const { return has(bus::kFlagPrimary); }
+  bool is_replica() const { return has(bus::kFlagReplica); }
+  bool is_me() const { return has(bus::kFlagMyself); }
+  bool in_handshake() const { return has(bus::kFlagHandshake); }
+  bool is_suspected() const { return has(bus::kFlagPfail); }
+  bool is_failed() const { return has(bus::kFlagFail); }
+  bool has_address() const { return !has(bus::kFlagNoAddress); }
+  bool counts() const { return is_primary() && slot_count > 0; }  // for majorities
+  void set(uint16_t flag) { flags = static_cast<uint16_t>(flags | flag); }
+  void clear(uint16_t flag) { flags = static_cast<uint16_t>(flags & ~flag); }
+};
+
+}  // namespace tessera::cluster::state
