@@ -112,6 +112,14 @@ TEST_P(FilesTest, ALockIsHadOnce) {
   EXPECT_TRUE(files().lock(path("lock")).ok());
 }
 
+TEST_P(FilesTest, ALockMovesWithItsFile) {
+  auto lock = files().lock(path("new"));
+  ASSERT_TRUE(lock.ok());
+  ASSERT_TRUE(files().rename(path("new"), path("lock")).ok());
+  EXPECT_EQ(files().lock(path("lock")).error().code, EWOULDBLOCK);
+  EXPECT_TRUE(files().lock(path("new")).ok()) << "another file";
+}
+
 INSTANTIATE_TEST_SUITE_P(Twins, FilesTest,
                          testing::Values(TwinKind{"uv", make_uv_twin}, TwinKind{"sim", make_sim_twin}),
                          [](const auto& twin) { return std::string(twin.param.name); });

@@ -122,15 +122,15 @@ class SimFile final : public File {
 
 class SimLock final : public FileLock {
  public:
-  SimLock(SimDisk& disk, std::string key) : disk_(disk), key_(std::move(key)), life_(disk.life_) {}
+  SimLock(SimDisk& disk, uint64_t node_id) : disk_(disk), node_id_(node_id), life_(disk.life_) {}
   ~SimLock() override {
-    auto found = disk_.locks_.find(key_);
+    auto found = disk_.locks_.find(node_id_);
     if (found != disk_.locks_.end() && found->second == life_) disk_.locks_.erase(found);
   }
 
  private:
   SimDisk& disk_;
-  std::string key_;
+  uint64_t node_id_;
   uint64_t life_;
 };
 
@@ -450,11 +450,13 @@ Result<std::unique_ptr<FileLock>> SimDisk::lock(const std::string& path) {
   if (!file) return file.error();
   DiskFault fault;
   if (auto begun = begin(DiskOpKind::kLock, path, 0, &fault); !begun) return begun.error();
-  std::string key;
-  for (const auto& part : split_path(path)) key += "/" + part;
-  if (!locks_.emplace(key, life_).second) return disk_error(path, "lock", EWOULDBLOCK);
+  const auto place = find(path, "lock");
+  if (!place) return place.error();
+  // As flock: of the file, which takes it along when it is renamed.
+  const uint64_t node_id = place->node->id;
+  if (!locks_.emplace(node_id, life_).second) return disk_error(path, "lock", EWOULDBLOCK);
   end();
-  return Result<std::unique_ptr<FileLock>>(std::make_unique<SimLock>(*this, std::move(key)));
+  return Result<std::unique_ptr<FileLock>>(std::make_unique<SimLock>(*this, node_id));
 }
 
 }  // namespace tessera::io

@@ -133,7 +133,7 @@ class SimDisk final : public Files {
   std::function<void()> crash_;
   std::function<DiskFault(const DiskOp&)> hook_;
   NodePtr root_;
-  std::map<std::string, uint64_t> locks_;  // path -> life
+  std::map<uint64_t, uint64_t> locks_;  // node -> life
   uint64_t counts_[kDiskOpKinds] = {};
   int failing_[kDiskOpKinds] = {};
   int failing_code_[kDiskOpKinds] = {};
