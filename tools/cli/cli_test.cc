@@ -69,7 +69,33 @@ TEST(Options, Modes) {
   EXPECT_EQ(parse_options({"--intrinsic-latency", "7"}, true).options.mode, Mode::kIntrinsicLatency);
   const auto cluster = parse_options({"-p", "1", "--cluster", "info", "host:7000", "-x"}, true);
   EXPECT_EQ(cluster.options.mode, Mode::kCluster);
-  EXPECT_EQ(cluster.options.cluster_args, (std::vector<std::string>{"info", "host:7000", "-x"}));
+  EXPECT_EQ(cluster.options.cluster_args, (std::vector<std::string>{"info", "host:7000"}));
+  EXPECT_TRUE(cluster.options.stdin_last_arg);
+}
+
+TEST(Options, OfClusters) {
+  const auto line =
+      parse_options({"--cluster", "create", "a:1", "b:2", "--cluster-replicas", "1", "--cluster-yes",
+                     "--wait", "7", "--if-not-exists", "--cluster-weight", "x=1", "y=2", "--cluster-copy"},
+                    true);
+  ASSERT_FALSE(line.exit_code) << line.print;
+  EXPECT_EQ(line.options.cluster_args, (std::vector<std::string>{"create", "a:1", "b:2"}));
+  const cluster::Settings& settings = line.options.cluster;
+  EXPECT_EQ(settings.replicas, 1);
+  EXPECT_TRUE(settings.yes && settings.if_not_exists && settings.copy);
+  EXPECT_EQ(settings.wait_s, 7);
+  EXPECT_EQ(settings.weights, (std::vector<std::string>{"x=1", "y=2"}));
+  EXPECT_FALSE(parse_options({"--cluster", "info", "a:1"}, true).options.cluster.wait_s);
+  for (const auto& args :
+       std::vector<std::vector<std::string>>{{"--cluster"},
+                                             {"--cluster", "info", "a:1", "--cluster"},
+                                             {"--cluster", "info", "--cluster", "check", "b"},
+                                             {"--cluster-weight", "a=1", "--cluster-weight", "b=1"},
+                                             {"--cluster", "create", "--wait", "-1"},
+                                             {"--cluster", "create", "--wait", "soon"},
+                                             {"--cluster", "create", "--cluster-replicas"}}) {
+    EXPECT_EQ(parse_options(args, true).exit_code, 1) << args.back();
+  }
 }
 
 TEST(Uri, Parts) {

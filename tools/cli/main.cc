@@ -5,6 +5,8 @@
 
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
+#include <string_view>
 
 #include "common/io/env.h"
 #include "common/text/quoting.h"
@@ -41,6 +43,16 @@ std::string ask_password() {
   if (terminal) tcsetattr(STDIN_FILENO, TCSAFLUSH, &before);
   std::fprintf(stderr, "\n");
   return line;
+}
+
+// Passwords in the argument list can be read by everybody on the machine for as long as the process lives.
+void blank_passwords(int argc, char** argv) {
+  for (int i = 1; i + 1 < argc; ++i) {
+    const std::string_view arg = argv[i];
+    if (arg == "-a" || arg == "--pass" || arg == "--cluster-from-pass" || arg == "-u") {
+      std::memset(argv[i + 1], 'x', std::strlen(argv[i + 1]));
+    }
+  }
 }
 
 // The arguments of a one-shot command after quotes and standard input. Empty: refused, told.
@@ -127,6 +139,7 @@ int run(int argc, char** argv) {
   // FAKETTY, as for redis-cli: tests want the output for people without a terminal.
   const bool terminal = isatty(STDOUT_FILENO) != 0 || std::getenv("FAKETTY") != nullptr;
   ParsedLine line = parse_options({argv + 1, argv + argc}, terminal);
+  blank_passwords(argc, argv);
   if (line.exit_code) {
     std::fputs(line.print.c_str(), *line.exit_code == 0 ? stdout : stderr);
     return *line.exit_code;
@@ -137,6 +150,9 @@ int run(int argc, char** argv) {
     options.password = ask_password();
   } else if (const char* password = std::getenv("REDISCLI_AUTH"); password != nullptr && !options.password) {
     options.password = password;
+  }
+  if (const char* yes = std::getenv("REDISCLI_CLUSTER_YES"); yes != nullptr && std::string_view(yes) == "1") {
+    options.cluster.yes = true;
   }
   const std::unique_ptr<io::Env> env = io::make_uv_env();
   return run_mode(*env, options, line.rest);

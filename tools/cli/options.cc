@@ -6,6 +6,7 @@
 #include <cstdlib>
 #include <functional>
 
+#include "common/text/integers.h"
 #include "common/text/quoting.h"
 #include "common/text/strings.h"
 
@@ -83,6 +84,34 @@ template <int unused = 0>
 void no_tls_value(Parser& p, const std::string&) {
   no_tls(p);
 }
+
+using cluster::Settings;
+
+template <int Settings::*field>
+void set_int(Parser& p, const std::string& v) {
+  p.o().cluster.*field = static_cast<int>(to_int(v));
+}
+template <std::string Settings::*field>
+void set_text(Parser& p, const std::string& v) {
+  p.o().cluster.*field = v;
+}
+template <bool Settings::*field>
+void set_flag(Parser& p) {
+  p.o().cluster.*field = true;
+}
+
+void wait_seconds(Parser& p, const std::string& v) {
+  const auto number = text::parse_int64(v);
+  constexpr int64_t kLongest = 24 * 3600;
+  if (!number || *number < 0 || *number > kLongest) {
+    p.refuse("--wait takes a number of seconds.");
+  } else {
+    p.o().cluster.wait_s = number;
+  }
+}
+
+constexpr const char* kWeightAdvice =
+    "You can set more weights by adding them as a space-separated list, ie:\n--cluster-weight n1=w n2=w";
 
 constexpr Row kRows[] = {
     {"-h", nullptr, [](Parser& p, const std::string& v) { p.o().host = v; }},
@@ -186,6 +215,32 @@ constexpr Row kRows[] = {
     {"--ldb", [](Parser& p) { p.o().ldb = true; }, nullptr},
     {"--ldb-sync-mode", [](Parser& p) { p.o().ldb = p.o().ldb_sync = true; }, nullptr},
 
+    {"--cluster-replicas", nullptr, set_int<&Settings::replicas>},
+    {"--cluster-master-id", nullptr, set_text<&Settings::master_id>},
+    {"--cluster-from", nullptr, set_text<&Settings::from>},
+    {"--cluster-to", nullptr, set_text<&Settings::to>},
+    {"--cluster-from-user", nullptr, set_text<&Settings::from_user>},
+    {"--cluster-from-pass", nullptr,
+     [](Parser& p, const std::string& v) { p.o().cluster.from_password = v; }},
+    {"--cluster-from-askpass", set_flag<&Settings::from_ask_password>, nullptr},
+    {"--cluster-slots", nullptr, set_int<&Settings::slots>},
+    {"--cluster-timeout", nullptr, set_int<&Settings::timeout_ms>},
+    {"--cluster-pipeline", nullptr, set_int<&Settings::pipeline>},
+    {"--cluster-threshold", nullptr,
+     [](Parser& p, const std::string& v) { p.o().cluster.threshold = std::strtof(v.c_str(), nullptr); }},
+    {"--cluster-yes", set_flag<&Settings::yes>, nullptr},
+    {"--cluster-simulate", set_flag<&Settings::simulate>, nullptr},
+    {"--cluster-replace", set_flag<&Settings::replace>, nullptr},
+    {"--cluster-copy", set_flag<&Settings::copy>, nullptr},
+    {"--cluster-slave", set_flag<&Settings::as_replica>, nullptr},
+    {"--cluster-use-empty-masters", set_flag<&Settings::use_empty_masters>, nullptr},
+    {"--cluster-search-multiple-owners", set_flag<&Settings::search_multiple_owners>, nullptr},
+    {"--cluster-fix-with-unreachable-masters", set_flag<&Settings::fix_with_unreachable_masters>, nullptr},
+    {"--cluster-only-masters", set_flag<&Settings::only_masters>, nullptr},
+    {"--cluster-only-replicas", set_flag<&Settings::only_replicas>, nullptr},
+    {"--if-not-exists", set_flag<&Settings::if_not_exists>, nullptr},
+    {"--wait", nullptr, wait_seconds},
+
     {"--tls", no_tls, nullptr},
     {"--insecure", no_tls, nullptr},
     {"--sni", nullptr, no_tls_value<>},
@@ -197,11 +252,28 @@ constexpr Row kRows[] = {
     {"--tls-ciphersuites", nullptr, no_tls_value<>},
 };
 
-// Everything behind --cluster belongs to that mode, but for the options of the connection among it.
+// The name, then words up to the next option. Where that is.
 size_t take_cluster(Parser& p, const std::vector<std::string>& args, size_t at) {
+  if (!p.o().cluster_args.empty()) {
+    p.refuse(usage_text());
+    return at;
+  }
   p.o().mode = Mode::kCluster;
-  p.o().cluster_args.assign(args.begin() + static_cast<std::ptrdiff_t>(at) + 1, args.end());
-  return args.size();
+  size_t end = at + 2;
+  while (end < args.size() && !args[end].starts_with("-")) ++end;
+  p.o().cluster_args.assign(args.begin() + static_cast<std::ptrdiff_t>(at) + 1,
+                            args.begin() + static_cast<std::ptrdiff_t>(end));
+  return end - 1;
+}
+
+// All words up to the next option.
+size_t take_weights(Parser& p, const std::vector<std::string>& args, size_t at) {
+  if (!p.o().cluster.weights.empty()) {
+    p.refuse("WARNING: you cannot use --cluster-weight more than once.\n" + std::string(kWeightAdvice));
+    return at;
+  }
+  while (at + 1 < args.size() && !args[at + 1].starts_with("-")) p.o().cluster.weights.push_back(args[++at]);
+  return at;
 }
 
 void finish(Parser& p) {
@@ -243,9 +315,17 @@ ParsedLine parse_options(const std::vector<std::string>& args, bool stdout_tty) 
       p.line.print = version_text();
       break;
     }
-    if (arg == "--cluster" && !is_last) {
+    if (arg == "--cluster") {
+      if (is_last) {
+        p.refuse(usage_text());
+        break;
+      }
       at = take_cluster(p, args, at);
-      break;
+      continue;
+    }
+    if (arg == "--cluster-weight" && !is_last) {
+      at = take_weights(p, args, at);
+      continue;
     }
     const auto* row =
         std::find_if(std::begin(kRows), std::end(kRows), [&](const Row& r) { return arg == r.name; });

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "tools/cli/cluster/settings.h"
 #include "tools/cli/format.h"
 
 namespace tessera::cli {
@@ -69,7 +70,8 @@ struct Options {
   std::string file;  // of --rdb, --functions-rdb, --eval
   bool ldb = false;
   bool ldb_sync = false;
-  std::vector<std::string> cluster_args;  // what follows --cluster
+  std::vector<std::string> cluster_args;  // the command behind --cluster and its words, up to an option
+  cluster::Settings cluster;
 };
 
 // What the process is to do: run with `options` and the rest of the line, or print and exit.

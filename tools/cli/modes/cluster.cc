@@ -1,13 +1,13 @@
-// Role: --cluster. Its commands get a file each beside this one; here they are told apart.
+// Role: --cluster: hands over to the commands for clusters.
+#include "tools/cli/cluster/commands.h"
 #include "tools/cli/modes/modes.h"
 
 namespace tessera::cli {
 
 int run_cluster(Session& session, const Options& options) {
-  (void)session;
-  std::fprintf(stderr, "--cluster %s: managing clusters is not part of this program yet.\n",
-               options.cluster_args.empty() ? "" : options.cluster_args[0].c_str());
-  return 1;
+  const cluster::Context context{session.env(), options, options.cluster,
+                                 cluster::Console::from_environment()};
+  return cluster::run(context, options.cluster_args);
 }
 
 }  // namespace tessera::cli

@@ -1,0 +1,106 @@
+// Role: compares views, and polls for them.
+#include "tools/cli/cluster/agreement.h"
+
+#include <algorithm>
+
+#include "tools/cli/modes/info_fields.h"
+
+namespace tessera::cli::cluster {
+namespace {
+
+constexpr Micros kPollPause = millis(50);
+
+// What the observer thinks of one member; empty: what it should.
+std::string complaint_of(const Topology& view, const Member& member, Stage stage) {
+  const NodeLine* line = view.find(member.id);
+  if (line == nullptr) return "does not know " + member.name;
+  if (line->has_flag("handshake")) return "still shakes hands with " + member.name;
+  if (line->has_flag("fail") || line->has_flag("fail?")) return "cannot reach " + member.name;
+  if (line->slots != member.slots) {
+    const std::string has = line->slots.any() ? slot_ranges_text(line->slots) : "no slots";
+    const std::string should = member.slots.any() ? slot_ranges_text(member.slots) : "none";
+    return "sees " + has + " at " + member.name + " instead of " + should;
+  }
+  if (stage == Stage::kSettled && line->master_id != member.master_id) {
+    return "does not see yet that " + member.name + " is " +
+           (member.master_id.empty() ? "a master" : "a replica of " + member.master_id);
+  }
+  return "";
+}
+
+Testimony question(Node& node, Stage stage) {
+  Testimony says;
+  auto view = node.topology();
+  if (!view.ok()) {
+    says.failure = view.error().message;
+    return says;
+  }
+  says.view = std::move(*view);
+  if (stage != Stage::kSettled) return says;
+  const auto info = node.ask({"CLUSTER", "INFO"});
+  if (info.ok() && !info->is_error()) {
+    const InfoFields info_fields(info->text);
+    const auto state = info_fields.fields().find("cluster_state");
+    says.state_ok = state != info_fields.fields().end() && state->second == "ok";
+  }
+  return says;
+}
+
+}  // namespace
+
+std::vector<std::string> disagreements(const std::vector<Member>& members, const std::vector<Testimony>& says,
+                                       Stage stage) {
+  std::vector<std::string> lines;
+  for (size_t i = 0; i < members.size(); ++i) {
+    const std::string& name = members[i].name;
+    if (!says[i].failure.empty()) {
+      lines.push_back(name + " does not answer: " + says[i].failure);
+      continue;
+    }
+    const size_t before = lines.size();
+    for (const Member& member : members) {
+      const std::string complaint = complaint_of(says[i].view, member, stage);
+      if (!complaint.empty()) lines.push_back(name + " " + complaint);
+    }
+    if (lines.size() == before && stage == Stage::kSettled && !says[i].state_ok) {
+      lines.push_back(name + " does not say cluster_state:ok");
+    }
+  }
+  return lines;
+}
+
+bool wait_for_agreement(const Context& context, const std::vector<Member>& members,
+                        const std::vector<Node*>& nodes, Stage stage, int64_t wait_s) {
+  const std::unique_ptr<io::Loop> loop = context.env.make_loop();
+  const MonoTime begin = loop->clock().mono();
+  int64_t dots = 0;
+  while (true) {
+    std::vector<Testimony> says;
+    for (Node* node : nodes) says.push_back(question(*node, stage));
+    const auto lines = disagreements(members, says, stage);
+    if (lines.empty()) return true;
+    const Micros waited = loop->clock().mono() - begin;
+    for (; dots < waited.us / seconds(1).us; ++dots) context.console.plain(".");
+    context.console.flush();
+    if (waited >= seconds(wait_s)) {
+      context.console.plain("\n");
+      context.console.error("[ERR] The nodes have not agreed within " + std::to_string(wait_s) +
+                            " seconds:\n");
+      constexpr size_t kMostLines = 50;
+      for (size_t i = 0; i < std::min(lines.size(), kMostLines); ++i) {
+        context.console.plain("    " + lines[i] + "\n");
+      }
+      if (lines.size() > kMostLines) {
+        context.console.plain("    and " + std::to_string(lines.size() - kMostLines) + " more\n");
+      }
+      context.console.plain("Every node must reach the client port and the bus port of every other node.\n");
+      return false;
+    }
+    bool rested = false;
+    const auto timer = loop->make_timer([&] { rested = true; });
+    timer->start(kPollPause, Micros{0});
+    while (!rested) loop->poll(Micros{-1});
+  }
+}
+
+}  // namespace tessera::cli::cluster

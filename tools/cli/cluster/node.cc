@@ -1,0 +1,163 @@
+// Role: connects to one node and asks it.
+#include "tools/cli/cluster/node.h"
+
+#include <arpa/inet.h>
+#include <netdb.h>
+
+#include <algorithm>
+#include <cstdio>
+
+#include "tools/cli/modes/info_fields.h"
+#include "tools/cli/session.h"
+
+namespace tessera::cli::cluster {
+namespace {
+
+constexpr int kBusPortOffset = 10000;
+constexpr Micros kConnectLimit = seconds(10);  // unless -t says
+
+bool is_numeric(const std::string& host) {
+  in6_addr bytes;
+  return inet_pton(AF_INET, host.c_str(), &bytes) == 1 || inet_pton(AF_INET6, host.c_str(), &bytes) == 1;
+}
+
+void tell_unreachable(const Address& address, const std::string& why) {
+  std::fprintf(stderr, "Could not connect to Redis at %s: %s\n", address.text().c_str(), why.c_str());
+}
+
+}  // namespace
+
+Result<std::vector<std::string>> resolve(io::Env& env, const std::string& host) {
+  if (is_numeric(host)) return std::vector<std::string>{host};
+  if (host.empty()) return Error{gai_strerror(EAI_NONAME), 0};
+  const std::unique_ptr<io::Loop> loop = env.make_loop();
+  Result<std::vector<std::string>> found = Error{};
+  bool done = false;
+  loop->resolve(host, [&](Result<std::vector<std::string>> result) {
+    found = std::move(result);
+    done = true;
+  });
+  while (!done) loop->poll(Micros{-1});  // the resolver has its own limit
+  if (found.ok()) {
+    std::stable_partition(found->begin(), found->end(),
+                          [](const std::string& ip) { return ip.find(':') == std::string::npos; });
+  }
+  return found;
+}
+
+bool Node::connect() {
+  client_.reset();
+  const auto ips = resolve(context_->env, address_.host);
+  if (!ips.ok()) {
+    tell_unreachable(address_, reason(ips.error()));
+    return false;
+  }
+  return open(*ips) && authenticate();
+}
+
+bool Node::open(const std::vector<std::string>& ips) {
+  resp::ClientOptions to;
+  to.port = address_.port;
+  to.connect_timeout = Micros{context_->options.connect_timeout_us};
+  if (to.connect_timeout.us == 0) to.connect_timeout = kConnectLimit;
+  to.keepalive_s = 15;
+  std::string why = "no address";
+  for (const std::string& ip : ips) {
+    to.host = ip;
+    auto client = resp::Client::connect_bare(context_->env, to);
+    if (client.ok()) {
+      ip_ = ip;
+      client_ = std::move(*client);
+      return true;
+    }
+    why = reason(client.error());
+  }
+  tell_unreachable(address_, why);
+  return false;
+}
+
+bool Node::authenticate() {
+  const Options& options = context_->options;
+  if (!options.password) return true;
+  std::vector<std::string> args{"AUTH"};
+  if (!options.user.empty()) args.push_back(options.user);
+  args.push_back(*options.password);
+  if (tell(args)) return true;
+  client_.reset();
+  return false;
+}
+
+Result<resp::Value> Node::ask(const std::vector<std::string>& args, Micros limit) {
+  if (client_ == nullptr) return Error{"not connected", 0};
+  auto reply = client_->command(args, limit);
+  // After a time-out a late reply would be taken for the next one.
+  if (!reply.ok()) client_.reset();
+  return reply;
+}
+
+bool Node::tell(const std::vector<std::string>& args) {
+  const auto reply = ask(args);
+  if (!reply.ok()) {
+    std::fprintf(stderr, "Node %s did not reply to %s: %s\n", text().c_str(), args[0].c_str(),
+                 reason(reply.error()).c_str());
+    return false;
+  }
+  if (reply->is_error()) tell_error(*context_, *this, reply->text);
+  return !reply->is_error();
+}
+
+Node::Loading Node::load(std::string* why) {
+  auto info = ask({"INFO"});
+  if (!info.ok() || info->is_error()) {
+    *why = info.ok() ? info->text : reason(info.error());
+    return Loading::kFailed;
+  }
+  info_ = std::move(info->text);
+  if (InfoFields(info_).number("cluster_enabled") != 1) return Loading::kNotCluster;
+  auto view = topology();
+  if (!view.ok()) {
+    *why = view.error().message;
+    return Loading::kFailed;
+  }
+  view_ = std::move(*view);
+  self_ = *view_.myself();
+  return Loading::kDone;
+}
+
+Result<Topology> Node::topology() {
+  const auto reply = ask({"CLUSTER", "NODES"});
+  if (!reply.ok()) return Error{reason(reply.error()), 0};
+  if (reply->is_error()) return Error{reply->text, 0};
+  auto view = parse_topology(reply->text);
+  if (!view) return Error{"its reply to CLUSTER NODES is not understood", 0};
+  return std::move(*view);
+}
+
+bool Node::has_keys() const {
+  return InfoFields(info_).fields().contains("db0");
+}
+
+std::string Node::why_not_empty() {
+  const std::string used =
+      "is not empty. Either the node already knows other nodes (check with CLUSTER NODES) or contains some "
+      "key "
+      "in database 0.";
+  if (has_keys()) return used;
+  const auto reply = ask({"CLUSTER", "INFO"});
+  if (!reply.ok()) return reason(reply.error());
+  if (reply->is_error()) return reply->text;
+  if (InfoFields(reply->text).number("cluster_known_nodes") != 1) return used;
+  if (self_.slots.none()) return "";
+  return "is not empty: it owns slots " + slot_ranges_text(self_.slots) + " (CLUSTER RESET gives them up).";
+}
+
+int Node::bus_port() const {
+  if (self_.address.bus_port != 0) return self_.address.bus_port;
+  return address_.bus_port != 0 ? address_.bus_port : address_.port + kBusPortOffset;
+}
+
+void tell_error(const Context& context, const Node& node, const std::string& error) {
+  context.console.error("Node " + node.text() + " replied with error:\n" + error + "\n");
+}
+
+}  // namespace tessera::cli::cluster

@@ -1,0 +1,82 @@
+// Role: one node as the cluster commands see it: its connection, and what it said about itself. Thread: one.
+// Invariants: a password is sent in AUTH only; a question always ends, with a reply, an error or the time
+// limit of its caller.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "common/base/result.h"
+#include "common/resp/client.h"
+#include "tools/cli/cluster/console.h"
+#include "tools/cli/cluster/topology.h"
+#include "tools/cli/options.h"
+
+namespace tessera::cli::cluster {
+
+struct Context {
+  io::Env& env;
+  const Options& options;
+  const Settings& settings;
+  Console console;
+};
+
+// How long a node may take over a reply that needs no work. Commands of users have no limit.
+constexpr Micros kReplyLimit = seconds(30);
+
+// Every address of a name, IPv4 first as that is what peers are most likely to share; a numeric one as it is.
+Result<std::vector<std::string>> resolve(io::Env& env, const std::string& host);
+
+class Node {
+ public:
+  Node(const Context& context, Address address) : context_(&context), address_(std::move(address)) {}
+
+  // Connects and authenticates. False: told, as redis-cli does, and there is no connection.
+  bool connect();
+  // The time-out, the lost connection and the error reply are kept apart: an Error is no reply at all.
+  Result<resp::Value> ask(const std::vector<std::string>& args, Micros limit = kReplyLimit);
+  // Asks, and tells an error reply or a missing one. False then.
+  bool tell(const std::vector<std::string>& args);
+
+  enum class Loading { kDone, kNotCluster, kFailed };
+  // INFO and CLUSTER NODES. `why` gets the text of what failed.
+  Loading load(std::string* why);
+  Result<Topology> topology();
+  // Why it cannot be taken into a cluster as a new node, empty if it can: no key, no slot, no other node.
+  // REQUIRES load().
+  std::string why_not_empty();
+  bool has_keys() const;  // in database 0; REQUIRES load()
+
+  const Address& address() const { return address_; }
+  std::string text() const { return address_.text(); }
+  // The address that was connected to: numeric, also if the node was given by name.
+  const std::string& ip() const { return ip_; }
+  int bus_port() const;  // as the node says, else as it was given, else port + 10000
+  bool has_connection() const { return client_ != nullptr; }
+
+  // What load() found.
+  const NodeLine& self() const { return self_; }
+  const Topology& view() const { return view_; }
+  const std::string& id() const { return self_.id; }
+  bool is_replica() const { return self_.is_replica(); }
+
+  int replica_count = 0;  // counted by Nodes
+
+ private:
+  bool open(const std::vector<std::string>& ips);
+  bool authenticate();
+
+  const Context* context_;
+  Address address_;
+  std::string ip_;
+  std::unique_ptr<resp::Client> client_;
+  NodeLine self_;
+  Topology view_;
+  std::string info_;
+};
+
+// "Node host:port replied with error:" and the error.
+void tell_error(const Context& context, const Node& node, const std::string& error);
+
+}  // namespace tessera::cli::cluster
