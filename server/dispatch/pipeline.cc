@@ -44,9 +44,7 @@ void Pipeline::submit(std::span<CommandView> commands) {
   const CommandView* local[kMaxSubmit];
   size_t local_count = 0;
   for (CommandView& command : commands) {
-    if (command.row == nullptr || command.row->first_key_at <= 0) continue;
-    command.key = keys.make_key(command.args[static_cast<size_t>(command.row->first_key_at)]);
-    if (engine_.shard_of(command.key.slot) != engine_.index() || local_count == kMaxSubmit) continue;
+    if (!locate(command) || local_count == kMaxSubmit) continue;
     keys.prefetch_root(session_.db, command.key);
     local[local_count++] = &command;
   }
@@ -58,6 +56,17 @@ void Pipeline::submit(std::span<CommandView> commands) {
     if (stalled() || start(command) == Step::kStall) keep(command);
   }
   end_submit();
+}
+
+// Computes the first key. Whether it is on this shard.
+bool Pipeline::locate(CommandView& command) {
+  if (command.row == nullptr || command.row->first_key_at <= 0) return false;
+  command.key = engine_.shard().keyspace().make_key(command.args[static_cast<size_t>(command.row->first_key_at)]);
+  return is_local(command);
+}
+
+bool Pipeline::is_local(const CommandView& command) const {
+  return command.key.bytes.data() != nullptr && engine_.shard_of(command.key.slot) == engine_.index();
 }
 
 void Pipeline::keep(const CommandView& command) {

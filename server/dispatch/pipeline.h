@@ -24,7 +24,7 @@ class Pipeline {
 
   // Takes commands in order; runs what may run. Views need to live during the call only. REQUIRES: !stalled()
   // `row` is nullptr for a command that does not exist or has a wrong arity: the table says the error.
-  static constexpr size_t kMaxSubmit = 32;  // at once; more are taken, but not prefetched
+  static constexpr size_t kMaxSubmit = 32;  // what a connection parses ahead
   void submit(std::span<CommandView> commands);
   // Starts what was kept, as far as possible.
   void resume();
@@ -101,6 +101,8 @@ class Pipeline {
   void reply_in_place(F&& write);
   void reject(const CommandView& command, std::string_view error);
   void end_submit();
+  bool locate(CommandView& command);
+  bool is_local(const CommandView& command) const;
   void keep(const CommandView& command);
   bool slots_empty() const { return slot_head_ == slots_.size(); }
   void push_slot(uint32_t group, size_t size);

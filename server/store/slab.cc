@@ -34,7 +34,8 @@ enum State : uint8_t { kLoose, kPartial, kEvacuating };  // loose: full, or the 
 struct Slab::Region {
   char* base;
   uint32_t free_mask;  // pages that hold no memory (never touched, or returned)
-  Region* next;        // of the list of open regions
+  Kind kind;
+  Region* next;  // of its kind's list of open regions
   Region* prev;
 };
 
@@ -208,12 +209,13 @@ void Slab::unlink_partial(Page* page) {
 
 Slab::Page* Slab::take_page(int size_class) {
   void* memory = nullptr;
-  if (!empty_.empty()) {
-    memory = empty_.back();
-    empty_.pop_back();
+  const Kind kind = size_class >= kSizeClasses ? kLeaves : kEntries;
+  if (!empty_[kind].empty()) {
+    memory = empty_[kind].back();
+    empty_[kind].pop_back();
   } else {
-    if (!open_) TESSERA_CHECK(add_region());
-    Region* region = open_;
+    if (!open_[kind]) TESSERA_CHECK(add_region(kind));
+    Region* region = open_[kind];
     const int index = __builtin_ctz(region->free_mask);
     region->free_mask &= region->free_mask - 1;
     if (region->free_mask == 0) close_region(region);
@@ -224,7 +226,7 @@ Slab::Page* Slab::take_page(int size_class) {
   const size_t bytes = step < 64   ? (step + 1) * 8
                        : step < 72 ? 512 + (step - 63) * 64
                                    : kLargeClasses[step - 72];
-  ++kind_pages_[size_class >= kSizeClasses];
+  ++kind_pages_[kind];
   static_assert(sizeof(Page) == 64);
   Page* page = new (memory) Page{};
   page->owner = this;
@@ -237,9 +239,10 @@ Slab::Page* Slab::take_page(int size_class) {
 
 // Keeps a few pages for the next need; the memory of the others goes back to the system.
 void Slab::give_page(Page* page) {
-  --kind_pages_[page->size_class >= kSizeClasses];
-  if (empty_.size() < kKeepEmptyPages) {
-    empty_.push_back(page);
+  const Kind kind = page->size_class >= kSizeClasses ? kLeaves : kEntries;
+  --kind_pages_[kind];
+  if (empty_[kind].size() < kKeepEmptyPages) {
+    empty_[kind].push_back(page);
     return;
   }
   const uintptr_t address = reinterpret_cast<uintptr_t>(page);
@@ -323,7 +326,7 @@ bool Slab::end_evacuation(size_t pages) {
   return evacuating_.empty();
 }
 
-bool Slab::add_region() {
+bool Slab::add_region(Kind kind) {
   // Twice the size, to cut an aligned part out of it.
   void* raw = mmap(nullptr, 2 * kRegionBytes, PROT_READ | PROT_WRITE,
                    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
@@ -335,7 +338,7 @@ bool Slab::add_region() {
   if (before > 0) munmap(raw, before);
   munmap(base + kRegionBytes, kRegionBytes - before);
   if (regions_.size() >= kHugeFromRegions) madvise(base, kRegionBytes, MADV_HUGEPAGE);
-  Region* region = new Region{base, 0xffffffffu, nullptr, nullptr};
+  Region* region = new Region{base, 0xffffffffu, kind, nullptr, nullptr};
   const auto at = std::lower_bound(regions_.begin(), regions_.end(), region,
                                    [](const Region* a, const Region* b) { return a->base < b->base; });
   regions_.insert(at, region);
@@ -353,13 +356,13 @@ void Slab::drop_region(size_t index) {
 
 void Slab::open_region(Region* region) {
   region->prev = nullptr;
-  region->next = open_;
-  if (open_) open_->prev = region;
-  open_ = region;
+  region->next = open_[region->kind];
+  if (open_[region->kind]) open_[region->kind]->prev = region;
+  open_[region->kind] = region;
 }
 
 void Slab::close_region(Region* region) {
-  (region->prev ? region->prev->next : open_) = region->next;
+  (region->prev ? region->prev->next : open_[region->kind]) = region->next;
   if (region->next) region->next->prev = region->prev;
 }
 

@@ -89,16 +89,17 @@ class Slab {
   void page_freed_one(Page* page);
   Page* take_page(int size_class);
   void give_page(Page* page);
-  bool add_region();
+  bool add_region(Kind kind);
   void drop_region(size_t index);
   void open_region(Region* region);
   void close_region(Region* region);
 
   std::array<Page*, kClassCount> current_{};  // allocated from; in no list
   std::array<Page*, kClassCount> partial_{};  // pages with room
-  std::vector<Page*> empty_;                  // touched, free; the last is used first
+  // By kind, so that the coming and going of leaves leaves the huge pages of entries whole.
+  std::array<std::vector<Page*>, 2> empty_;   // touched, free; the last is used first
   std::vector<Region*> regions_;              // by address
-  Region* open_ = nullptr;                    // list of regions with pages to take
+  std::array<Region*, 2> open_{};             // lists of regions with pages to take
   std::atomic<Page*> remote_pages_{nullptr};  // pages with a non-empty remote list
   Page* collecting_ = nullptr;                // taken from remote_pages_, still to do
   std::vector<Page*> evacuating_;
