@@ -33,6 +33,10 @@ Engine::Engine(NodeShared& node, const shard::ShardOptions& options)
 }
 
 Engine::~Engine() {
+  if (active_ != nullptr) {
+    active_->delete_successors();  // its turn may be over: then it does not do so itself
+    delete active_;
+  }
   for (Outbox& box : outboxes_) {
     while (box.head) {
       io::Message* next = box.head->next;
@@ -307,7 +311,7 @@ void Engine::recycle(std::unique_ptr<RequestBatch> batch) {
 bool Engine::over_maxmemory() const {
   const int64_t limit = settings_->shard.maxmemory_bytes;
   if (limit <= 0) return false;
-  int64_t used = static_cast<int64_t>(node_.startup_bytes);
+  int64_t used = node_.startup_bytes.load(std::memory_order_relaxed);
   for (const Engine* engine : node_.engines) {
     used += static_cast<int64_t>(engine->shard_.keyspace().used_bytes());
     used += engine->counters_.client_memory_bytes.get();

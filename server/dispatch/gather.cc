@@ -60,6 +60,19 @@ struct Probe : Envelope {
 
 }  // namespace
 
+Gather::~Gather() {
+  if (!done) delete_successors();
+}
+
+void Gather::delete_successors() {
+  TokenWaiter* waiter = successor.exchange(nullptr, std::memory_order_acquire);
+  while (waiter != nullptr) {
+    auto* gather = static_cast<Gather*>(waiter);
+    waiter = gather->successor.exchange(nullptr, std::memory_order_acquire);
+    delete gather;
+  }
+}
+
 void Gather::arrive(Engine& engine) {
   if (!done) {
     engine.token_granted(this);

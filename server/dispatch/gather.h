@@ -23,6 +23,10 @@ class Gather : public Envelope, public TokenWaiter {
         command_(command),
         shards_(std::move(shards)),
         reply_(pool_) {}
+  // Waiters are reachable from the token's holder only: one that ends before its turn takes them along, which
+  // is what the end of the node comes to.
+  ~Gather() override;
+  void delete_successors();
 
   // The token came, or the reply comes home.
   void arrive(Engine& engine) override;

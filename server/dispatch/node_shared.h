@@ -82,7 +82,7 @@ struct NodeShared {
   std::string run_id;  // 40 hex digits
   std::string executable, config_file;
   int tcp_port = 0;
-  size_t startup_bytes = 0;  // taken from the allocator when the node was ready
+  std::atomic<int64_t> startup_bytes{0};  // the allocator's when the node was ready; it serves before that
   std::atomic<int64_t> peak_bytes{0};
   std::array<std::atomic<double>, kRateCount> rates{};     // by the control thread's cron
   std::atomic<int64_t> lazyfree_pending{0}, lazyfreed{0};  // keys detached and not yet freed; freed so far

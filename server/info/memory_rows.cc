@@ -30,7 +30,7 @@ int64_t resident(const Source& s) {
   return static_cast<int64_t>(s.allocator().resident_bytes);
 }
 int64_t startup(const Source& s) {
-  return static_cast<int64_t>(s.node().startup_bytes);
+  return s.node().startup_bytes.load(std::memory_order_relaxed);
 }
 // What is not keys and values: start-up, clients, tables.
 int64_t overhead(const Source& s) {

@@ -61,7 +61,8 @@ Source::Source(const dispatch::NodeShared& node)
 }
 
 int64_t Source::used_bytes() const {
-  return static_cast<int64_t>(node_.startup_bytes) + totals_.data_bytes + totals_.client_memory_bytes;
+  return node_.startup_bytes.load(std::memory_order_relaxed) + totals_.data_bytes +
+         totals_.client_memory_bytes;
 }
 
 int64_t Source::peak_bytes() const {

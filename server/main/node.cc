@@ -116,7 +116,8 @@ Result<void> Node::start() {
     (void)wait();
     return listening.error();
   }
-  shared_.startup_bytes = read_allocator().allocated_bytes;
+  shared_.startup_bytes.store(static_cast<int64_t>(read_allocator().allocated_bytes),
+                              std::memory_order_relaxed);
   return {};
 }
 

@@ -74,7 +74,7 @@ void stats_part(ThreadCtx& ctx, const Args&, Part& part) {
   const dispatch::NodeShared& node = ctx.node();
   const store::Keyspace& keys = ctx.engine().shard().keyspace();
   part.number = ctx.engine().counters().client_memory_bytes.get();
-  part.items.push_back(text::to_text(static_cast<uint64_t>(node.startup_bytes)));
+  part.items.push_back(text::to_text(node.startup_bytes.load(std::memory_order_relaxed)));
   part.items.push_back(text::to_text(node.peak_bytes.load(std::memory_order_relaxed)));
   for (int db = 0; db < keys.database_count(); ++db) {
     part.items.push_back(text::to_text(static_cast<uint64_t>(keys.size(db))));
