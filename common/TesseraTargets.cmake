@@ -17,7 +17,9 @@ target_compile_options(tessera_flags INTERFACE -Wall -Wextra -Werror $<$<CXX_COM
 target_link_libraries(tessera_flags INTERFACE Threads::Threads)
 if(TESSERA_ASAN)
   target_compile_options(tessera_flags INTERFACE -fsanitize=address,undefined -fno-sanitize-recover=all)
-  target_link_options(tessera_flags INTERFACE -fsanitize=address,undefined)
+  # gcc's shared libubsan and libasan are two runtimes, of which only one keeps to log_path.
+  target_link_options(tessera_flags INTERFACE -fsanitize=address,undefined
+                      $<$<CXX_COMPILER_ID:GNU>:-static-libasan> $<$<CXX_COMPILER_ID:GNU>:-static-libubsan>)
   target_compile_definitions(tessera_flags INTERFACE TESSERA_PLAIN_MALLOC=1)
 elseif(TESSERA_TSAN)
   # gcc cannot see fences under TSan; the code does not rely on them (see common/io/README.md).

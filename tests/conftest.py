@@ -1,4 +1,5 @@
 """Shared by all pytest folders: the root on the path, servers as fixtures, --long."""
+import contextlib
 import os
 import sys
 
@@ -37,8 +38,9 @@ def start():
         return server
 
     yield make
-    for server in servers:
-        server.stop()
+    with contextlib.ExitStack() as all_of_them:
+        for server in servers:
+            all_of_them.callback(server.stop)
 
 
 @pytest.fixture(scope="module", params=[1, 4], ids=["shards1", "shards4"])

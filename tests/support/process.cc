@@ -94,6 +94,7 @@ Result<std::unique_ptr<ServerProcess>> ServerProcess::start(const ServerOptions&
   if (pid < 0) return Error{"fork failed", errno};
   if (pid == 0) run_child(argv.data(), server->dir().c_str(), log_path.c_str());
   server->pid_ = pid;
+  server->ends_in_order_ = env_or("TESSERA_SANITIZED", "0") == "1" && !is_redis(binary);
 
   const Deadline deadline(options.ready_timeout_ms);
   while (!deadline.passed()) {
@@ -130,6 +131,12 @@ bool ServerProcess::running() {
 
 void ServerProcess::stop() {
   if (pid_ < 0) return;
+  if (ends_in_order_) {
+    ::kill(pid_, SIGTERM);
+    const Deadline deadline(60000);
+    while (!deadline.passed() && running()) ::usleep(5000);  // between polls of a condition with a deadline
+    if (pid_ < 0) return;
+  }
   ::kill(pid_, SIGKILL);
   while (::waitpid(pid_, nullptr, 0) < 0 && errno == EINTR) {
   }

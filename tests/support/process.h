@@ -49,13 +49,16 @@ class ServerProcess {
   const std::string& dir() const { return dir_.path(); }
   std::string log() const;  // everything the server printed so far
   bool running();           // false once it has ended
-  void stop();              // SIGKILL and wait; idempotent
+  // SIGKILL and wait; idempotent. Under a sanitizer (TESSERA_SANITIZED=1) SIGTERM first, for the check of
+  // leaks.
+  void stop();
 
  private:
   ServerProcess() = default;
   TempDir dir_;
   int port_ = 0;
   pid_t pid_ = -1;
+  bool ends_in_order_ = false;
 };
 
 // True when the binary is stock redis-server (which knows no --shards).

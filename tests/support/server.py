@@ -6,6 +6,7 @@ Waiting is always polling with a deadline (see eventually()).
 import ctypes
 import os
 import random
+import re
 import shutil
 import signal
 import socket
@@ -16,6 +17,8 @@ import time
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 ORACLE = os.environ.get("TESSERA_ORACLE", "/usr/bin/redis-server")
 PR_SET_PDEATHSIG = 1
+# Set by tests/sanitize/run.py: servers end in order then, so that leaks are looked for.
+SANITIZED = os.environ.get("TESSERA_SANITIZED") == "1"
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
@@ -63,6 +66,9 @@ def eventually(condition, timeout=20, what="condition", interval=0.01):
 
 def die_with_parent():
     _libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+REPORT = re.compile(r"(ERROR|WARNING): \w+Sanitizer|: runtime error: ")
 
 
 class ServerDied(Exception):
@@ -119,11 +125,28 @@ class Server:
         return self.process.wait(timeout)
 
     def stop(self):
+        failure = None
         if self.process is not None and self.process.poll() is None:
-            self.process.kill()
+            if SANITIZED and not is_redis(self.binary):
+                failure = self._end_in_order()
+            else:
+                self.process.kill()
             self.process.wait(30)
+        if failure is None and REPORT.search(self.log()):
+            failure = "a sanitizer's report in the log"
+        text = self.log() if failure else ""
         self._log.close()
         shutil.rmtree(self.dir, ignore_errors=True)
+        assert failure is None, failure + "\n" + text[-20000:]
+
+    def _end_in_order(self):
+        self.process.terminate()
+        try:
+            code = self.process.wait(90)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            return "no end within 90 s of SIGTERM"
+        return None if code == 0 else "SIGTERM ended it with code %d" % code
 
     def __enter__(self):
         return self
