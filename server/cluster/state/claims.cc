@@ -9,24 +9,31 @@ namespace tessera::cluster::state {
 
 namespace {
 
-// Slots of ours that go to `to`; it may be that we have to follow it.
-void lose_slots(Step& step, const SlotSet& lost, Node& to) {
+// Slots of ours, or of our primary, that went to `to`; when they were the last, we follow it.
+void follow_slots(Step& step, int moved_count, Node& to) {
   State& s = step.s;
-  for (auto& [version, slots] : s.leaving) slots &= ~lost;  // nothing of them is ours to be given up any more
-  step.out.push_back(SlotsLost{lost});
-  if (s.me->slot_count > 0 || !s.settings.can_replicate) return;
-  if (!s.settings.allow_replica_migration && to.slots != lost) return;
+  const Node* mine = s.me->is_replica() ? s.me->primary : s.me;
+  if (moved_count == 0 || mine == nullptr || mine->slot_count > 0 || !s.settings.can_replicate) return;
+  if (!s.settings.allow_replica_migration && to.slot_count != moved_count) return;
   step.notice("Configuration change detected. Reconfiguring myself as a replica of " + to.id);
   s.me->clear(bus::kFlagPrimary);
   s.me->set(bus::kFlagReplica);
   s.set_primary_of(*s.me, &to);
 }
 
+// Slots of ours that a larger epoch gave to another.
+void lose_slots(Step& step, const SlotSet& lost) {
+  for (auto& [version, slots] : step.s.leaving) slots &= ~lost;  // they are not ours to be given up any more
+  step.out.push_back(SlotsLost{lost});
+}
+
 void give_slots(Step& step, Node& sender, uint64_t epoch, const SlotSet& claimed) {
   State& s = step.s;
   if (&sender == s.me) return;
+  const Node* mine = s.me->is_replica() ? s.me->primary : s.me;
   SlotSet lost;
   bool any = false;
+  int moved_count = 0;
   for (int slot = 0; slot < hash::kSlotCount; ++slot) {
     const auto i = static_cast<size_t>(slot);
     Node* owner = s.owner[i];
@@ -45,11 +52,13 @@ void give_slots(Step& step, Node& sender, uint64_t epoch, const SlotSet& claimed
       if (planted(s, Fault::kKeepLostSlots)) continue;
       lost.set(i);
     }
+    if (owner != nullptr && owner == mine) ++moved_count;
     s.set_owner(slot, &sender);
     any = true;
   }
   if (any) step.changed();
-  if (lost.any()) lose_slots(step, lost, sender);
+  if (lost.any()) lose_slots(step, lost);
+  follow_slots(step, moved_count, sender);
 }
 
 // The first slot that the sender claims though we know a larger epoch for it: whose it is.

@@ -227,6 +227,26 @@ Outcome run(Step& step, const Replicate& replicate) {
   return {};
 }
 
+Outcome run(Step& step, const TakeOver& take) {
+  State& s = step.s;
+  if (!s.me->is_replica() || s.me->primary == nullptr)
+    return error("You should send CLUSTER FAILOVER to a replica");
+  const SlotSet slots = s.me->primary->slots;
+  s.make_primary(*s.me);
+  if (take.epoch != 0) {
+    s.me->config_epoch = take.epoch;
+    s.current_epoch = std::max(s.current_epoch, take.epoch);
+  } else {
+    bump_epoch(step);
+  }
+  for (int slot = 0; slot < hash::kSlotCount; ++slot) {
+    if (slots[static_cast<size_t>(slot)]) s.set_owner(slot, s.me);
+  }
+  step.changed();
+  s.held.push_back({step.next_persist(), 0, Held::PongToAll{}});
+  return {};
+}
+
 Outcome run(Step& step, const CountFailureReports& count) {
   Node* node = step.s.find(count.node);
   if (node == nullptr) return error("Unknown node " + count.node);

@@ -119,6 +119,11 @@ struct Replicate {
   NodeId node;
   bool has_keys = false;
 };
+// This replica becomes a primary with its primary's slots: with the epoch that an election gave it, or (0)
+// with a new one that nobody was asked for.
+struct TakeOver {
+  uint64_t epoch = 0;
+};
 struct CountFailureReports {
   NodeId node;
 };
@@ -127,7 +132,7 @@ struct SaveConfig {};  // answered when everything said so far is durable
 struct Command {
   uint64_t token = 0;
   std::variant<Meet, Forget, Reset, AddSlots, DelSlots, SetSlot, SetConfigEpoch, BumpEpoch, Replicate,
-               CountFailureReports, SaveConfig>
+               TakeOver, CountFailureReports, SaveConfig>
       what;
 };
 

@@ -1,5 +1,6 @@
 // Role: the end of a step: health, nodes.conf, view, and what waited for them. See step.h.
 #include <algorithm>
+#include <utility>
 
 #include "server/cluster/state/contents.h"
 #include "server/cluster/state/faults.h"
@@ -26,9 +27,12 @@ void let_go(Step& step, Held& held) {
     step.out.push_back(std::move(*reply));
   } else if (auto* message = std::get_if<Held::Message>(&held.what)) {
     if (s.links.find(message->link) == s.links.end()) return;  // the link ended meanwhile
-    const uint8_t flags = message->message->header.message_flags[0];
-    message->message->header = make_header(s);
-    message->message->header.message_flags[0] = flags;
+    const bus::Header before = std::exchange(message->message->header, make_header(s));
+    message->message->header.message_flags = before.message_flags;
+    // A grant is for the epoch in which it was given; a later one would count in a later election as well.
+    if (message->message->type == bus::MessageType::kAuthAck) {
+      message->message->header.current_epoch = before.current_epoch;
+    }
     send(step, message->link, std::move(message->message));
   } else {
     send_pong_to_all(step);

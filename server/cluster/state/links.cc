@@ -186,8 +186,11 @@ void drop_stuck_links(Step& step) {
       }
       continue;
     }
-    const bool waits = node->ping_sent != kNever && step.since(node->ping_sent) > half(timeout) &&
-                       step.since(node->data_received) > half(timeout);
+    // After a whole timeout the connection is to blame even if the node is heard on its own: our end may be
+    // all that is left of it.
+    const bool waits =
+        node->ping_sent != kNever && step.since(node->ping_sent) > half(timeout) &&
+        (step.since(node->data_received) > half(timeout) || step.since(node->ping_sent) > timeout);
     // A fresh connection gets its time before it is the next to be blamed.
     if (waits && step.since(link.created) > half(timeout)) close_outbound(step, *node);
   }

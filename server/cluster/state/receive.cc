@@ -139,6 +139,11 @@ void take_role(Step& step, Node& sender, const bus::Header& header) {
     s.set_primary_of(sender, primary);
     step.changed();
   }
+  // A replica of a replica follows its primary's primary.
+  if (s.me->primary == &sender && primary != nullptr && primary != s.me && primary != &sender) {
+    s.set_primary_of(*s.me, primary);
+    step.changed();
+  }
 }
 
 void take_flags(Step& step, Node& sender, const bus::Header& header) {

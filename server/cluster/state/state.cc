@@ -92,12 +92,12 @@ void State::set_owner(int slot, Node* node) {
   if (owner[s] == node) return;
   if (owner[s] != nullptr) {
     owner[s]->slots.reset(s);
-    --owner[s]->slot_count;
+    if (--owner[s]->slot_count == 0) --voter_count;
   }
   owner[s] = node;
   if (node != nullptr) {
     node->slots.set(s);
-    ++node->slot_count;
+    if (++node->slot_count == 1) ++voter_count;
   }
   if (node != me) migrating.erase(slot);
   if (node == me) importing.erase(slot);

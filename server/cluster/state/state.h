@@ -75,7 +75,7 @@ struct State {
   bool ok = false;
   MonoTime started_at;
   MonoTime minority_at = kNever;  // when we last were in a minority
-  int voter_count = 0;            // primaries with slots
+  int voter_count = 0;            // nodes with slots: only primaries have any
   MonoTime last_tick = kNever;
   MonoTime next_random_ping = kNever;
   MonoTime write_until = kNever;

@@ -58,6 +58,7 @@ void on_vote_request(Step& step, Node& candidate, const bus::Header& request, Li
   // Candidates read grants on whichever link they come.
   const bool connected = candidate.outbound != kNoLink && s.links.at(candidate.outbound).connected;
   auto grant = new_message(s, bus::MessageType::kAuthAck);
+  grant->header.current_epoch = s.last_vote_epoch;
   const LinkId to = connected ? candidate.outbound : link;
   if (planted(s, Fault::kSpeakBeforePersist)) {
     send(step, to, std::move(grant));
