@@ -16,16 +16,18 @@ namespace tessera::io {
 namespace {
 
 constexpr int kAcceptsPerPoll = 1000;
+constexpr int kAcceptsPerPollShared = 1;  // the other loops get theirs
 constexpr Micros kPauseWithoutDescriptors = millis(100);
 
 class UvListener final : public Listener, private FdWatcher::Owner {
  public:
-  UvListener(UvLoop& loop, OwnedFd fd, ListenHandler* handler, std::string unix_path)
+  UvListener(UvLoop& loop, OwnedFd fd, ListenHandler* handler, std::string unix_path, bool owns_path)
       : loop_(loop),
         fd_(std::move(fd)),
         watcher_(loop, fd_.get(), this),
         handler_(handler),
-        unix_path_(std::move(unix_path)) {
+        unix_path_(std::move(unix_path)),
+        owns_path_(owns_path) {
     if (!watcher_.valid()) return;
     port_ = local_address(fd_.get()).port;
     pause_ = loop.make_timer([this] {
@@ -39,17 +41,19 @@ class UvListener final : public Listener, private FdWatcher::Owner {
     if (destroyed_ != nullptr) *destroyed_ = true;
     // Only our own: a later server may have put its socket in the same place.
     struct stat now {};
-    if (!unix_path_.empty() && stat(unix_path_.c_str(), &now) == 0 && now.st_ino == identity_.st_ino &&
+    if (owns_path_ && stat(unix_path_.c_str(), &now) == 0 && now.st_ino == identity_.st_ino &&
         now.st_dev == identity_.st_dev)
       unlink(unix_path_.c_str());
   }
   int port() const override { return port_; }
   bool valid() const { return watcher_.valid(); }
+  OwnedFd duplicate() const { return OwnedFd(fcntl(fd_.get(), F_DUPFD_CLOEXEC, 0)); }
 
  private:
   void on_ready(bool, bool, bool) override {
     DestroyGuard guard(&destroyed_);
-    for (int accepted = 0; accepted < kAcceptsPerPoll && !guard.destroyed(); ++accepted) {
+    const int limit = unix_path_.empty() ? kAcceptsPerPoll : kAcceptsPerPollShared;
+    for (int accepted = 0; accepted < limit && !guard.destroyed(); ++accepted) {
       OwnedFd fd(accept4(fd_.get(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
       if (!fd) {
         if (errno == EAGAIN || errno == EWOULDBLOCK) break;
@@ -77,6 +81,7 @@ class UvListener final : public Listener, private FdWatcher::Owner {
   FdWatcher watcher_;
   ListenHandler* handler_;
   std::string unix_path_;
+  bool owns_path_;  // unlinks it
   struct stat identity_ {};
   std::unique_ptr<Timer> pause_;
   int port_ = 0;
@@ -149,9 +154,16 @@ Result<OwnedFd> open_tcp(const ListenOptions& options) {
 
 Result<std::unique_ptr<Listener>> make_uv_listener(UvLoop& loop, const ListenOptions& options,
                                                    ListenHandler* handler) {
-  auto fd = options.unix_path.empty() ? open_tcp(options) : open_unix(options);
-  if (!fd) return fd.error();
-  auto listener = std::make_unique<UvListener>(loop, std::move(*fd), handler, options.unix_path);
+  Result<OwnedFd> fd = OwnedFd();
+  if (options.share != nullptr) {
+    fd = static_cast<const UvListener*>(options.share)->duplicate();
+    if (!*fd) return errno_error(where_text(options) + ": dup", errno);
+  } else {
+    fd = options.unix_path.empty() ? open_tcp(options) : open_unix(options);
+    if (!fd) return fd.error();
+  }
+  auto listener = std::make_unique<UvListener>(loop, std::move(*fd), handler, options.unix_path,
+                                               options.share == nullptr && !options.unix_path.empty());
   if (!listener->valid()) return Error{where_text(options) + ": the loop does not take the socket", EINVAL};
   return Result<std::unique_ptr<Listener>>(std::move(listener));
 }

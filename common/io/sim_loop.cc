@@ -2,6 +2,7 @@
 #include "common/io/sim_loop.h"
 
 #include <arpa/inet.h>
+#include <cerrno>
 
 #include <algorithm>
 
@@ -138,6 +139,7 @@ void SimLoop::raise(int number) {
 }
 
 Result<std::unique_ptr<Listener>> SimLoop::listen(const ListenOptions& options, ListenHandler* handler) {
+  if (options.share != nullptr) return Error{"listeners are not shared in the simulator", ENOTSUP};
   return net().listen(*this, options, handler);
 }
 

@@ -75,6 +75,8 @@ class Stream {
   virtual int fd_for_display() const = 0;
 };
 
+class Listener;
+
 struct ListenOptions {
   std::string host;  // an address, or empty with unix_path
   int port = 0;      // 0 = any free one, see Listener::port()
@@ -83,6 +85,9 @@ struct ListenOptions {
   int backlog = 511;
   bool reuse_port = false;  // several threads listen on the same port, the kernel spreads connections
   bool ipv6_only = true;
+  // Another loop's listener on the same Unix socket: both accept from it (the kernel spreads connections over TCP
+  // listeners only). It must live during the call. The simulator's loops refuse.
+  const Listener* share = nullptr;
 };
 
 class Listener {

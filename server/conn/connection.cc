@@ -11,7 +11,8 @@ namespace tessera::conn {
 using dispatch::CommandView;
 
 namespace {
-constexpr size_t kBatch = dispatch::Pipeline::kMaxSubmit;         // commands parsed ahead, so that their cache lines can be fetched
+constexpr size_t kBatch =
+    dispatch::Pipeline::kMaxSubmit;   // commands parsed ahead, so that their cache lines can be fetched
 constexpr int kBatchesPerTick = 128;  // then the others have their turn
 }  // namespace
 

@@ -27,8 +27,42 @@ Result<int> Connections::listen(const io::ListenOptions& options) {
   auto listener = loop_->listen(options, this);
   if (!listener.ok()) return listener.error();
   const int port = (*listener)->port();
-  listeners_.push_back(std::move(*listener));
+  listeners_.push_back({options, std::move(*listener)});
   return port;
+}
+
+void Connections::move_listeners(const std::vector<io::ListenOptions>& wanted) {
+  std::vector<Listening> kept;
+  const auto take = [&](const auto& matches) {
+    const auto at = std::find_if(listeners_.begin(), listeners_.end(), matches);
+    if (at == listeners_.end()) return false;
+    kept.push_back(std::move(*at));
+    listeners_.erase(at);
+    return true;
+  };
+  while (take([](const Listening& l) { return !l.options.unix_path.empty(); })) {
+  }
+  std::vector<io::ListenOptions> missing;
+  for (const io::ListenOptions& options : wanted) {
+    if (!take([&](const Listening& l) {
+          return l.options.host == options.host && l.options.port == options.port;
+        }))
+      missing.push_back(options);
+  }
+  listeners_ = std::move(kept);  // what is wanted no more closes before addresses that include it are bound
+  for (const io::ListenOptions& options : missing) {
+    const Result<int> bound = listen(options);
+    if (!bound.ok())
+      engine_.node().log->warning("Failed listening on %s port %d: %s", options.host.c_str(), options.port,
+                                  bound.error().message.c_str());
+  }
+}
+
+const io::Listener* Connections::unix_listener() const {
+  for (const Listening& l : listeners_) {
+    if (!l.options.unix_path.empty()) return l.listener.get();
+  }
+  return nullptr;
 }
 
 void Connections::start(io::Loop& loop) {

@@ -21,6 +21,11 @@ class Connections : public dispatch::ClientSink, public io::ListenHandler {
 
   // Adds a listener; the port that was bound, for Unix sockets 0.
   Result<int> listen(const io::ListenOptions& options);
+  // Makes these the TCP listeners; those that are among them already stay. What cannot be bound is logged and
+  // left out: the control thread has tried it.
+  void move_listeners(const std::vector<io::ListenOptions>& wanted);
+  // The listener of the Unix socket, for other threads to accept from it too; nullptr: none.
+  const io::Listener* unix_listener() const;
   void stop_listening() { listeners_.clear(); }
 
   void start(io::Loop& loop) override;
@@ -58,7 +63,11 @@ class Connections : public dispatch::ClientSink, public io::ListenHandler {
 
   dispatch::Engine& engine_;
   io::Loop* loop_ = nullptr;
-  std::vector<std::unique_ptr<io::Listener>> listeners_;
+  struct Listening {
+    io::ListenOptions options;
+    std::unique_ptr<io::Listener> listener;
+  };
+  std::vector<Listening> listeners_;
   std::vector<Place> places_;
   std::vector<uint32_t> free_places_;
   std::vector<Connection*> ready_, running_;

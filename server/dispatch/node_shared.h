@@ -45,7 +45,7 @@ struct Settings {
   bool cluster_enabled = false;
   bool latency_tracking = true;
   int64_t latency_threshold_ms = 0;  // 0: events are not watched
-  int debug_command = 0;  // config::AllowValue: no, yes, local
+  int debug_command = 0;             // config::AllowValue: no, yes, local
   int module_command = 0;
   int hz = 10;
   std::shared_ptr<const config::Config> config;
@@ -81,7 +81,7 @@ struct NodeShared {
   int64_t started_wall_s = 0;
   std::string run_id;  // 40 hex digits
   std::string executable, config_file;
-  int tcp_port = 0;
+  std::atomic<int> tcp_port{0};  // control writes
   std::atomic<int64_t> startup_bytes{0};  // the allocator's when the node was ready; it serves before that
   std::atomic<int64_t> peak_bytes{0};
   std::array<std::atomic<double>, kRateCount> rates{};     // by the control thread's cron

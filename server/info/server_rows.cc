@@ -45,7 +45,7 @@ const InfoRow kServer[] = {
     {"process_id", [](const Source&, std::string& o) { add(o, getpid()); }},
     {"process_supervised", [](const Source& s, std::string& o) { o += config_of(s).text("supervised"); }},
     {"run_id", [](const Source& s, std::string& o) { o += s.node().run_id; }},
-    {"tcp_port", [](const Source& s, std::string& o) { add(o, s.node().tcp_port); }},
+    {"tcp_port", [](const Source& s, std::string& o) { add(o, s.node().tcp_port.load()); }},
     {"server_time_usec", [](const Source& s, std::string& o) { add(o, s.wall_us()); }},
     {"uptime_in_seconds", [](const Source& s, std::string& o) { add(o, s.uptime_s()); }},
     {"uptime_in_days", [](const Source& s, std::string& o) { add(o, s.uptime_s() / 86400); }},
@@ -61,7 +61,7 @@ const InfoRow kServer[] = {
      [](const Source& s, std::string& o) {
        o += "name=tcp";
        for (const std::string& host : config_of(s).bind_addresses()) o += ",bind=" + host;
-       o += ",port=" + std::to_string(s.node().tcp_port);
+       o += ",port=" + std::to_string(s.node().tcp_port.load());
      }},
     {"shards", [](const Source& s, std::string& o) { add(o, static_cast<int64_t>(s.node().engines.size())); }},
 };

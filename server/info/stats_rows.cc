@@ -127,6 +127,13 @@ const InfoRow kTessera[] = {
          add(o, keys);
        }
      }},
+    {"tessera_shard_clients",
+     [](const Source& s, std::string& o) {
+       for (dispatch::Engine* engine : s.node().engines) {
+         if (engine != s.node().engines.front()) o += ",";
+         add(o, engine->counters().connections_open.get());
+       }
+     }},
 };
 
 }  // namespace

@@ -11,8 +11,8 @@
 namespace tessera::server {
 
 std::vector<std::span<const registry::CommandRow>> Node::command_tables() {
-  return {commands::string_rows(), commands::bitmap_rows(), commands::generic_rows(), commands::server_rows(), cluster::cluster_rows(),
-          info::info_rows(), conn::connection_rows()};
+  return {commands::string_rows(), commands::bitmap_rows(), commands::generic_rows(), commands::server_rows(),
+          cluster::cluster_rows(), info::info_rows(),       conn::connection_rows()};
 }
 
 Result<std::unique_ptr<registry::CommandTable>> Node::build_commands(const config::Config& config) {

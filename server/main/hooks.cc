@@ -8,6 +8,9 @@ void Node::add_hooks() {
   if (options_.resolve_dir) control_.services().resolve_dir = options_.resolve_dir;
   add_user_hooks();
   Log* log = options_.log;
+  editor_->on_change({"port", "bind"}, [this](const config::Config& before, const config::Config& after) {
+    return move_listeners(before, after);
+  });
   editor_->on_change({"loglevel"}, [log](const config::Config&, const config::Config& after) -> Result<void> {
     if (auto level = parse_log_level(after.text("loglevel"))) log->set_level(*level);
     return {};

@@ -11,23 +11,6 @@ namespace tessera::server {
 
 namespace {
 
-// Runs a function on an engine's thread; its result comes back to the main loop.
-struct OnEngine : dispatch::Envelope {
-  std::function<void(dispatch::Engine&)> run;
-  io::Loop* back_to = nullptr;
-  io::Message* answer = nullptr;
-  void arrive(dispatch::Engine& engine) override {
-    const std::unique_ptr<OnEngine> mine(this);
-    run(engine);
-    back_to->post(answer);
-  }
-};
-
-struct Done : io::Message {
-  bool* flag;
-  explicit Done(bool* f) : flag(f) {}
-};
-
 struct ControlDo : control::Request {
   std::function<void(control::Control&)> run;
   explicit ControlDo(std::function<void(control::Control&)> r) : run(std::move(r)) {}
@@ -36,17 +19,6 @@ struct ControlDo : control::Request {
     run(control);
   }
 };
-
-// Takes the main loop's messages.
-void take_done(io::Loop& loop) {
-  io::Message* message = loop.inbox().take_all();
-  while (message) {
-    io::Message* next = message->next;
-    *static_cast<Done*>(message)->flag = true;
-    delete message;
-    message = next;
-  }
-}
 
 cluster::TopologyOptions topology_options(const config::Config& config, std::string node_id,
                                           std::string shard_id) {
@@ -191,92 +163,6 @@ void Node::make_engines() {
   }
 }
 
-Result<int> Node::listen_on(int engine, const io::ListenOptions& options) {
-  Result<int> result = Error{"not tried", 0};
-  bool finished = false;
-  auto* envelope = new OnEngine;
-  envelope->back_to = main_loop_.get();
-  envelope->answer = new Done(&finished);
-  conn::Connections* connections = connections_[static_cast<size_t>(engine)].get();
-  envelope->run = [&result, connections, options](dispatch::Engine&) {
-    result = connections->listen(options);
-  };
-  engines_[static_cast<size_t>(engine)]->loop().post(envelope);
-  while (!finished) {
-    main_loop_->poll(millis(100));
-    take_done(*main_loop_);
-  }
-  return result;
-}
-
-Result<void> Node::listen() {
-  const config::Config& config = *options_.config;
-  Log& log = *options_.log;
-  int port = static_cast<int>(config.integer("port"));
-  const auto backlog = static_cast<int>(config.integer("tcp-backlog"));
-  shared_.tcp_port = port;
-  int bound = 0;
-  const bool any_port = port == 0 && config.integer("port") != 0;
-  (void)any_port;
-  if (port != 0 && !config.bind_addresses().empty()) {
-    for (std::string host : config.bind_addresses()) {
-      const bool optional = !host.empty() && host[0] == '-';
-      if (optional) host.erase(0, 1);
-      io::ListenOptions options;
-      options.host = host == "*" ? "0.0.0.0" : host == "::*" ? "::" : host;
-      options.port = port;
-      options.backlog = backlog;
-      // Without SO_REUSEPORT first: a port that another server has is refused, whatever options that one
-      // used.
-      auto probe = main_loop_->listen(options, connections_[0].get());
-      if (!probe.ok()) {
-        const bool unavailable = probe.error().code == EADDRNOTAVAIL || probe.error().code == EAFNOSUPPORT ||
-                                 probe.error().code == EPROTONOSUPPORT || probe.error().code == ENOPROTOOPT;
-        if (optional && unavailable) continue;
-        log.warning("Warning: Could not create server TCP listening socket %s:%d: %s", host.c_str(), port,
-                    probe.error().message.c_str());
-        if (unavailable) continue;
-        log.warning("Failed listening on port %d (TCP), aborting.", port);
-        return Error{"Failed listening on port " + std::to_string(port) + " (TCP): " + probe.error().message,
-                     probe.error().code};
-      }
-      probe->reset();
-      main_loop_->poll(Micros{0});
-      options.reuse_port = engines_.size() > 1;
-      for (size_t i = 0; i < engines_.size(); ++i) {
-        auto result = listen_on(static_cast<int>(i), options);
-        if (!result.ok()) {
-          log.warning("Failed listening on port %d (TCP), aborting.", port);
-          return result.error();
-        }
-      }
-      ++bound;
-    }
-    if (bound == 0) {
-      log.warning("Failed listening on port %d (TCP), aborting.", port);
-      return Error{"Failed listening on port " + std::to_string(port) + " (TCP): no address could be bound",
-                   0};
-    }
-  }
-  if (!config.text("unixsocket").empty()) {
-    io::ListenOptions options;
-    options.unix_path = config.text("unixsocket");
-    options.unix_mode = static_cast<int>(config.integer("unixsocketperm"));
-    options.backlog = backlog;
-    auto result = listen_on(0, options);
-    if (!result.ok()) {
-      log.warning("Failed opening Unix socket: %s", result.error().message.c_str());
-      return result.error();
-    }
-    ++bound;
-  }
-  if (bound == 0) {
-    log.warning("Configured to not listen anywhere, exiting.");
-    return Error{"Configured to not listen anywhere", 0};
-  }
-  return {};
-}
-
 void Node::publish(std::shared_ptr<const config::Config> config) {
   if (topology_) {
     const cluster::TopologyOptions& known = topology_->options();
@@ -337,7 +223,7 @@ void Node::shut_down(int, bool, bool) {
 int Node::wait() {
   while (!shared_.shutting_down.load()) {
     main_loop_->poll(millis(500));
-    take_done(*main_loop_);
+    take_answers();
   }
   for (auto& thread : threads_) thread->join();
   if (control_thread_) control_thread_->join();

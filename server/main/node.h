@@ -46,7 +46,7 @@ class Node : public control::Workers {
   void request_shutdown(int save, bool now, bool force);
 
   dispatch::NodeShared& shared() { return shared_; }
-  int port() const { return shared_.tcp_port; }
+  int port() const { return shared_.tcp_port.load(); }
   io::Loop& main_loop() { return *main_loop_; }
 
   // All commands of the product.
@@ -62,7 +62,9 @@ class Node : public control::Workers {
   void make_shared_state();
   void make_engines();
   Result<void> listen();
+  void take_answers();  // what engines posted to the main loop
   Result<int> listen_on(int engine, const io::ListenOptions& options);
+  Result<void> move_listeners(const config::Config& before, const config::Config& after);
   void publish(std::shared_ptr<const config::Config> config);
   void add_hooks();
   void add_user_hooks();
