@@ -148,6 +148,8 @@ int run_node(std::shared_ptr<const config::Config> config, Supervisor supervisor
     add_process_hooks(editor, oom_base, program, title, log);
     log_unserved(editor, log);
   };
+  // Before there are threads: from the first client on, CONFIG SET may change it.
+  if (config->boolean("set-proc-title")) title.set(proc_title(*config, program));
   Node node(std::move(options));
   if (const auto started = node.start(); !started) {
     std::fprintf(stderr, "%s\n", started.error().message.c_str());
@@ -159,7 +161,6 @@ int run_node(std::shared_ptr<const config::Config> config, Supervisor supervisor
     const auto written = pid_file.write(wanted_pid_file.empty() ? kDefaultPidFile : wanted_pid_file);
     if (!written) log.warning("%s", written.error().message.c_str());
   }
-  if (config->boolean("set-proc-title")) title.set(proc_title(*config, program));
   log_mode(*config, log);
   log.warning("Server initialized");
   warn_of_system(*config, log);
