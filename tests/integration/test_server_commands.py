@@ -5,7 +5,7 @@ import time
 import pytest
 
 from tests.support.resp import Closed, Connection, encode
-from tests.support.server import ORACLE, Server, eventually, is_redis
+from tests.support.server import ORACLE, SANITIZED, Server, eventually, is_redis
 
 
 class RawConnection(Connection):
@@ -565,6 +565,7 @@ def test_effects_go_to_one_and_end_with_it(start, shards):
 
 
 @pytest.mark.tessera_only
+@pytest.mark.skipif(SANITIZED, reason="a crash is a sanitizer's report, whoever asked for it")
 def test_crashes_end_the_process(start):
     for how in ("SEGFAULT", "PANIC", "ASSERT", "OOM"):
         server = start("--enable-debug-command", "yes")
