@@ -19,6 +19,8 @@ void follow_slots(Step& step, int moved_count, Node& to) {
   s.me->clear(bus::kFlagPrimary);
   s.me->set(bus::kFlagReplica);
   s.set_primary_of(*s.me, &to);
+  s.migrating.clear();
+  s.importing.clear();
 }
 
 // Slots of ours that a larger epoch gave to another.

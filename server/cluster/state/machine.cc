@@ -49,7 +49,8 @@ void handle(Step& step, const Start& start) {
     load_stored(step, *start.stored);
     // What was read is durable.
     if (s.me != nullptr) {
-      s.durable = {true, s.me->id, s.current_epoch, s.me->config_epoch, s.last_vote_epoch, s.me->slots};
+      s.durable = {true,       s.me->id, start.stored->current_epoch, s.me->config_epoch, s.last_vote_epoch,
+                   s.me->slots};
     }
   }
   if (s.me == nullptr) {
