@@ -66,6 +66,7 @@ class Adding {
   }
 
   // A primary needs the functions of the others: they are not in slots. False: told, the node must not join.
+  // The refusals end in CR LF, as redis-cli's do.
   bool take_functions() {
     const Console& console = context_.console;
     console.info(">>> Getting functions from cluster\n");
@@ -82,21 +83,21 @@ class Adding {
     if (list.ok() && knows_no_functions(*list)) return cluster_has_none();
     if (!list.ok() || list->is_error()) {
       console.error(">>> Failed on CLUSTER LIST (error = '" +
-                    (list.ok() ? list->text : list.error().message) + "')\n");
+                    (list.ok() ? list->text : list.error().message) + "')\r\n");
       return false;
     }
     if (!list->items.empty()) {
       console.error(
           ">>> New node already contains functions and can not be added to the cluster. Use FUNCTION FLUSH "
           "and "
-          "try again.\n");
+          "try again.\r\n");
       return false;
     }
     console.info(">>> Send FUNCTION RESTORE to " + node_->text() + "\n");
     const auto restored = node_->ask({"FUNCTION", "RESTORE", dump->text});
     if (restored.ok() && !restored->is_error()) return true;
     console.error(">>> Failed loading functions to the new node (error = '" +
-                  (restored.ok() ? restored->text : restored.error().message) + "')\n");
+                  (restored.ok() ? restored->text : restored.error().message) + "')\r\n");
     return false;
   }
 

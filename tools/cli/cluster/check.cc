@@ -80,18 +80,15 @@ bool Nodes::check_owners() {
   context_->console.info(">>> Check for multiple slot owners...\n");
   bool single = true;
   for (size_t slot = 0; slot < kSlotCount; ++slot) {
-    std::string owners;
-    int count = 0;
+    std::vector<std::string> owners;
     for (const auto& node : nodes_) {
-      if (node->is_replica() || !node->self().slots.test(slot)) continue;
-      owners += "    " + node->text() + "\n";
-      ++count;
+      if (!node->is_replica() && node->self().slots.test(slot)) owners.push_back(node->text());
     }
-    if (count < 2) continue;
+    if (owners.size() < 2) continue;
     single = false;
-    context_->console.warning("[WARNING] Slot " + std::to_string(slot) + " has " + std::to_string(count) +
-                              " owners:\n");
-    context_->console.plain(owners);
+    context_->console.error("[WARNING] Slot " + std::to_string(slot) + " has " +
+                            std::to_string(owners.size()) + " owners:\n");
+    for (const std::string& owner : owners) context_->console.error("    " + owner + "\n");
   }
   if (single) context_->console.ok("[OK] No multiple owners found.\n");
   return single;

@@ -2,7 +2,7 @@
 #include "tools/cli/cluster/commands.h"
 
 #include <cstdio>
-#include <iterator>
+#include <cstdlib>
 
 #include "common/text/strings.h"
 
@@ -102,7 +102,8 @@ std::optional<Address> address_of(const std::string& word) {
 std::optional<Address> address_of(const Words& words) {
   if (words.size() == 1) return address_of(words[0]);
   if (words.size() == 2) {
-    if (auto address = parse_address(words[0] + ":" + words[1])) return address;
+    const Address address{words[0], std::atoi(words[1].c_str()), 0};
+    if (address.port > 0) return address;
   }
   refuse_address();
   return std::nullopt;

@@ -47,6 +47,7 @@ Result<std::vector<std::string>> resolve(io::Env& env, const std::string& host) 
 
 bool Node::connect() {
   client_.reset();
+  ip_.clear();
   const auto ips = resolve(context_->env, address_.host);
   if (!ips.ok()) {
     tell_unreachable(address_, reason(ips.error()));

@@ -50,7 +50,7 @@ class Node {
 
   const Address& address() const { return address_; }
   std::string text() const { return address_.text(); }
-  // The address that was connected to: numeric, also if the node was given by name.
+  // The address that was connected to: numeric, also if the node was given by name. Empty: none could be.
   const std::string& ip() const { return ip_; }
   int bus_port() const;  // as the node says, else as it was given, else port + 10000
   bool has_connection() const { return client_ != nullptr; }

@@ -78,56 +78,87 @@ void deal_replicas(Plan& plan, std::vector<size_t> pool, const Hosts& hosts, int
 
 // Replicas beside their primary, and replicas of one primary on one host.
 struct Score {
-  size_t near_master = 0, together = 0;
+  int near_master = 0, together = 0;
   auto operator<=>(const Score&) const = default;
 };
 
-Score score_of(const Plan& plan, const Hosts& hosts, std::vector<size_t>* offenders) {
-  Score score;
-  std::map<std::pair<int, std::string>, size_t> seen;  // (primary, host): replicas there
-  for (size_t node = 0; node < hosts.size(); ++node) {
-    const int master = plan.master_of[node];
-    if (master < 0) continue;
-    const bool near = hosts[node] == hosts[static_cast<size_t>(master)];
-    const bool together = seen[{master, hosts[node]}]++ > 0;
-    if (near) ++score.near_master;
-    if (together) ++score.together;
-    if ((near || together) && offenders != nullptr) offenders->push_back(node);
+// Swaps replicas of two primaries and knows what it is worth; a swap costs what two primaries have of
+// replicas.
+class Swapper {
+ public:
+  Swapper(const Plan& plan, const Hosts& hosts) : master_of_(plan.master_of), replicas_(hosts.size()) {
+    std::map<std::string, int> index_of;
+    for (const std::string& host : hosts) {
+      host_.push_back(index_of.emplace(host, static_cast<int>(index_of.size())).first->second);
+    }
+    for (const auto& [node, master] : plan.first_allocation) replicas_[master].push_back(node);
+    for (const size_t master : plan.masters) add(score_of(master), 1);
   }
-  return score;
-}
+
+  const Score& score() const { return score_; }
+  const std::vector<int>& master_of() const { return master_of_; }
+
+  void swap(size_t a, size_t b) {
+    const auto master_a = static_cast<size_t>(master_of_[a]), master_b = static_cast<size_t>(master_of_[b]);
+    add(score_of(master_a), -1);
+    add(score_of(master_b), -1);
+    std::replace(replicas_[master_a].begin(), replicas_[master_a].end(), a, b);
+    std::replace(replicas_[master_b].begin(), replicas_[master_b].end(), b, a);
+    std::swap(master_of_[a], master_of_[b]);
+    add(score_of(master_a), 1);
+    add(score_of(master_b), 1);
+  }
+
+  bool offends(size_t node) const {
+    const auto master = static_cast<size_t>(master_of_[node]);
+    if (host_[node] == host_[master]) return true;
+    return std::any_of(replicas_[master].begin(), replicas_[master].end(),
+                       [&](size_t other) { return other != node && host_[other] == host_[node]; });
+  }
+
+ private:
+  Score score_of(size_t master) const {
+    Score score;
+    const auto& mine = replicas_[master];
+    for (size_t i = 0; i < mine.size(); ++i) {
+      if (host_[mine[i]] == host_[master]) ++score.near_master;
+      const bool again = std::any_of(mine.begin(), mine.begin() + static_cast<std::ptrdiff_t>(i),
+                                     [&](size_t other) { return host_[other] == host_[mine[i]]; });
+      if (again) ++score.together;
+    }
+    return score;
+  }
+  void add(const Score& part, int sign) {
+    score_.near_master += sign * part.near_master;
+    score_.together += sign * part.together;
+  }
+
+  std::vector<int> host_;  // per node
+  std::vector<int> master_of_;
+  std::vector<std::vector<size_t>> replicas_;  // per node, of primaries
+  Score score_;
+};
 
 // Swaps the primaries of an offending replica and of any other one; what is worse is taken back. Swaps that
 // change nothing are kept on the way, as they lead out of corners, but only a better result is taken.
 void optimize(Plan& plan, const Hosts& hosts) {
-  Score best = score_of(plan, hosts, nullptr);
+  Swapper swapper(plan, hosts);
+  Score best = swapper.score();
   if (best == Score{}) return;
   constexpr uint64_t kSeed = 1;  // no chance: see the invariants
-  constexpr size_t kTriesPerNode = 500;
-  constexpr size_t kMostTries = 100000;  // each costs in proportion to the nodes
+  constexpr size_t kTriesPerNode = 2000;
   Random random(kSeed);
-  std::vector<size_t> replicas;
-  for (const auto& [node, master] : plan.first_allocation) replicas.push_back(node);
-  Plan current = plan;
-  Score now = best;
-  for (size_t tries = std::min(kTriesPerNode * hosts.size(), kMostTries); tries > 0 && best != Score{};
-       --tries) {
-    std::vector<size_t> offenders;
-    score_of(current, hosts, &offenders);
-    const size_t a = offenders[random.below(offenders.size())];
-    const size_t b = replicas[random.below(replicas.size())];
-    if (current.master_of[a] == current.master_of[b]) continue;
-    std::swap(current.master_of[a], current.master_of[b]);
-    const Score after = score_of(current, hosts, nullptr);
-    if (after > now) {
-      std::swap(current.master_of[a], current.master_of[b]);
-      continue;
-    }
-    now = after;
-    if (now < best) {
-      best = now;
-      plan.master_of = current.master_of;
-    }
+  const auto& replicas = plan.first_allocation;
+  for (size_t tries = kTriesPerNode * hosts.size(); tries > 0 && best != Score{}; --tries) {
+    const size_t a = replicas[random.below(replicas.size())].node;
+    const size_t b = replicas[random.below(replicas.size())].node;
+    if (!swapper.offends(a) || swapper.master_of()[a] == swapper.master_of()[b]) continue;
+    const Score before = swapper.score();
+    swapper.swap(a, b);
+    if (swapper.score() > before) swapper.swap(b, a);
+    if (swapper.score() >= best) continue;
+    best = swapper.score();
+    plan.master_of = swapper.master_of();
   }
   plan.affinity = best == Score{}        ? Affinity::kPerfect
                   : best.near_master > 0 ? Affinity::kReplicaNearMaster
