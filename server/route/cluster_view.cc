@@ -14,23 +14,14 @@ int ClusterView::find_node(std::string_view id) const {
   return kNobody;
 }
 
-int ClusterView::slot_count_of(int node) const {
-  int count = 0;
-  for (const NodeIndex owner : owner_) count += owner == node;
-  return count;
-}
-
-std::vector<ClusterView::Range> ClusterView::ranges_of(int node) const {
-  std::vector<Range> ranges;
-  for (int slot = 0; slot < hash::kSlotCount; ++slot) {
-    if (owner(slot) != node) continue;
-    if (!ranges.empty() && ranges.back().last == slot - 1) {
-      ranges.back().last = slot;
-    } else {
-      ranges.push_back({slot, slot});
-    }
+void ClusterView::add_to_ranges(int slot, int owner) {
+  std::vector<Range>& ranges = ranges_[static_cast<size_t>(owner)];
+  if (!ranges.empty() && ranges.back().last == slot - 1) {
+    ranges.back().last = slot;
+  } else {
+    ranges.push_back({slot, slot});
   }
-  return ranges;
+  ++slot_counts_[static_cast<size_t>(owner)];
 }
 
 std::string ClusterView::address_of(int index, bool tls) const {
@@ -64,11 +55,14 @@ ClusterView ClusterViewBuilder::build() && {
   const int node_count = static_cast<int>(view_.nodes_.size());
   TESSERA_CHECK(view_.me_ >= 0 && view_.me_ < node_count);
   view_.assigned_count_ = 0;
+  view_.ranges_.assign(static_cast<size_t>(node_count), {});
+  view_.slot_counts_.assign(static_cast<size_t>(node_count), 0);
   const bool primary = !view_.self().is_replica;
   for (int slot = 0; slot < hash::kSlotCount; ++slot) {
     const int owner = view_.owner(slot);
     TESSERA_CHECK(owner >= kNobody && owner < node_count);
     view_.assigned_count_ += owner != kNobody;
+    if (owner != kNobody) view_.add_to_ranges(slot, owner);
     const bool plain = view_.ok_ && primary && owner == view_.me_;
     view_.quick_[static_cast<size_t>(slot)] = plain ? ClusterView::kServed : ClusterView::kAsk;
   }

@@ -80,12 +80,12 @@ class ClusterView {
   const ClusterOptions& options() const { return options_; }
 
   int assigned_count() const { return assigned_count_; }
-  int slot_count_of(int node) const;
+  int slot_count_of(int node) const { return slot_counts_[static_cast<size_t>(node)]; }
   // Ranges of slots [first, last] of a node, ascending.
   struct Range {
     int first, last;
   };
-  std::vector<Range> ranges_of(int node) const;
+  const std::vector<Range>& ranges_of(int node) const { return ranges_[static_cast<size_t>(node)]; }
 
   // "host:port" as redirections name a node; what the host is says endpoint_type. `tls`: the client's
   // connection.
@@ -102,6 +102,8 @@ class ClusterView {
     return found == peers.end() ? kNobody : found->second;
   }
 
+  void add_to_ranges(int slot, int owner);
+
   bool enabled_ = false;
   bool ok_ = true;
   int me_ = kNobody;
@@ -110,6 +112,8 @@ class ClusterView {
   ClusterOptions options_;
   std::vector<NodeInfo> nodes_;
   std::map<int, NodeIndex> migrating_, importing_;
+  std::vector<std::vector<Range>> ranges_;  // by node
+  std::vector<int> slot_counts_;
   std::array<uint8_t, hash::kSlotCount> quick_;
   std::array<NodeIndex, hash::kSlotCount> owner_;
 };

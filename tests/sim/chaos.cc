@@ -39,6 +39,7 @@ class Chaos {
       options.adopt_delay = millis(static_cast<int64_t>(1 + random_.below(random_.one_in(3) ? 800 : 30)));
       options.persist_fail_percent = random_.one_in(6) ? 20 : 0;
       options.crash_per_million = random_.one_in(2) ? 200 : 0;
+      options.campaign_spread = millis(static_cast<int64_t>(random_.one_in(2) ? 20 : 500));
     }
   }
 
@@ -55,7 +56,7 @@ class Chaos {
   }
 
   void strike() {
-    switch (random_.below(14)) {
+    switch (random_.below(15)) {
       case 0:
       case 1:
         return crash();
@@ -79,6 +80,8 @@ class Chaos {
         return drop_slots();
       case 12:
         return administrate();
+      case 13:
+        return crash_two_primaries();
       default:
         return;  // peace
     }
@@ -89,6 +92,19 @@ class Chaos {
     if (host < 0) return;
     cluster_.host(host).crash(random_.one_in(2));
     restart_later(host);
+  }
+
+  // Two elections at one time: they ask the same voters in the same epoch.
+  void crash_two_primaries() {
+    int left = 2;
+    for (const int host : cluster_.up()) {
+      const state::Node& me = *cluster_.host(host).state().me;
+      if (left == 0 || me.slot_count == 0 || me.replicas.empty() || random_.one_in(3)) continue;
+      --left;
+      cluster_.host(host).crash(false);
+      const Micros away = Micros{cluster_.options().node_timeout.us * 3};
+      cluster_.scheduler().after(away, [this, host] { restart_later(host); });
+    }
   }
 
   void partition() {

@@ -30,6 +30,7 @@ struct HostOptions {
   int persist_fail_percent = 0;
   int crash_per_million = 0;  // after each action of a step
   int shard_count = 2;
+  Micros campaign_spread = millis(500);  // how differently replicas wait before they ask for votes
 };
 
 // A shard's idea of what it serves: the slots of the view that it adopted last.

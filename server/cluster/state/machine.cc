@@ -55,9 +55,6 @@ void handle(Step& step, const Start& start) {
   }
   if (s.me == nullptr) {
     s.me = &s.add(start.fresh_id, bus::kFlagMyself | bus::kFlagPrimary, step.now.mono);
-    step.notice("No cluster configuration found, I'm " + s.me->id);
-  } else {
-    step.notice("Node configuration loaded, I'm " + s.me->id);
   }
   if (s.me->shard_id.empty()) s.me->shard_id = start.fresh_shard_id;
   take_settings(step, start.settings);
