@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -29,6 +30,9 @@ struct Address {
   bool is_unix = false;
   std::string text() const;  // ip:port, IPv6 in brackets, path:0
 };
+
+// An IPv4 or IPv6 address in its shortest form; nothing when the text is no address.
+std::optional<std::string> numeric_address(const std::string& text);
 
 class Stream;
 
@@ -85,8 +89,8 @@ struct ListenOptions {
   int backlog = 511;
   bool reuse_port = false;  // several threads listen on the same port, the kernel spreads connections
   bool ipv6_only = true;
-  // Another loop's listener on the same Unix socket: both accept from it (the kernel spreads connections over TCP
-  // listeners only). It must live during the call. The simulator's loops refuse.
+  // Another loop's listener on the same Unix socket: both accept from it (the kernel spreads connections over
+  // TCP listeners only). It must live during the call. The simulator's loops refuse.
   const Listener* share = nullptr;
 };
 

@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <cinttypes>
 #include <cstdio>
+#include <iterator>
+#include <unordered_map>
 
 namespace tessera::cluster {
 
@@ -51,12 +53,10 @@ void write_slot_node(const ClusterView& view, int index, resp::Writer& reply) {
   }
 }
 
-std::vector<int> replicas_of(const ClusterView& view, int primary) {
-  std::vector<int> found;
-  for (int i = 0; i < static_cast<int>(view.nodes().size()); ++i) {
-    if (view.node(i).is_replica && view.node(i).primary == primary) found.push_back(i);
-  }
-  return found;
+// Told to clients that may read from it: reachable, and it has some of its primary's data.
+bool is_available(const ClusterView& view, int replica) {
+  const NodeInfo& node = view.node(replica);
+  return !node.fail && node.offset != 0;
 }
 
 void write_shard_node(const ClusterView& view, int index, resp::Writer& reply) {
@@ -92,12 +92,36 @@ void write_shard_node(const ClusterView& view, int index, resp::Writer& reply) {
   reply.bulk("replication-offset");
   reply.integer(static_cast<int64_t>(node.offset));
   reply.bulk("health");
-  reply.bulk(node.fail || node.pfail ? "fail" : "online");
+  reply.bulk(node.fail ? "fail" : node.is_replica && node.offset == 0 ? "loading" : "online");
+}
+
+constexpr const char* kTypeNames[] = {"ping",     "pong",   "meet",    "fail",   "publish",     "auth-req",
+                                      "auth-ack", "update", "mfstart", "module", "publishshard"};
+static_assert(std::size(kTypeNames) == bus::kMessageTypeCount);
+
+void add_messages(std::string& out, const char* which,
+                  const std::array<uint64_t, bus::kMessageTypeCount>& counts) {
+  uint64_t total = 0;
+  for (size_t type = 0; type < counts.size(); ++type) {
+    total += counts[type];
+    if (counts[type] == 0) continue;
+    add_field(out, ("cluster_stats_messages_" + std::string(kTypeNames[type]) + "_" + which).c_str(),
+              counts[type]);
+  }
+  add_field(out, (std::string("cluster_stats_messages_") + which).c_str(), total);
 }
 
 }  // namespace
 
-std::string describe_info(const ClusterView& view) {
+std::vector<int> replicas_of(const ClusterView& view, int primary) {
+  std::vector<int> found;
+  for (int i = 0; i < static_cast<int>(view.nodes().size()); ++i) {
+    if (view.node(i).is_replica && view.node(i).primary == primary) found.push_back(i);
+  }
+  return found;
+}
+
+std::string describe_info(const ClusterView& view, const link::LinkStatistics& messages) {
   uint64_t ok = 0, pfail = 0, fail = 0, size = 0;
   for (int slot = 0; slot < hash::kSlotCount; ++slot) {
     const int owner = view.owner(slot);
@@ -117,10 +141,9 @@ std::string describe_info(const ClusterView& view) {
   add_field(out, "cluster_size", size);
   add_field(out, "cluster_current_epoch", view.current_epoch());
   add_field(out, "cluster_my_epoch", view.node(primary_of(view, view.me())).config_epoch);
-  // The bus counts messages by type here once there is one.
-  add_field(out, "cluster_stats_messages_sent", 0);
-  add_field(out, "cluster_stats_messages_received", 0);
-  add_field(out, "total_cluster_links_buffer_limit_exceeded", 0);
+  add_messages(out, "sent", messages.sent);
+  add_messages(out, "received", messages.received);
+  add_field(out, "total_cluster_links_buffer_limit_exceeded", messages.send_limit_exceeded);
   return out;
 }
 
@@ -172,7 +195,7 @@ void write_slots(const ClusterView& view, resp::Writer& reply) {
     const int owner = view.owner(first);
     if (owner != route::kNobody) {
       std::vector<int> replicas = replicas_of(view, owner);
-      std::erase_if(replicas, [&](int replica) { return view.node(replica).fail; });
+      std::erase_if(replicas, [&](int replica) { return !is_available(view, replica); });
       reply.array(static_cast<int64_t>(3 + replicas.size()));
       reply.integer(first);
       reply.integer(slot - 1);
@@ -181,6 +204,36 @@ void write_slots(const ClusterView& view, resp::Writer& reply) {
       ++count;
     }
     first = slot;
+  }
+  reply.finish_array(length, count);
+}
+
+void write_links(const std::vector<state::LinkInfo>& links, const std::vector<link::LinkStatus>& status,
+                 resp::Writer& reply) {
+  std::unordered_map<state::LinkId, const link::LinkStatus*> by_id;
+  for (const link::LinkStatus& row : status) {
+    if (row.connected) by_id.emplace(row.link, &row);
+  }
+  resp::Chunk* length = reply.deferred();
+  int64_t count = 0;
+  for (const state::LinkInfo& info : links) {
+    const auto found = by_id.find(info.link);
+    if (found == by_id.end()) continue;
+    const link::LinkStatus& row = *found->second;
+    ++count;
+    reply.map(6);
+    reply.bulk("direction");
+    reply.bulk(state::is_inbound(info.link) ? "from" : "to");
+    reply.bulk("node");
+    reply.bulk(info.node);
+    reply.bulk("create-time");
+    reply.integer(row.created.ms);
+    reply.bulk("events");
+    reply.bulk(row.wants_write ? "rw" : "r");
+    reply.bulk("send-buffer-allocated");
+    reply.integer(static_cast<int64_t>(row.send_buffer_allocated_bytes));
+    reply.bulk("send-buffer-used");
+    reply.integer(static_cast<int64_t>(row.send_buffer_used_bytes));
   }
   reply.finish_array(length, count);
 }

@@ -71,9 +71,13 @@ Micros Control::tick(io::Loop& loop) {
     }
     wait = std::min(wait, cron.next - now);
   }
-  return std::max(wait, Micros{0});
+  bool more = false;
+  for (const auto& turn : turns_) more |= turn();
+  return more ? Micros{0} : std::max(wait, Micros{0});
 }
 
-void Control::finish(io::Loop&) {}
+void Control::finish(io::Loop&) {
+  for (const auto& job : finishers_) job();
+}
 
 }  // namespace tessera::control

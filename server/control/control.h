@@ -23,7 +23,7 @@ namespace tessera::acl {
 class AclStore;
 }
 namespace tessera::cluster {
-class Topology;
+class Plane;
 }
 namespace tessera::dispatch {
 struct NodeShared;
@@ -52,9 +52,8 @@ class Workers {
 struct Services {
   config::Editor* editor = nullptr;
   acl::AclStore* acl = nullptr;
-  cluster::Topology* topology = nullptr;   // nullptr: not a node of a cluster
-  std::function<void()> publish_topology;  // makes the view of `topology` the one everybody adopts
-  std::function<int64_t()> key_count;      // of all shards and databases, as published by them
+  cluster::Plane* cluster = nullptr;   // nullptr: not a node of a cluster
+  std::function<int64_t()> key_count;  // of all shards and databases, as published by them
   dispatch::NodeShared* node = nullptr;
   // Makes a configuration the one that all threads adopt.
   std::function<void(std::shared_ptr<const config::Config>)> publish_config;
@@ -73,6 +72,11 @@ class Control : public io::Actor {
   Services& services() { return services_; }
   // Called about every `period` on the control thread. Before start.
   void add_cron(Micros period, std::function<void()> job);
+
+  // Called at the end of each tick; true: there is more, come back without waiting. Before start.
+  void add_turn(std::function<bool()> turn) { turns_.push_back(std::move(turn)); }
+  // Called when the thread ends, on it. Before start.
+  void add_finish(std::function<void()> job) { finishers_.push_back(std::move(job)); }
 
   // Any thread, once the thread exists.
   void post(Request* request);
@@ -100,6 +104,8 @@ class Control : public io::Actor {
   Workers* workers_ = nullptr;
   Services services_;
   std::vector<Cron> cron_;
+  std::vector<std::function<bool()>> turns_;
+  std::vector<std::function<void()>> finishers_;
   bool stopping_ = false;
 };
 

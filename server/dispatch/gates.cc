@@ -83,6 +83,11 @@ namespace {
 GateResult decide_slot(Engine& engine, const CommandView& command, int slot, bool several_keys, bool asking,
                        bool readonly) {
   const route::ClusterView& view = engine.view();
+  if ((command.row->flags & registry::kWrite) != 0 &&
+      __builtin_expect(engine.mono().us >= engine.node().write_until_us.load(std::memory_order_relaxed), 0)) {
+    // Nobody may acknowledge a write that a majority has not been heard for: another primary may be elected.
+    return {false, "CLUSTERDOWN The cluster is down"};
+  }
   if (__builtin_expect(view.serves(slot), 1)) return {};
   route::Question question;
   question.slot = slot;

@@ -84,6 +84,29 @@ void Node::take_answers() {
   }
 }
 
+void Node::on_control(std::function<void()> job) {
+  bool finished = false;
+  struct Job : control::Request {
+    std::function<void()> run;
+    io::Loop* back_to;
+    io::Message* answer;
+    void handle(control::Control&) override {
+      const std::unique_ptr<Job> mine(this);
+      run();
+      back_to->post(answer);
+    }
+  };
+  auto* request = new Job;
+  request->run = std::move(job);
+  request->back_to = main_loop_.get();
+  request->answer = new Done(&finished);
+  control_.post(request);
+  while (!finished) {
+    main_loop_->poll(millis(100));
+    take_answers();
+  }
+}
+
 Result<int> Node::listen_on(int engine, const io::ListenOptions& options) {
   Result<int> result = Error{"not tried", 0};
   bool finished = false;

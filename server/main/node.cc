@@ -5,6 +5,7 @@
 
 #include "common/base/allocator.h"
 #include "common/base/check.h"
+#include "server/cluster/plane.h"
 #include "server/dispatch/control_call.h"
 
 namespace tessera::server {
@@ -19,29 +20,6 @@ struct ControlDo : control::Request {
     run(control);
   }
 };
-
-cluster::TopologyOptions topology_options(const config::Config& config, std::string node_id,
-                                          std::string shard_id) {
-  cluster::TopologyOptions options;
-  options.node_id = std::move(node_id);
-  options.shard_id = std::move(shard_id);
-  options.ip = config.text("cluster-announce-ip");
-  options.hostname = config.text("cluster-announce-hostname");
-  const auto port = static_cast<int>(config.integer("port"));
-  const auto announced_port = static_cast<int>(config.integer("cluster-announce-port"));
-  const auto announced_bus = static_cast<int>(config.integer("cluster-announce-bus-port"));
-  const auto bus_port = static_cast<int>(config.integer("cluster-port"));
-  options.port = announced_port != 0 ? announced_port : port;
-  options.bus_port = announced_bus != 0 ? announced_bus : bus_port != 0 ? bus_port : port + 10000;
-  options.view.require_full_coverage = config.boolean("cluster-require-full-coverage");
-  options.view.allow_reads_when_down = config.boolean("cluster-allow-reads-when-down");
-  options.view.allow_pubsubshard_when_down = config.boolean("cluster-allow-pubsubshard-when-down");
-  const std::string& endpoint = config.text("cluster-preferred-endpoint-type");
-  options.view.endpoint_type = endpoint == "hostname"           ? route::EndpointType::kHostname
-                               : endpoint == "unknown-endpoint" ? route::EndpointType::kUnknown
-                                                                : route::EndpointType::kIp;
-  return options;
-}
 
 std::string hex40(io::Env& env) {
   unsigned char bytes[20];
@@ -73,6 +51,7 @@ Result<void> Node::start() {
   if (auto made = make_users(); !made.ok()) return made.error();
   main_loop_ = options_.env->make_loop();
   make_shared_state();
+  if (auto opened = open_cluster(); !opened.ok()) return opened.error();
   make_engines();
   add_hooks();
   control_thread_ = options_.env->start_thread("control", control_);
@@ -83,6 +62,7 @@ Result<void> Node::start() {
     engine->attach_loop(&threads_.back()->loop());
   }
   auto listening = listen();
+  if (listening.ok()) listening = start_cluster();
   if (!listening.ok()) {
     request_shutdown(-1, true, true);
     (void)wait();
@@ -115,7 +95,6 @@ void Node::make_shared_state() {
   services.node = &shared_;
   services.publish_config = [this](std::shared_ptr<const config::Config> next) { publish(std::move(next)); };
   services.shut_down = [this](int save, bool now, bool force) { shut_down(save, now, force); };
-  services.publish_topology = [this] { shared_.view->publish(topology_->make_view()); };
   services.key_count = [this] {
     int64_t count = 0;
     for (const auto& engine : engines_) {
@@ -123,12 +102,6 @@ void Node::make_shared_state() {
     }
     return count;
   };
-  if (config.boolean("cluster-enabled")) {
-    topology_ = std::make_unique<cluster::Topology>(
-        topology_options(config, hex40(*options_.env), hex40(*options_.env)));
-    services.topology = topology_.get();
-    services.publish_topology();
-  }
   control_.set_workers(this);
   control_.add_cron(millis(100), [this] { control_cron(); });
 }
@@ -164,11 +137,7 @@ void Node::make_engines() {
 }
 
 void Node::publish(std::shared_ptr<const config::Config> config) {
-  if (topology_) {
-    const cluster::TopologyOptions& known = topology_->options();
-    topology_->set_options(topology_options(*config, known.node_id, known.shard_id));
-    control_.services().publish_topology();
-  }
+  change_cluster(*config);
   shared_.settings->publish(settings_from(std::move(config)));
 }
 

@@ -13,12 +13,15 @@
 #include "common/base/log.h"
 #include "common/io/env.h"
 #include "server/acl/acl_store.h"
-#include "server/cluster/topology.h"
 #include "server/config/config.h"
 #include "server/config/editor.h"
 #include "server/conn/connections.h"
 #include "server/control/control.h"
 #include "server/dispatch/node_shared.h"
+
+namespace tessera::cluster {
+class Plane;
+}
 
 namespace tessera::server {
 
@@ -65,6 +68,13 @@ class Node : public control::Workers {
   void take_answers();  // what engines posted to the main loop
   Result<int> listen_on(int engine, const io::ListenOptions& options);
   Result<void> move_listeners(const config::Config& before, const config::Config& after);
+  // A node of a cluster: takes nodes.conf over, before any thread; listens and speaks; later settings.
+  Result<void> open_cluster();
+  Result<void> start_cluster();
+  void change_cluster(const config::Config& config);
+  // Runs a job on the control thread and waits for its end. On the main thread.
+  void on_control(std::function<void()> job);
+  std::string absolute_path(const std::string& path) const;
   void publish(std::shared_ptr<const config::Config> config);
   void add_hooks();
   void add_user_hooks();
@@ -78,7 +88,7 @@ class Node : public control::Workers {
   journal::Journal journal_;
   dispatch::NodeShared shared_;
   std::unique_ptr<config::Editor> editor_;
-  std::unique_ptr<cluster::Topology> topology_;
+  std::unique_ptr<cluster::Plane> plane_;  // of a node of a cluster
   control::Control control_;
   std::vector<std::unique_ptr<dispatch::Engine>> engines_;
   std::vector<std::unique_ptr<conn::Connections>> connections_;

@@ -1,6 +1,8 @@
 // Role: the shard's own work: expiry, handing effects over. See shard.h.
 #include "server/shard/shard.h"
 
+#include "common/hash/crc16.h"
+
 namespace tessera::shard {
 
 Shard::Shard(const ShardOptions& options)
@@ -19,6 +21,25 @@ void Shard::note_expired(int db, const store::Key& key, journal::BatchBuilder& b
   if (!effects_wanted) return;  // not a dirty change: redis-server does not count expiry either
   const std::string_view args[2] = {"DEL", key.bytes};
   batch.effect(db, key.slot, args);
+}
+
+void Shard::drop_slots(const std::function<bool(int slot)>& wanted) {
+  const bool effects_wanted = options_.journal->wanted();
+  for (int slot = 0; slot < hash::kSlotCount; ++slot) {
+    if (store::shard_of_slot(slot, options_.shard_count) != options_.index || !wanted(slot)) continue;
+    for (int db = 0; db < options_.database_count; ++db) {
+      if (keyspace_.slot_size(db, slot) == 0) continue;
+      batch_.begin_command();
+      keyspace_.for_each(db, slot, [&](const store::Entry& entry) {
+        const std::string_view args[2] = {"DEL", entry.key()};
+        if (effects_wanted) batch_.effect(db, static_cast<uint16_t>(slot), args);
+        return true;
+      });
+      batch_.end_command();
+      counters_.dirty.add(static_cast<int64_t>(keyspace_.slot_size(db, slot)));
+      free_later(keyspace_.detach_slot(db, slot));
+    }
+  }
 }
 
 bool Shard::expire_some(WallMs now, const std::function<bool()>& stop) {

@@ -1,0 +1,104 @@
+// Role: the control plane of this node: joins the state machine, the bus' links and nodes.conf, and gives the
+// views that shards decide by. Thread: open() at start-up (it blocks); everything else on the control thread.
+// Invariants: the machine is stepped by one event at a time, and what a step wants done is done in its order;
+// events that come up meanwhile wait. Nothing here waits for a shard, a disk or a peer.
+#pragma once
+
+#include <deque>
+#include <functional>
+#include <memory>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "common/base/log.h"
+#include "common/io/env.h"
+#include "server/cluster/link/links.h"
+#include "server/cluster/nodes_conf/saver.h"
+#include "server/cluster/state/machine.h"
+#include "server/route/cluster_view.h"
+
+namespace tessera::cluster {
+
+// What configuration says of the cluster.
+struct PlaneSettings {
+  state::Settings state;
+  link::LinkOptions links;
+  std::vector<std::string> hosts;  // to listen on, as `bind`
+};
+
+// What the plane asks of the node. All are called on the control thread, but `post`, which any thread may
+// call.
+struct PlaneHost {
+  std::function<void(route::ClusterView)> publish;
+  // Calls `then` on the control thread after every shard adopted what was published.
+  std::function<void(std::function<void()> then)> when_adopted;
+  std::function<void(std::function<void()>)> post;
+  // Keys of slots that went to others; all keys.
+  std::function<void(const state::SlotSet&)> drop_slots;
+  std::function<void()> drop_all_keys;
+  // Writes are acknowledged before this moment only; MonoTime{INT64_MAX}: always.
+  std::function<void(MonoTime)> set_write_until;
+};
+
+class Plane final : link::LinkHandler {
+ public:
+  // Takes nodes.conf over. Errors are whole lines for the log; the process ends with 1.
+  static Result<std::unique_ptr<Plane>> open(io::Env& env, Log& log, const std::string& nodes_conf_path,
+                                             PlaneSettings settings, PlaneHost host);
+  ~Plane() override;
+
+  // Listens and speaks. The error says which address could not be bound.
+  Result<void> start(io::Loop& loop);
+  // Closes all links; to be called before the loop ends.
+  void stop();
+  // Once in each tick of the control thread; true: come back without waiting.
+  bool turn();
+  void tick();  // about every 100 ms
+  void change_settings(PlaneSettings settings);
+
+  using Answer = std::function<void(const state::Reply&)>;
+  void command(decltype(state::Command::what) what, Answer answer);
+
+  // The cluster at this moment, ping times included. Cost: O(nodes + slots).
+  route::ClusterView view() const;
+  const state::Machine& machine() const { return machine_; }
+  link::LinkStatistics link_statistics() const;
+  std::vector<link::LinkStatus> link_status() const;
+  size_t link_bytes() const;
+  std::string fresh_id() const;  // random, 40 hexadecimal digits
+
+ private:
+  Plane(io::Env& env, Log& log, PlaneSettings settings, PlaneHost host);
+  state::Now now() const;
+  void happened(state::Event event);
+  void carry_out(state::Action& action);
+  void persist(const state::Persist& persist);
+  void note_known(state::LinkId link);
+
+  void on_inbound(state::LinkId link, const std::string& remote_ip) override;
+  void on_connected(state::LinkId link, const std::string& remote_ip) override;
+  void on_message(state::LinkId link, const std::string& remote_ip, const std::string& local_ip,
+                  std::shared_ptr<const bus::Message> message) override;
+  void on_closed(state::LinkId link, state::CloseReason reason) override;
+
+  io::Env& env_;
+  Log& log_;
+  PlaneSettings settings_;
+  PlaneHost host_;
+  state::Machine machine_;
+  nodes_conf::TakenOver taken_over_;  // until start()
+  nodes_conf::Dialect dialect_ = nodes_conf::Dialect::kRedis70;
+  std::string path_;
+  std::unique_ptr<link::Links> links_;
+  std::unique_ptr<nodes_conf::Saver> saver_;
+  std::deque<state::Event> events_;
+  bool stepping_ = false;
+  state::Actions actions_;
+  std::unordered_map<uint64_t, Answer> answers_;  // by token
+  uint64_t next_token_ = 1;
+  MonoTime write_until_{0};
+  std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);  // for what is posted back later
+};
+
+}  // namespace tessera::cluster

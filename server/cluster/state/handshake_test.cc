@@ -1,0 +1,274 @@
+// Role: MEET, handshakes, addresses, gossip of nodes, FORGET, extensions. Thread: the test's.
+#include "server/cluster/state/test_rig.h"
+
+namespace tessera::cluster::state {
+namespace {
+
+using bus::MessageType;
+
+class Handshake : public Rig {
+ protected:
+  void start_alone() {
+    step(Start{std::nullopt, id_of('m'), id_of('e'), settings});
+    advance(millis(200));
+  }
+  void known(char c, SlotSet slots = {}) { add_peer(stored(c, slots, 0), 0); }
+};
+
+TEST_F(Handshake, NewNodeSavesItselfBeforeItSpeaks) {
+  persists = false;
+  known('a');
+  step(Start{std::nullopt, id_of('m'), id_of('e'), settings});
+  ASSERT_EQ(persisted.size(), 1u);
+  EXPECT_EQ(persisted[0].contents->nodes.size(), 1u);
+  receive('a', MessageType::kPing);
+  EXPECT_EQ(count_sent(MessageType::kPong), 0u);
+  step(Persisted{1});
+  EXPECT_EQ(count_sent(MessageType::kPong), 1u);
+}
+
+TEST_F(Handshake, MeetMakesANodeWithItsOwnName) {
+  start_alone();
+  known('a');
+  command(Meet{peer('a').ip, 7001, 17001});
+  EXPECT_EQ(answer(), "OK");
+  ASSERT_EQ(s().nodes.size(), 2u);
+  EXPECT_TRUE(s().nodes[1]->in_handshake());
+  command(Meet{peer('a').ip, 7001, 17001});  // twice is once
+  EXPECT_EQ(s().nodes.size(), 2u);
+  advance(millis(100));
+  EXPECT_EQ(count_sent(MessageType::kMeet), 1u);
+  ASSERT_NE(node('a'), nullptr);
+  EXPECT_FALSE(node('a')->in_handshake());
+  EXPECT_TRUE(node('a')->is_primary());
+  EXPECT_EQ(s().nodes.size(), 2u);
+}
+
+TEST_F(Handshake, MeetIsSaidAgainOnTheNextConnection) {
+  start_alone();
+  known('a');
+  peer('a').reachable = false;
+  command(Meet{peer('a').ip, 7001, 17001});
+  advance(millis(100));
+  const LinkId link = connects.back().link;
+  step(OutboundConnected{link, peer('a').ip});
+  EXPECT_EQ(count_sent(MessageType::kMeet), 1u);
+  step(LinkClosed{link, CloseReason::kReset});
+  peer('a').reachable = true;
+  advance(millis(100));
+  EXPECT_EQ(count_sent(MessageType::kMeet), 2u);
+  EXPECT_NE(node('a'), nullptr);
+}
+
+TEST_F(Handshake, MeetOfAStrangerIsAnsweredAndReturned) {
+  start_alone();
+  known('a');
+  receive('a', MessageType::kMeet);
+  EXPECT_EQ(count_sent(MessageType::kPong), 1u);
+  ASSERT_EQ(s().nodes.size(), 2u);
+  receive('a', MessageType::kMeet);
+  EXPECT_EQ(s().nodes.size(), 2u);
+  EXPECT_EQ(s().me->ip, "10.0.0.109");
+  EXPECT_TRUE(logged("IP address for this node updated to 10.0.0.109"));
+  advance(millis(100));
+  EXPECT_NE(node('a'), nullptr);
+}
+
+TEST_F(Handshake, PingOfAStrangerChangesNothing) {
+  start_alone();
+  known('a');
+  peer('a').config_epoch = peer('a').current_epoch = 99;
+  gossip('a', 'x', bus::kFlagPrimary);
+  EXPECT_EQ(count_sent(MessageType::kPong), 1u);
+  EXPECT_EQ(s().nodes.size(), 1u);
+  EXPECT_EQ(s().current_epoch, 0u);
+  auto fail = message_of(peer('a'), MessageType::kFail);
+  fail->body = bus::Fail{id_of('m')};
+  receive('a', fail);
+  EXPECT_TRUE(logged("Ignoring FAIL message from unknown node"));
+}
+
+TEST_F(Handshake, NobodyThereIsGivenUp) {
+  start_alone();
+  command(Meet{"10.9.9.9", 7001, 17001});
+  advance(seconds(4));
+  EXPECT_EQ(s().nodes.size(), 2u);
+  advance(seconds(2));
+  EXPECT_EQ(s().nodes.size(), 1u);
+}
+
+TEST_F(Handshake, WhoIsKnownAlreadyIsNotAddedTwice) {
+  start_three();
+  peer('a').ip = "10.0.0.77";
+  command(Meet{"10.0.0.77", 7001, 17001});
+  advance(millis(100));
+  EXPECT_EQ(s().nodes.size(), 3u);
+  EXPECT_EQ(node('a')->ip, "10.0.0.77");
+}
+
+TEST_F(Handshake, MeetingOneselfLeavesNothing) {
+  start_alone();
+  command(Meet{"10.0.0.109", 7001, 17001});
+  advance(millis(100));
+  const LinkId out = connects.back().link, in = kInboundBit | 99;
+  step(InboundOpened{in, "10.0.0.109"});
+  step(OutboundConnected{out, "10.0.0.109"});
+  const auto meet = sent.back().second;
+  ASSERT_EQ(meet->type, MessageType::kMeet);
+  step(MessageReceived{in, "10.0.0.109", "10.0.0.109", meet});
+  const auto pong = sent.back().second;
+  ASSERT_EQ(pong->type, MessageType::kPong);
+  step(MessageReceived{out, "10.0.0.109", "10.0.0.109", pong});
+  EXPECT_EQ(s().nodes.size(), 1u);
+}
+
+TEST_F(Handshake, AnotherNodeAtTheAddressTakesItFromTheOld) {
+  start_three();
+  die('a');
+  peer('a').id = id_of('z');
+  peer('a').reachable = true;
+  advance(millis(200));
+  EXPECT_FALSE(node('a')->has_address());
+  EXPECT_EQ(node('z'), nullptr);
+}
+
+TEST_F(Handshake, APingFromElsewhereMovesTheNode) {
+  start_three();
+  peer('a').ip = "10.0.0.55";
+  receive('a', MessageType::kPing);
+  EXPECT_EQ(node('a')->ip, "10.0.0.55");
+  EXPECT_TRUE(logged("Address updated for node " + id_of('a') + ", now 10.0.0.55:7001"));
+}
+
+TEST_F(Handshake, ANodeThatIsGoneIsLookedForByItsName) {
+  start_three();
+  peer('a').hostname = "a.example";
+  receive('a', MessageType::kPing);
+  EXPECT_EQ(node('a')->hostname, "a.example");
+  die('a');
+  for (int i = 0; i < 5; ++i) {
+    advance(millis(100));
+    step(LinkClosed{connects.back().link, CloseReason::kRefused});
+  }
+  const auto named = std::find_if(connects.begin(), connects.end(),
+                                  [](const Connect& connect) { return connect.hostname == "a.example"; });
+  ASSERT_NE(named, connects.end());
+  // It answers where the name leads.
+  peer('a').ip = "10.0.0.56";
+  peer('a').reachable = true;
+  while (connects.back().hostname.empty()) {
+    advance(millis(100));
+    if (connects.back().hostname.empty()) step(LinkClosed{connects.back().link, CloseReason::kRefused});
+  }
+  peer('a').outbound = connects.back().link;
+  step(OutboundConnected{connects.back().link, "10.0.0.56"});
+  EXPECT_EQ(node('a')->ip, "10.0.0.56");
+}
+
+TEST_F(Handshake, GossipOfAKnownNodeAddsNodes) {
+  start_three();
+  gossip('a', 'c', bus::kFlagReplica);
+  ASSERT_NE(node('c'), nullptr);
+  EXPECT_TRUE(node('c')->is_replica());
+  gossip('a', 'd', bus::kFlagPrimary | bus::kFlagNoAddress);
+  EXPECT_EQ(node('d'), nullptr);
+}
+
+TEST_F(Handshake, ForgottenNodesStayAwayForAMinute) {
+  start_three();
+  command(Forget{id_of('z')});
+  EXPECT_EQ(answer(), "ERR Unknown node " + id_of('z'));
+  command(Forget{id_of('m')});
+  EXPECT_EQ(answer(), "ERR I tried hard but I can't forget myself...");
+  die('b');
+  command(Forget{id_of('b')});
+  EXPECT_EQ(answer(), "OK");
+  EXPECT_EQ(node('b'), nullptr);
+  EXPECT_EQ(s().owner[16383], nullptr);
+  command(Forget{id_of('b')});
+  EXPECT_EQ(answer(), "OK");
+  gossip('a', 'b', bus::kFlagPrimary);
+  EXPECT_EQ(node('b'), nullptr);
+  advance(seconds(61));
+  gossip('a', 'b', bus::kFlagPrimary);
+  EXPECT_NE(node('b'), nullptr);
+}
+
+TEST_F(Handshake, OthersAreToldWhomWeForgot) {
+  start_three();
+  die('b');
+  command(Forget{id_of('b')});
+  advance(seconds(2));
+  const auto& gossip = std::get<bus::Gossip>(last_sent(MessageType::kPing)->body);
+  const auto told =
+      std::find_if(gossip.extensions.begin(), gossip.extensions.end(), [](const auto& extension) {
+        return extension.type == static_cast<uint16_t>(bus::ExtensionType::kForgottenNode);
+      });
+  ASSERT_NE(told, gossip.extensions.end());
+  EXPECT_EQ(bus::extension_forgotten(*told)->id, id_of('b'));
+}
+
+TEST_F(Handshake, WeForgetWhomOthersForgot) {
+  start_three();
+  auto message = message_of(peer('a'), MessageType::kPing);
+  auto& extensions = std::get<bus::Gossip>(message->body).extensions;
+  extensions.push_back(bus::forgotten_extension(id_of('b'), 60));
+  extensions.push_back(bus::forgotten_extension(id_of('m'), 60));
+  extensions.push_back({4711, std::string(8, 'x')});  // of a newer server
+  receive('a', message);
+  EXPECT_EQ(node('b'), nullptr);
+  EXPECT_NE(node('m'), nullptr);
+  gossip('a', 'b', bus::kFlagPrimary);
+  EXPECT_EQ(node('b'), nullptr);
+}
+
+TEST_F(Handshake, ExtensionsGoToThoseWhoUnderstandThem) {
+  settings.announce_hostname = "m.example";
+  settings.announce_human_name = "red";
+  settings.availability_zone = "z1";
+  start_three();
+  // Redis 7.0 sets the message's flag beside its hostname only.
+  peer('b').flags = bus::kFlagPrimary;
+  die('b');
+  peer('b').reachable = true;
+  sent.clear();
+  advance(seconds(3));
+  bool to_a = false;
+  for (const auto& [link, message] : sent) {
+    if (message->type != MessageType::kPing || link != peer('a').outbound) continue;
+    to_a = true;
+    EXPECT_GE(std::get<bus::Gossip>(message->body).extensions.size(), 4u);
+  }
+  EXPECT_TRUE(to_a);
+}
+
+TEST_F(Handshake, OldPeersGetTheHostnameAlone) {
+  settings.announce_hostname = "m.example";
+  settings.announce_human_name = "red";
+  start({stored('m', {}, 1)}, 1);
+  known('a');
+  peer('a').flags = bus::kFlagPrimary;
+  peer('a').hostname = "a.example";
+  receive('a', MessageType::kMeet);
+  advance(seconds(3));
+  ASSERT_NE(node('a'), nullptr);
+  EXPECT_EQ(node('a')->hostname, "a.example");
+  const auto& gossip = std::get<bus::Gossip>(last_sent(MessageType::kPing)->body);
+  ASSERT_EQ(gossip.extensions.size(), 1u);
+  EXPECT_EQ(*bus::extension_text(gossip.extensions[0]), "m.example");
+}
+
+TEST_F(Handshake, GossipTellsOfAFewAndOfAllSuspects) {
+  std::vector<StoredNode> nodes = {stored('m', {}, 0)};
+  for (char c = 'A'; c < 'A' + 20; ++c) nodes.push_back(stored(c, {}, 0));
+  start(nodes, 1);
+  const auto* ping = last_sent(MessageType::kPing);
+  EXPECT_EQ(std::get<bus::Gossip>(ping->body).entries.size(), 3u);
+  for (char c = 'A'; c < 'A' + 10; ++c) die(c);
+  advance(seconds(12));
+  ping = last_sent(MessageType::kPing);
+  EXPECT_EQ(std::get<bus::Gossip>(ping->body).entries.size(), 13u);
+}
+
+}  // namespace
+}  // namespace tessera::cluster::state

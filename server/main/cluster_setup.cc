@@ -1,0 +1,141 @@
+// Role: a node of a cluster: what configuration says of it, and what its control plane may ask of the node.
+// Thread: the main thread at the start, then control.
+#include "server/cluster/plane.h"
+#include "server/main/node.h"
+
+namespace tessera::server {
+
+namespace {
+
+constexpr int kBusPortOffset = 10000;
+
+route::EndpointType endpoint_type(const std::string& name) {
+  return name == "hostname"           ? route::EndpointType::kHostname
+         : name == "unknown-endpoint" ? route::EndpointType::kUnknown
+                                      : route::EndpointType::kIp;
+}
+
+int port_of(const config::Config& config, const char* name) {
+  return static_cast<int>(config.integer(name));
+}
+
+cluster::state::Settings state_settings(const config::Config& config) {
+  cluster::state::Settings s;
+  s.node_timeout = millis(config.integer("cluster-node-timeout"));
+  s.announce_ip = config.text("cluster-announce-ip");
+  s.announce_hostname = config.text("cluster-announce-hostname");
+  s.announce_human_name = config.text("cluster-announce-human-nodename");
+  s.availability_zone = config.text("availability-zone");
+  s.announce_client_ipv4 = config.text("cluster-announce-client-ipv4");
+  s.announce_client_ipv6 = config.text("cluster-announce-client-ipv6");
+  s.announce_port = port_of(config, "cluster-announce-port");
+  s.announce_bus_port = port_of(config, "cluster-announce-bus-port");
+  s.announce_client_port = port_of(config, "cluster-announce-client-port");
+  s.port = port_of(config, "port");
+  const int bus_port = port_of(config, "cluster-port");
+  s.bus_port = bus_port != 0 ? bus_port : s.port + kBusPortOffset;
+  s.replica_no_failover = config.boolean("cluster-replica-no-failover");
+  s.allow_replica_migration = config.boolean("cluster-allow-replica-migration");
+  s.blacklist_ttl = seconds(config.integer("cluster-blacklist-ttl"));
+  s.view.require_full_coverage = config.boolean("cluster-require-full-coverage");
+  s.view.allow_reads_when_down = config.boolean("cluster-allow-reads-when-down");
+  s.view.allow_pubsubshard_when_down = config.boolean("cluster-allow-pubsubshard-when-down");
+  s.view.endpoint_type = endpoint_type(config.text("cluster-preferred-endpoint-type"));
+  return s;
+}
+
+cluster::PlaneSettings plane_settings(const config::Config& config) {
+  cluster::PlaneSettings settings;
+  settings.state = state_settings(config);
+  settings.links.source_ip = config.text("bind-source-addr");
+  settings.links.send_limit_bytes = config.bytes("cluster-link-sendbuf-limit");
+  settings.hosts = config.bind_addresses();
+  return settings;
+}
+
+struct PlaneJob : control::Request {
+  std::function<void()> run;
+  explicit PlaneJob(std::function<void()> r) : run(std::move(r)) {}
+  void handle(control::Control&) override {
+    const std::unique_ptr<PlaneJob> mine(this);
+    run();
+  }
+};
+
+// The keys of slots that went to other nodes.
+struct DropSlots : dispatch::Envelope {
+  cluster::state::SlotSet slots;
+  void arrive(dispatch::Engine& engine) override {
+    const std::unique_ptr<DropSlots> mine(this);
+    engine.shard().drop_slots([this](int slot) { return slots[static_cast<size_t>(slot)]; });
+  }
+};
+
+}  // namespace
+
+std::string Node::absolute_path(const std::string& path) const {
+  return path.empty() || path[0] == '/' ? path : options_.config->text("dir") + "/" + path;
+}
+
+Result<void> Node::open_cluster() {
+  const config::Config& config = *options_.config;
+  if (!config.boolean("cluster-enabled")) return {};
+  cluster::PlaneHost host;
+  host.publish = [this](route::ClusterView view) {
+    shared_.view->publish(std::make_shared<route::ClusterView>(std::move(view)));
+  };
+  host.when_adopted = [this](std::function<void()> then) { control_.when_adopted(std::move(then)); };
+  host.post = [this](std::function<void()> job) { control_.post(new PlaneJob(std::move(job))); };
+  host.drop_slots = [this](const cluster::state::SlotSet& slots) {
+    for (auto& engine : engines_) {
+      auto* envelope = new DropSlots;
+      envelope->slots = slots;
+      engine->loop().post(envelope);
+    }
+  };
+  host.drop_all_keys = [this, drop = host.drop_slots] { drop(~cluster::state::SlotSet()); };
+  host.set_write_until = [this](MonoTime until) {
+    shared_.write_until_us.store(until.us, std::memory_order_relaxed);
+  };
+  auto plane =
+      cluster::Plane::open(*options_.env, *options_.log, absolute_path(config.text("cluster-config-file")),
+                           plane_settings(config), std::move(host));
+  if (!plane.ok()) {
+    options_.log->warning("%s", plane.error().message.c_str());
+    return plane.error();
+  }
+  plane_ = std::move(*plane);
+  shared_.view->publish(std::make_shared<route::ClusterView>(plane_->view()));
+  control_.services().cluster = plane_.get();
+  control_.add_cron(millis(100), [this] { plane_->tick(); });
+  control_.add_turn([this] { return plane_->turn(); });
+  control_.add_finish([this] { plane_->stop(); });
+  return {};
+}
+
+Result<void> Node::start_cluster() {
+  if (!plane_) return {};
+  const config::Config& config = *options_.config;
+  Log& log = *options_.log;
+  constexpr int kHighestPort = 65535;
+  if (config.integer("cluster-port") == 0 && config.integer("port") + kBusPortOffset > kHighestPort) {
+    log.warning(
+        "Cluster bus port number too high. Cluster bus port is the client port + %d. A smaller `port`, or "
+        "`cluster-port`, is needed.",
+        kBusPortOffset);
+    return Error{"cluster bus port number too high", 0};
+  }
+  Result<void> result;
+  on_control([this, &result] { result = plane_->start(control_thread_->loop()); });
+  if (!result.ok()) {
+    log.warning("Failed listening on port %d (cluster), aborting: %s", plane_settings(config).state.bus_port,
+                result.error().message.c_str());
+  }
+  return result;
+}
+
+void Node::change_cluster(const config::Config& config) {
+  if (plane_) plane_->change_settings(plane_settings(config));
+}
+
+}  // namespace tessera::server
