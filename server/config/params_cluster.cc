@@ -17,16 +17,15 @@ constexpr EnumName kConfigSaveBehaviors[] = {{"sync", 0}, {"best-effort", 1}};
 constexpr ParameterRow kRows[] = {
     yes_no("cluster-enabled", false).flags(kImmutable).about("Run as a node of a cluster."),
     string("cluster-config-file", "nodes.conf")
-        .flags(kNoEffectYet | kImmutable)
+        .flags(kImmutable)
         .about("File in dir where the node keeps its view of the cluster."),
     choice("cluster-config-save-behavior", "sync", kConfigSaveBehaviors)
         .flags(kNoEffectYet | kValkeyOnly)
         .about("Whether the node stops when that file cannot be written."),
     integer("cluster-port", "0", 0, kMaxPort)
-        .flags(kNoEffectYet | kImmutable)
+        .flags(kImmutable)
         .about("Port of the cluster bus; 0 is port + 10000."),
     integer("cluster-node-timeout", "15000", 0, kMaxLong)
-        .flags(kNoEffectYet)
         .about("Milliseconds of silence after which a node counts as failing."),
     integer("cluster-migration-barrier", "1", 0, kMaxInt)
         .flags(kNoEffectYet)
@@ -48,7 +47,6 @@ constexpr ParameterRow kRows[] = {
         .flags(kNoEffectYet)
         .about("Sharded pub/sub works while the cluster is down."),
     memory("cluster-link-sendbuf-limit", "0", 0, kMaxUlong)
-        .flags(kNoEffectYet)
         .about("Bytes that may wait for one node of the bus; 0 for any."),
     string("cluster-announce-ip", "").about("Address told to other nodes and clients."),
     string("cluster-announce-client-ipv4", "")
@@ -73,7 +71,7 @@ constexpr ParameterRow kRows[] = {
     string("cluster-announce-hostname", "").hooks(&kHostnameHooks).about("Host name told to others."),
     string("cluster-announce-human-nodename", "")
         .hooks(&kNodenameHooks)
-        .flags(kNoEffectYet | kValkeyOnly)
+        .flags(kValkeyOnly)
         .about("Name of this node in logs."),
     choice("cluster-preferred-endpoint-type", "ip", kClusterPreferredEndpointTypeNames)
         .about("What clients are redirected to: ip, hostname, or unknown-endpoint."),
@@ -81,7 +79,7 @@ constexpr ParameterRow kRows[] = {
         .flags(kImmutable | kValkeyOnly)
         .about("Number of databases in cluster mode."),
     integer("cluster-blacklist-ttl", "60", 0, kMaxInt)
-        .flags(kNoEffectYet | kValkeyOnly)
+        .flags(kValkeyOnly)
         .about("Seconds a forgotten node stays forgotten."),
     integer("cluster-manual-failover-timeout", "5000", 1, kMaxInt)
         .flags(kNoEffectYet | kValkeyOnly)
