@@ -58,7 +58,8 @@ void change_slots(ControlCtx& ctx, const Args& args, Writer& reply, bool ranges,
   Plane* plane = plane_of(ctx, reply);
   if (plane == nullptr) return;
   if (ranges && args.size() % 2 == 1) {
-    reply.errorf("ERR wrong number of arguments for '%s' command", take ? "addslotsrange" : "delslotsrange");
+    reply.errorf("ERR wrong number of arguments for 'cluster|%s' command",
+                 take ? "addslotsrange" : "delslotsrange");
     return;
   }
   SlotSet owned, slots;
