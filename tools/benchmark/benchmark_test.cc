@@ -6,6 +6,7 @@
 #include "tools/benchmark/histogram.h"
 #include "tools/benchmark/options.h"
 #include "tools/benchmark/reply_counter.h"
+#include "tools/benchmark/run.h"
 #include "tools/benchmark/targets.h"
 #include "tools/benchmark/workload.h"
 
@@ -35,6 +36,63 @@ TEST(ReplyCounter, TellsErrorsAndNonsense) {
   EXPECT_EQ(counter.error(), "ERR ab");
   EXPECT_EQ(counter.feed("HTTP/1.1 200\r\n"), 0);
   EXPECT_TRUE(counter.broken());
+}
+
+TEST(ReplyCounter, TellsRedirectionsApart) {
+  ReplyCounter plain;
+  EXPECT_EQ(plain.feed("-MOVED 1 1.1.1.1:1\r\n"), 1);
+  EXPECT_TRUE(plain.has_error());
+  ReplyCounter counter;
+  counter.tell_redirections_apart();
+  EXPECT_EQ(counter.feed("-MOVED 1 1.1.1.1:1\r\n+OK\r\n-ASK 1 1.1.1.1:2\r\n-TRYAGAIN later\r\n"), 4);
+  EXPECT_FALSE(counter.has_error());
+  auto redirections = counter.take_redirections();
+  EXPECT_EQ(redirections.count, 3);
+  EXPECT_FALSE(redirections.cluster_down);
+  EXPECT_EQ(redirections.last, "TRYAGAIN later");
+  EXPECT_EQ(counter.take_redirections().count, 0);
+  EXPECT_EQ(counter.feed("-CLUSTERDOWN x\r\n*1\r\n-MOVED inside\r\n-ERR MOVED \r\n"), 3);
+  EXPECT_TRUE(counter.take_redirections().cluster_down);
+  EXPECT_EQ(counter.error(), "ERR MOVED ");
+}
+
+TEST(Map, NewsAreAskedForOnce) {
+  const auto targets = [](int port) {
+    Target target;
+    target.address.port = port;
+    return std::make_shared<const std::vector<Target>>(std::vector<Target>{target});
+  };
+  Map map(targets(1));
+  const uint64_t first = map.version();
+  EXPECT_FALSE(map.take_question());
+  map.ask_for_news(first, {2, false, "MOVED 1"});
+  map.ask_for_news(first, {1, true, "CLUSTERDOWN"});
+  const auto question = map.take_question();
+  ASSERT_TRUE(question);
+  EXPECT_TRUE(question->cluster_down);
+  EXPECT_FALSE(map.take_question());
+  map.replace(targets(2));
+  EXPECT_NE(map.version(), first);
+  map.ask_for_news(first, {1, false, "MOVED 2"});  // it was wrong, and it is known
+  EXPECT_FALSE(map.take_question());
+  EXPECT_EQ(map.redirected(), 4);
+  EXPECT_EQ((*map.targets())[0].address.port, 2);
+}
+
+TEST(Run, RequestsAreTakenOnce) {
+  Options options;
+  options.requests = 10;
+  options.pipeline = 4;
+  const Workload workload;
+  benchmark::Run run(options, workload, std::make_shared<const std::vector<Target>>(), nullptr);
+  EXPECT_EQ(run.take(), 4);
+  EXPECT_EQ(run.take(), 4);
+  EXPECT_EQ(run.take(), 2);
+  EXPECT_EQ(run.take(), 0);
+  EXPECT_EQ(run.take(), 0);
+  run.give_back(3);
+  EXPECT_EQ(run.take(), 3);
+  EXPECT_EQ(run.take(), 0);
 }
 
 TEST(Histogram, PercentilesOfKnownValues) {

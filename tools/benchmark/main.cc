@@ -70,11 +70,12 @@ class Program {
   Program(io::Env& env, const Options& options, Surroundings around)
       : env_(env), options_(options), around_(std::move(around)) {
     if (options.cluster) tags_ = std::make_unique<TagTable>();
+    targets_ = std::make_shared<const std::vector<Target>>(around_.targets);
   }
 
   // False: a failure, told.
   bool run_test(const Workload& workload) {
-    Run run(options_, workload, around_.targets, tags_.get());
+    Run run(options_, workload, targets_, tags_.get());
     run.seed = env_.random_u64();
     const int count = std::min(std::max(options_.threads, 1), options_.clients);
     run.working = count;
@@ -85,6 +86,10 @@ class Program {
       threads.push_back(env_.start_thread("load-" + std::to_string(i), *workers[i]));
     watch(run, workload.title);
     for (auto& thread : threads) thread->join();
+    if (!refusal_.empty()) {
+      std::fprintf(stderr, "%s\n", refusal_.c_str());
+      return false;
+    }
     Outcome outcome;
     outcome.title = workload.title;
     outcome.finished = run.finished.load();
@@ -99,6 +104,10 @@ class Program {
       outcome.latencies.merge(worker->latencies());
     }
     outcome.took = ended - begun;
+    if (const int64_t redirected = run.map.redirected(); redirected > 0) {
+      std::fprintf(stderr, "WARNING: slots moved: %lld requests of %s were redirected and sent again\n",
+                   static_cast<long long>(redirected), workload.title.c_str());
+    }
     std::fputs(report(outcome, options_, around_).c_str(), stdout);
     std::fflush(stdout);
     return true;
@@ -106,22 +115,53 @@ class Program {
 
  private:
   // Until all workers are through. Looks often at first, so that a short run ends at once.
-  void watch(const Run& run, const std::string& title) {
+  void watch(Run& run, const std::string& title) {
     LiveLine line(env_.clock(), options_, title);
     const auto loop = env_.make_loop();
     int64_t waited_ms = 0;
     while (run.working.load(std::memory_order_acquire) > 0) {
       const int64_t wait_ms = waited_ms < 50 ? 1 : 10;
       loop->poll(millis(wait_ms));
+      if (options_.cluster) answer(run);
       if (waited_ms / 250 != (waited_ms + wait_ms) / 250) line.show(run);
       waited_ms += wait_ms;
     }
     line.clear();
   }
 
+  // Fetches the slots again for clients that were redirected. Not at every turn: while a slot is on its way,
+  // or the cluster is down, nothing is new for a while.
+  void answer(Run& run) {
+    const MonoTime now = env_.clock().mono();
+    if (now < next_look_) return;
+    const auto question = run.map.take_question();
+    if (!question) return;
+    constexpr Micros kBetween = millis(20);
+    constexpr Micros kBetweenWhenDown = seconds(1);
+    constexpr int kMostInVain = 250;
+    constexpr int kMostInVainWhenDown = 30;
+    next_look_ = now + (question->cluster_down ? kBetweenWhenDown : kBetween);
+    in_vain_ = run.finished.load() == finished_at_look_ ? in_vain_ + 1 : 0;
+    finished_at_look_ = run.finished.load();
+    if (question->cluster_down) std::fprintf(stderr, "Error from server: %s.\n", question->why.c_str());
+    auto found = look_again(env_, options_, *run.map.targets());
+    if (!found.ok() || in_vain_ > (question->cluster_down ? kMostInVainWhenDown : kMostInVain)) {
+      refusal_ = found.ok() ? "Error from server: " + question->why : found.error().message;
+      run.fail();
+      return;
+    }
+    targets_ = std::make_shared<const std::vector<Target>>(std::move(*found));
+    run.map.replace(targets_);
+  }
+
   io::Env& env_;
   const Options& options_;
   Surroundings around_;
+  Targets targets_;  // as last heard, for the tests to come as well
+  MonoTime next_look_{0};
+  int in_vain_ = 0;  // looks between which no request was served
+  int64_t finished_at_look_ = -1;
+  std::string refusal_;
   std::unique_ptr<TagTable> tags_;
 };
 

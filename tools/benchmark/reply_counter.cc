@@ -15,6 +15,20 @@ bool ReplyCounter::element_done() {
   return counts;
 }
 
+void ReplyCounter::error_line(std::string_view text) {
+  const bool down = text.starts_with("CLUSTERDOWN");
+  if (apart_ &&
+      (down || text.starts_with("MOVED ") || text.starts_with("ASK ") || text.starts_with("TRYAGAIN"))) {
+    ++redirections_.count;
+    redirections_.cluster_down = redirections_.cluster_down || down;
+    redirections_.last = text;
+    return;
+  }
+  if (has_error_) return;
+  has_error_ = true;
+  error_ = text;
+}
+
 bool ReplyCounter::header(std::string_view line) {
   const bool top = open_ == 0;
   if (top) open_ = 1;
@@ -33,10 +47,7 @@ bool ReplyCounter::header(std::string_view line) {
     case '(':
       return true;
     case '-':
-      if (top && !has_error_) {
-        has_error_ = true;
-        error_ = rest;
-      }
+      if (top) error_line(rest);
       return true;
     default:
       break;

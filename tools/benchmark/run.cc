@@ -28,43 +28,122 @@ Prefix make_prefix(const Options& options) {
 }
 
 int Run::take() {
-  const int64_t before = issued.fetch_add(options.pipeline, std::memory_order_relaxed);
-  return static_cast<int>(std::clamp<int64_t>(options.requests - before, 0, options.pipeline));
+  int64_t before = issued.load(std::memory_order_relaxed);
+  while (before < options.requests) {
+    const int64_t count = std::min<int64_t>(options.pipeline, options.requests - before);
+    if (issued.compare_exchange_weak(before, before + count, std::memory_order_relaxed))
+      return static_cast<int>(count);
+  }
+  return 0;
+}
+
+// ---- Map
+
+Targets Map::targets() const {
+  const std::lock_guard lock(mutex_);
+  return targets_;
+}
+
+void Map::replace(Targets targets) {
+  const std::lock_guard lock(mutex_);
+  targets_ = std::move(targets);
+  version_.fetch_add(1, std::memory_order_release);
+}
+
+void Map::ask_for_news(uint64_t known_version, const ReplyCounter::Redirections& why) {
+  const std::lock_guard lock(mutex_);
+  redirected_ += why.count;
+  if (known_version != version_.load(std::memory_order_relaxed)) return;
+  if (!question_) question_.emplace();
+  question_->why = why.last;
+  question_->cluster_down = question_->cluster_down || why.cluster_down;
+}
+
+std::optional<Map::Question> Map::take_question() {
+  const std::lock_guard lock(mutex_);
+  return std::exchange(question_, std::nullopt);
+}
+
+int64_t Map::redirected() const {
+  const std::lock_guard lock(mutex_);
+  return redirected_;
 }
 
 // ---- Connection
 
+// Takes the newest map. True: the target is another one than before.
+bool Connection::choose_target() {
+  const Run& run = worker_.run_;
+  if (targets_ != nullptr && version_ == run.map.version()) return false;
+  const io::Address before = target_ != nullptr ? target_->address : io::Address{};
+  version_ = run.map.version();  // before the map: at worst an old number for a new one
+  Targets targets = run.map.targets();
+  target_ = &(*targets)[index_ % targets->size()];
+  targets_ = std::move(targets);
+  return before.ip != target_->address.ip || before.port != target_->address.port;
+}
+
 void Connection::connect() {
+  static_cast<void>(choose_target());
   replies_ = ReplyCounter();
+  // Where the slot is not the program's choice, another one cannot be asked.
+  if (worker_.run_.options.cluster && !worker_.run_.workload.tags.empty()) replies_.tell_redirections_apart();
   prologue_ = worker_.run_.prefix.bytes;
   prefix_left_ = worker_.run_.prefix.replies;
-  auto stream = worker_.loop_->connect(target_.address, "", this);
+  auto stream = worker_.loop_->connect(target_->address, "", this);
   if (stream.ok()) {
     stream_ = std::move(*stream);
   } else {
-    worker_.fail("Could not connect to Redis at " + target_.address.text() + ": " + stream.error().message);
+    worker_.fail("Could not connect to Redis at " + target_->address.text() + ": " + stream.error().message);
   }
 }
 
 void Connection::on_connected(io::Stream& stream, Result<void> result) {
   if (!result.ok()) {
     const Error& error = result.error();
-    worker_.fail("Could not connect to Redis at " + target_.address.text() + ": " +
+    worker_.fail("Could not connect to Redis at " + target_->address.text() + ": " +
                  (error.code > 0 ? std::strerror(error.code) : error.message));
     return;
   }
   // Best effort: without it the figures may show the kernel's delays, with it refused they are figures still.
-  if (!target_.address.is_unix) static_cast<void>(stream.set_no_delay(true));
+  if (!target_->address.is_unix) static_cast<void>(stream.set_no_delay(true));
   stream.read_start();
   if (!worker_.run_.options.idle) next_pipeline();
+}
+
+void Connection::end() {
+  stream_.reset();
+  worker_.connection_done();
+}
+
+// The next pipeline, where the newest map says.
+void Connection::begin() {
+  const Run& run = worker_.run_;
+  if (!choose_target() && run.options.keep_alive) {
+    next_pipeline();
+    return;
+  }
+  if (run.stop.load(std::memory_order_relaxed) ||
+      run.issued.load(std::memory_order_relaxed) >= run.options.requests) {
+    end();
+    return;
+  }
+  stream_.reset();
+  connect();
+}
+
+bool Connection::resume() {
+  if (!waiting_ || version_ == worker_.run_.map.version()) return false;
+  waiting_ = false;
+  begin();
+  return true;
 }
 
 void Connection::next_pipeline() {
   Run& run = worker_.run_;
   const int count = run.stop.load(std::memory_order_relaxed) ? 0 : run.take();
   if (count == 0) {
-    stream_.reset();
-    worker_.connection_done();
+    end();
     return;
   }
   fill(count);
@@ -95,7 +174,7 @@ void Connection::fill(int count) {
       write_digits(command + at, number);
     }
     if (!work.tags.empty()) {
-      const int slot = target_.slots[worker_.random_.below(target_.slots.size())];
+      const int slot = target_->slots[worker_.random_.below(target_->slots.size())];
       for (const uint32_t at : work.tags) std::memcpy(command + at, run.tags->tag(slot), kTagBytes);
     }
   }
@@ -130,13 +209,13 @@ void Connection::on_data(io::Stream&, std::string_view bytes) {
   if (latency_us_ < 0) latency_us_ = worker_.loop_->clock().mono().us - started_us_;
   int count = replies_.feed(bytes);
   if (replies_.has_error()) {
-    worker_.fail(target_.slots.empty()
+    worker_.fail(target_->slots.empty()
                      ? "Error from server: " + replies_.error()
-                     : "Error from server " + target_.address.text() + ": " + replies_.error());
+                     : "Error from server " + target_->address.text() + ": " + replies_.error());
     return;
   }
   if (replies_.broken()) {
-    worker_.fail("Error: the server " + target_.address.text() + " does not speak the Redis protocol");
+    worker_.fail("Error: the server " + target_->address.text() + " does not speak the Redis protocol");
     return;
   }
   const int of_prefix = std::min(count, prefix_left_);
@@ -146,7 +225,7 @@ void Connection::on_data(io::Stream&, std::string_view bytes) {
   left_ -= count;
   if (left_ > 0) return;
   if (left_ < 0) {
-    worker_.fail("Error: the server " + target_.address.text() + " sent more replies than requests");
+    worker_.fail("Error: the server " + target_->address.text() + " sent more replies than requests");
     return;
   }
   pipeline_done();
@@ -154,26 +233,26 @@ void Connection::on_data(io::Stream&, std::string_view bytes) {
 
 void Connection::pipeline_done() {
   Run& run = worker_.run_;
-  worker_.latencies_.add(latency_us_, requested_);
-  run.finished.fetch_add(requested_, std::memory_order_relaxed);
-  run.latency_sum_us.fetch_add(latency_us_ * requested_, std::memory_order_relaxed);
-  if (run.options.keep_alive) {
-    next_pipeline();
+  const auto redirections = replies_.take_redirections();
+  const int served = requested_ - redirections.count;
+  if (served > 0) {
+    worker_.latencies_.add(latency_us_, served);
+    run.finished.fetch_add(served, std::memory_order_relaxed);
+    run.latency_sum_us.fetch_add(latency_us_ * served, std::memory_order_relaxed);
+  }
+  if (redirections.count == 0) {
+    begin();
     return;
   }
-  if (run.stop.load(std::memory_order_relaxed) ||
-      run.issued.load(std::memory_order_relaxed) >= run.options.requests) {
-    stream_.reset();
-    worker_.connection_done();
-    return;
-  }
-  stream_.reset();
-  connect();
+  run.give_back(redirections.count);
+  run.map.ask_for_news(version_, redirections);
+  waiting_ = true;
+  worker_.connection_waits();
 }
 
 void Connection::on_end(io::Stream&, const Error& error) {
   worker_.fail(error.code == 0 ? "Error: Server closed the connection"
-                               : "Error: connection to " + target_.address.text() + ": " + error.message);
+                               : "Error: connection to " + target_->address.text() + ": " + error.message);
 }
 
 // ---- Worker
@@ -185,15 +264,20 @@ void Worker::start(io::Loop& loop) {
   loop_ = &loop;
   begun_ = loop.clock().mono();
   for (int i = index_; i < run_.options.clients; i += count_) {
-    const Target& target = run_.targets[static_cast<size_t>(i) % run_.targets.size()];
-    connections_.push_back(std::make_unique<Connection>(*this, target));
+    connections_.push_back(std::make_unique<Connection>(*this, i));
   }
   active_ = static_cast<int>(connections_.size());
   for (auto& connection : connections_) connection->connect();
 }
 
 Micros Worker::tick(io::Loop& loop) {
-  if (active_ > 0 && !run_.stop.load(std::memory_order_relaxed)) return millis(100);
+  if (waiting_ > 0) {
+    for (auto& connection : connections_) {
+      if (connection->resume()) --waiting_;
+    }
+  }
+  // Clients that wait are not told of the news: it is looked for.
+  if (active_ > 0 && !run_.stop.load(std::memory_order_relaxed)) return millis(waiting_ > 0 ? 2 : 100);
   ended_ = loop.clock().mono();
   return kDone;
 }

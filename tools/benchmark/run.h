@@ -1,13 +1,16 @@
 // Role: one test's run: its shared counters, the threads' workers and their connections.
-// Thread: Run is shared (atomics); a Worker and its Connections belong to the worker's thread.
-// Invariants: exactly the wanted number of requests is issued over all threads; the first failure ends all; a
-// latency is the time from a pipeline's write to the first bytes of its replies, counted for each of its
-// requests.
+// Thread: Run is shared (atomics, and the slots below a lock that is taken when they change); a Worker and
+// its Connections belong to the worker's thread; the main thread asks for slots. Invariants: exactly the
+// wanted number of requests is issued over all threads; the first failure ends all; a latency is the time
+// from a pipeline's write to the first bytes of its replies, counted for each of its requests. A request that
+// a cluster redirects was not served: it is not counted, and issued again.
 #pragma once
 
 #include <atomic>
 #include <cstdint>
 #include <memory>
+#include <mutex>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -34,18 +37,46 @@ struct Prefix {
 };
 Prefix make_prefix(const Options& options);
 
+using Targets = std::shared_ptr<const std::vector<Target>>;
+
+// Who serves what, as last heard. A client that was redirected asks for news and waits for another version.
+class Map {
+ public:
+  explicit Map(Targets targets) : targets_(std::move(targets)) {}
+  uint64_t version() const { return version_.load(std::memory_order_acquire); }
+  Targets targets() const;
+  void replace(Targets targets);
+
+  // A client's: what it knew was wrong. Nothing happens if there is a newer version already.
+  void ask_for_news(uint64_t known_version, const ReplyCounter::Redirections& why);
+  struct Question {
+    std::string why;
+    bool cluster_down = false;
+  };
+  // The main thread's: what was asked since the last time.
+  std::optional<Question> take_question();
+  int64_t redirected() const;  // requests, of all clients
+
+ private:
+  mutable std::mutex mutex_;
+  Targets targets_;
+  std::optional<Question> question_;
+  int64_t redirected_ = 0;
+  std::atomic<uint64_t> version_{1};
+};
+
 struct Run {
-  Run(const Options& run_options, const Workload& run_workload, const std::vector<Target>& run_targets,
-      const TagTable* run_tags)
-      : options(run_options), workload(run_workload), targets(run_targets), tags(run_tags) {}
+  Run(const Options& run_options, const Workload& run_workload, Targets run_targets, const TagTable* run_tags)
+      : options(run_options), workload(run_workload), map(std::move(run_targets)), tags(run_tags) {}
 
   // Takes up to a pipeline of requests; 0: none is left.
   int take();
+  void give_back(int count) { issued.fetch_sub(count, std::memory_order_relaxed); }
   void fail() { stop.store(true, std::memory_order_relaxed); }
 
   const Options& options;
   const Workload& workload;
-  const std::vector<Target>& targets;
+  Map map;
   const TagTable* tags;  // in cluster mode
   Prefix prefix = make_prefix(options);
   uint64_t seed = 1;
@@ -62,9 +93,10 @@ class Worker;
 
 class Connection final : io::StreamHandler {
  public:
-  Connection(Worker& worker, const Target& target) : worker_(worker), target_(target) {}
+  Connection(Worker& worker, int index) : worker_(worker), index_(static_cast<size_t>(index)) {}
   void connect();
-  void drop() { stream_.reset(); }
+  // True: there is a newer map, and this client, which waits for one, goes on. Called often.
+  bool resume();
 
  private:
   void on_connected(io::Stream& stream, Result<void> result) override;
@@ -75,9 +107,16 @@ class Connection final : io::StreamHandler {
   void fill(int count);
   void write();
   void pipeline_done();
+  void begin();
+  void end();
+  bool choose_target();
 
   Worker& worker_;
-  const Target& target_;
+  size_t index_;  // of all clients
+  Targets targets_;
+  const Target* target_ = nullptr;  // one of targets_
+  uint64_t version_ = 0;            // of the map that targets_ is of
+  bool waiting_ = false;            // for a newer one
   std::unique_ptr<io::Stream> stream_;
   ReplyCounter replies_;
   std::string out_;       // copies of the command, at most a pipeline of them
@@ -109,6 +148,7 @@ class Worker final : public io::Actor {
   friend class Connection;
   void fail(std::string text);
   void connection_done() { --active_; }
+  void connection_waits() { ++waiting_; }
 
   Run& run_;
   int index_;
@@ -118,6 +158,7 @@ class Worker final : public io::Actor {
   Histogram latencies_;
   std::vector<std::unique_ptr<Connection>> connections_;
   int active_ = 0;
+  int waiting_ = 0;
   std::string error_;
   MonoTime begun_, ended_;
 };

@@ -179,4 +179,34 @@ Result<Surroundings> look_around(io::Env& env, const Options& options) {
   return around;
 }
 
+Result<std::vector<Target>> look_again(io::Env& env, const Options& options,
+                                       const std::vector<Target>& known) {
+  Error last{"Invalid cluster: no node serves a slot", 0};
+  for (const Target& target : known) {
+    auto client = open(env, options, target.address);
+    if (!client.ok()) {
+      last = client.error();
+      continue;
+    }
+    constexpr Micros kLimit = seconds(5);
+    auto nodes = (*client)->command({"CLUSTER", "NODES"}, kLimit);
+    if (!nodes.ok() || nodes->is_error()) {
+      last = {"Failed to fetch cluster configuration from " + target.address.text() + ": " +
+                  (nodes.ok() ? nodes->text : reason(nodes.error())),
+              0};
+      continue;
+    }
+    auto found = parse_nodes(nodes->text, target.address.ip);
+    if (!found.ok() || found->empty()) continue;
+    const auto place = [&](const Target& t) {
+      const auto at = std::find_if(known.begin(), known.end(), [&](const Target& k) { return k.id == t.id; });
+      return at - known.begin();
+    };
+    std::stable_sort(found->begin(), found->end(),
+                     [&](const Target& a, const Target& b) { return place(a) < place(b); });
+    return found;
+  }
+  return last;
+}
+
 }  // namespace tessera::benchmark

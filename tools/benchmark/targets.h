@@ -27,6 +27,11 @@ struct Surroundings {
 // The error's message is what to print.
 Result<Surroundings> look_around(io::Env& env, const Options& options);
 
+// The slots again, asked of the first of `known` that answers; nodes keep their order, new ones come last.
+// The error's message is what to print.
+Result<std::vector<Target>> look_again(io::Env& env, const Options& options,
+                                       const std::vector<Target>& known);
+
 // The primaries with slots that CLUSTER NODES tells; nodes without an address of their own are at
 // `asked_host`.
 Result<std::vector<Target>> parse_nodes(const std::string& text, const std::string& asked_host);
