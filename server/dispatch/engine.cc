@@ -82,6 +82,7 @@ void Engine::adopt_now() {
     clients_->settings_changed();
   }
   view_.adopt();
+  shard_.view = &*view_;
   if (acl_.adopt()) close_users_that_left();
   pause_.adopt();
   shard_.expire_paused = pause_->until_ms > now_.ms;

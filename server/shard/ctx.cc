@@ -66,6 +66,10 @@ bool Ctx::policy_is_lfu() const {
 int Ctx::lfu_decay_minutes() const {
   return home_->settings.lfu_decay_minutes;
 }
+bool Ctx::owns_slot(int slot) const {
+  const route::ClusterView* view = home_->view;
+  return view == nullptr || !view->enabled() || view->is_mine(slot);
+}
 bool Ctx::compress_snapshots() const {
   return home_->settings.compress_snapshots;
 }

@@ -66,7 +66,8 @@ class Ctx {
   int database_count() const;
   int proto() const { return proto_; }
   bool is_cluster() const;
-  bool is_replica() const;  // keys are not expired by us, only hidden
+  bool owns_slot(int slot) const;  // of the cluster; a standalone node owns all
+  bool is_replica() const;         // keys are not expired by us, only hidden
   const registry::CommandRow& row() const { return *row_; }
   Random& random();
   uint64_t hash_seed() const;

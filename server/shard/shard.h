@@ -13,6 +13,7 @@
 #include "common/base/random.h"
 #include "server/journal/batch.h"
 #include "server/journal/journal.h"
+#include "server/route/cluster_view.h"
 #include "server/shard/ctx.h"
 #include "server/store/keyspace.h"
 
@@ -72,11 +73,14 @@ class Shard {
   journal::BatchBuilder& batch() { return batch_; }
   journal::Journal& journal() { return *options_.journal; }
   ShardSettings settings;
+  // Whose slots are whose; the engine's, as it adopted it last. nullptr: nobody's but ours.
+  const route::ClusterView* view = nullptr;
   bool active_expire = true;   // DEBUG SET-ACTIVE-EXPIRE
   bool expire_paused = false;  // CLIENT PAUSE, or not a primary
 
   void free_later(std::unique_ptr<store::Detached> detached);
-  // Deletes every key of the slots that `wanted` names. Cost: O(1) a slot, and a key's when effects are wanted.
+  // Deletes every key of the slots that `wanted` names. Cost: O(1) a slot, and a key's when effects are
+  // wanted.
   void drop_slots(const std::function<bool(int slot)>& wanted);
   uint64_t hash_seed() const { return options_.hash_seed; }
 

@@ -24,14 +24,9 @@ std::optional<uint64_t> parse_scan_cursor(std::string_view arg) {
   return negative ? uint64_t{0} - value : value;
 }
 
-bool read_scan(const registry::Args& args, resp::Writer& reply, ScanCall& call) {
-  const auto cursor = parse_scan_cursor(args[1]);
-  if (!cursor) {
-    reply.error("ERR invalid cursor");
-    return false;
-  }
-  call.cursor = *cursor;
-  for (size_t i = 2; i < args.size(); i += 2) {
+bool read_scan_options(const registry::Args& args, size_t first, resp::Writer& reply, ScanCall& call,
+                       const std::function<bool(std::string_view name, std::string_view value)>& other) {
+  for (size_t i = first; i < args.size(); i += 2) {
     const bool has_value = i + 1 < args.size();
     if (has_value && token_is(args[i], "COUNT")) {
       int64_t count = 0;
@@ -46,12 +41,22 @@ bool read_scan(const registry::Args& args, resp::Writer& reply, ScanCall& call) 
       if (!text::matches_all(args[i + 1])) call.pattern = args[i + 1];
     } else if (has_value && token_is(args[i], "TYPE")) {
       call.type = args[i + 1];
-    } else {
-      syntax_error(reply);
+    } else if (!has_value || !other || !other(args[i], args[i + 1])) {
+      if (reply.last_error_code().empty()) syntax_error(reply);
       return false;
     }
   }
   return true;
+}
+
+bool read_scan(const registry::Args& args, resp::Writer& reply, ScanCall& call) {
+  const auto cursor = parse_scan_cursor(args[1]);
+  if (!cursor) {
+    reply.error("ERR invalid cursor");
+    return false;
+  }
+  call.cursor = *cursor;
+  return read_scan_options(args, 2, reply, call);
 }
 
 std::string scan_item(uint64_t position, std::string_view key) {

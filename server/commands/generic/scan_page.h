@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <span>
 #include <string>
@@ -27,7 +28,12 @@ struct ScanCall {
 // As strtoul reads it: a sign is allowed, nothing at all is 0.
 std::optional<uint64_t> parse_scan_cursor(std::string_view arg);
 
-// False: an error was replied.
+// MATCH, COUNT and TYPE from argument `first` on. False: an error was replied. `other`: takes an option that
+// is none of these, with its value; false: it is unknown, or its error was replied.
+bool read_scan_options(
+    const registry::Args& args, size_t first, resp::Writer& reply, ScanCall& call,
+    const std::function<bool(std::string_view name, std::string_view value)>& other = nullptr);
+// The same behind a numeric cursor.
 bool read_scan(const registry::Args& args, resp::Writer& reply, ScanCall& call);
 
 // A shard's page: Part::number is its next cursor (0: the end), an item is a key behind its position in 8

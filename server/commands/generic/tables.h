@@ -12,6 +12,7 @@ RowTable rename_rows();
 RowTable copy_rows();
 RowTable key_list_rows();
 RowTable scan_rows();
+RowTable cluster_scan_rows();
 RowTable object_rows();
 
 }  // namespace tessera::commands
