@@ -36,19 +36,14 @@ void give_slots(Step& step, Node& sender, uint64_t epoch, const SlotSet& claimed
   SlotSet lost;
   bool any = false;
   int moved_count = 0;
-  for (int slot = 0; slot < hash::kSlotCount; ++slot) {
-    const auto i = static_cast<size_t>(slot);
+  // What it had and does not speak of any more: the next claimant needs no larger epoch.
+  s.unclaimed |= sender.slots & ~claimed;
+  s.unclaimed &= ~(sender.slots & claimed);
+  const SlotSet wanted = claimed & ~sender.slots;
+  for (size_t i = wanted._Find_first(); i < wanted.size(); i = wanted._Find_next(i)) {
     Node* owner = s.owner[i];
-    if (!claimed[i]) {
-      // It had it and does not say so any more: its next claimant needs no larger epoch.
-      if (owner == &sender) s.unclaimed.set(i);
-      continue;
-    }
-    if (owner == &sender) {
-      s.unclaimed.reset(i);
-      continue;
-    }
-    if (s.importing.count(slot) != 0) continue;  // whose it is becomes is said by command
+    const int slot = static_cast<int>(i);
+    if (s.importing.count(slot) != 0) continue;  // whose it becomes is said by command
     if (owner != nullptr && owner->config_epoch >= epoch && !s.unclaimed[i]) continue;
     if (owner == s.me) {
       if (planted(s, Fault::kKeepLostSlots)) continue;
@@ -88,9 +83,7 @@ void check_claims(Step& step, Node& sender, const bus::Header& header, LinkId li
   step.log(
       LogLevel::kVerbose,
       "Node " + sender.id + " has old slots configuration, sending an UPDATE message about " + owner->id);
-  send_update(step,
-              sender.outbound != kNoLink && s.links.at(sender.outbound).connected ? sender.outbound : link,
-              *owner);
+  send_update(step, sender.connected ? sender.outbound : link, *owner);
 }
 
 void take_update(Step& step, const bus::Update& update) {

@@ -12,12 +12,6 @@ WallMs wall_of(Now now, MonoTime t) {
   return {now.wall.ms - (now.mono - t).ms()};
 }
 
-bool is_connected(const State& s, const Node& node) {
-  if (node.is_me()) return true;
-  const auto found = s.links.find(node.outbound);
-  return found != s.links.end() && found->second.connected;
-}
-
 void copy_names(const StoredNode& from, Node& to) {
   to.shard_id = from.shard_id;
   to.ip = from.ip;
@@ -33,7 +27,7 @@ void copy_names(const StoredNode& from, Node& to) {
   to.client_tls_port = from.client_tls_port;
 }
 
-StoredNode stored_node(const State& s, const Node& node, Now now) {
+StoredNode stored_node(const Node& node, Now now) {
   StoredNode stored;
   stored.id = node.id;
   stored.shard_id = node.shard_id;
@@ -53,12 +47,12 @@ StoredNode stored_node(const State& s, const Node& node, Now now) {
   stored.ping_sent = wall_of(now, node.ping_sent);
   stored.pong_received = wall_of(now, node.pong_received);
   stored.config_epoch = node.config_epoch;
-  stored.connected = is_connected(s, node);
+  stored.connected = node.is_me() || node.connected;
   stored.slots = node.slots;
   return stored;
 }
 
-route::NodeInfo info_of(const State& s, const Node& node, Now now) {
+route::NodeInfo info_of(const Node& node, Now now) {
   route::NodeInfo info;
   info.id = node.id;
   info.shard_id = node.shard_id;
@@ -80,7 +74,7 @@ route::NodeInfo info_of(const State& s, const Node& node, Now now) {
   info.handshake = node.in_handshake();
   info.no_address = !node.has_address();
   info.no_failover = node.has(bus::kFlagNoFailover);
-  info.connected = is_connected(s, node);
+  info.connected = node.is_me() || node.connected;
   info.ping_sent = wall_of(now, node.ping_sent);
   info.pong_received = wall_of(now, node.pong_received);
   info.config_epoch = node.is_replica() && node.primary ? node.primary->config_epoch : node.config_epoch;
@@ -94,7 +88,7 @@ Stored make_stored(const State& s, Now now) {
   Stored stored;
   stored.nodes.reserve(s.nodes.size());
   for (const auto& node : s.nodes) {
-    if (!node->in_handshake()) stored.nodes.push_back(stored_node(s, *node, now));
+    if (!node->in_handshake()) stored.nodes.push_back(stored_node(*node, now));
   }
   for (const auto& [slot, to] : s.migrating) stored.migrating.emplace_back(slot, to->id);
   for (const auto& [slot, from] : s.importing) stored.importing.emplace_back(slot, from->id);
@@ -139,7 +133,7 @@ void load_stored(Step& step, const Stored& stored) {
 
 route::ClusterView make_view(const State& s, Now now) {
   route::ClusterViewBuilder builder;
-  for (const auto& node : s.nodes) builder.add_node(info_of(s, *node, now));
+  for (const auto& node : s.nodes) builder.add_node(info_of(*node, now));
   builder.set_me(static_cast<int>(s.me->index));
   for (int slot = 0; slot < hash::kSlotCount; ++slot) {
     const Node* owner = s.owner[static_cast<size_t>(slot)];

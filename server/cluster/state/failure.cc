@@ -13,17 +13,13 @@ namespace {
 
 constexpr int kReportValidity = 2;  // in node timeouts
 constexpr int kFailUndo = 2;        // in node timeouts
+constexpr Micros kAskedLate = seconds(1);
 constexpr Micros kRefusedApart = millis(100);
 // Up to so many primaries are all told of a suspicion at once. Beyond, those told are a few that depend on
 // the suspected node alone, so that everybody's reports meet there: one failure among 1000 nodes stays
 // O(nodes).
 constexpr size_t kTellAll = 32;
 constexpr size_t kTellSome = 5;
-
-bool is_connected(const State& s, const Node& node) {
-  const auto found = s.links.find(node.outbound);
-  return found != s.links.end() && found->second.connected;
-}
 
 uint64_t mix(const NodeId& a, const NodeId& b) {
   uint64_t hash = 1469598103934665603ULL;
@@ -47,7 +43,7 @@ void tell_primaries(Step& step, const Node& suspect) {
     primaries.resize(kTellSome);
   }
   for (Node* node : primaries) {
-    if (is_connected(s, *node)) send_ping(step, *node);
+    if (node->connected) send_ping(step, *node);
   }
 }
 
@@ -79,9 +75,9 @@ bool has_heir(const Step& step, const Node& node) {
 void suspect_silent(Step& step) {
   State& s = step.s;
   const Micros timeout = s.settings.node_timeout;
-  // Asked at least every ping_interval(): who was reachable and stops to answer is suspected one timeout
-  // after its last word, not one timeout after the next question.
-  const Micros asked_for = timeout - ping_interval(s);
+  // Who is asked every second and stops to answer is suspected one timeout after its last word, not one timeout
+  // after the next question. Where there are too many to be asked so often, the question counts.
+  const Micros asked_for = timeout - std::min(ping_interval(s), kAskedLate);
   for (const auto& node : s.nodes) {
     if (node->is_me() || node->in_handshake() || !node->has_address()) continue;
     if (node->ping_sent == kNever || node->has(bus::kFlagPfail | bus::kFlagFail)) continue;

@@ -12,7 +12,7 @@ namespace tessera::cluster::state {
 namespace {
 
 constexpr Micros kLeastPingInterval = seconds(1);
-constexpr Micros kPingSpread = millis(20);  // so many nodes are asked a second: 50
+constexpr Micros kPingSpread = millis(40);  // so many nodes are asked a second: 25
 constexpr Micros kLeastHandshake = seconds(1);
 constexpr Micros kRandomPingEvery = seconds(1);
 constexpr int kRandomPicks = 5;
@@ -20,11 +20,6 @@ constexpr int kConnectsBeforeLookUp = 3;
 
 Micros half(Micros span) {
   return {span.us / 2};
-}
-
-bool is_connected(const State& s, const Node& node) {
-  const auto found = s.links.find(node.outbound);
-  return found != s.links.end() && found->second.connected;
 }
 
 // One of a few at random, that whose last answer is oldest: so that nobody is forgotten where nodes hear of
@@ -36,7 +31,7 @@ void ping_random(Step& step) {
   Node* oldest = nullptr;
   for (int i = 0; i < kRandomPicks; ++i) {
     Node& node = *s.nodes[s.random.below(s.nodes.size())];
-    if (node.is_me() || node.in_handshake() || node.ping_sent != kNever || !is_connected(s, node)) continue;
+    if (node.is_me() || node.in_handshake() || node.ping_sent != kNever || !node.connected) continue;
     if (oldest == nullptr || node.pong_received < oldest->pong_received) oldest = &node;
   }
   if (oldest != nullptr) send_ping(step, *oldest);
@@ -83,6 +78,7 @@ void on_connected(Step& step, const OutboundConnected& event) {
   link.created = step.now.mono;
   link.remote_ip = event.remote_ip;
   Node& node = *link.node;
+  node.connected = true;
   node.failed_connects = 0;
   // A ping that already waits goes on waiting: a new connection is no answer.
   // MEET is said on every connection until it is answered: one that broke may have taken it along.
@@ -103,6 +99,7 @@ void on_closed(Step& step, const LinkClosed& event) {
     return;
   }
   node->outbound = kNoLink;
+  node->connected = false;
   if (connected) {
     step.publish();
     const bool broke = event.reason == CloseReason::kEnd || event.reason == CloseReason::kReset;
@@ -118,6 +115,7 @@ void close_outbound(Step& step, Node& node) {
   step.s.links.erase(node.outbound);
   step.out.push_back(CloseLink{node.outbound});
   node.outbound = kNoLink;
+  node.connected = false;
   step.publish();
 }
 
@@ -177,7 +175,8 @@ void drop_stuck_links(Step& step) {
   State& s = step.s;
   const Micros timeout = s.settings.node_timeout;
   for (const auto& node : s.nodes) {
-    if (node->outbound == kNoLink) continue;
+    // A connection of a node that answers is none to look at.
+    if (node->outbound == kNoLink || node->ping_sent == kNever) continue;
     const Link& link = s.links.at(node->outbound);
     if (!link.connected) {
       if (step.since(link.created) > half(timeout)) {
@@ -201,7 +200,7 @@ void ping_due(Step& step) {
   State& s = step.s;
   for (const auto& node : s.nodes) {
     if (node->is_me() || node->in_handshake() || !node->has_address()) continue;
-    if (node->ping_sent != kNever || !is_connected(s, *node)) continue;
+    if (node->ping_sent != kNever || !node->connected) continue;
     if (is_ping_due(step, *node)) send_ping(step, *node);
   }
 }

@@ -108,11 +108,6 @@ std::shared_ptr<bus::Message> gossip_message(Step& step, MessageType type, const
   return message;
 }
 
-bool is_connected(const State& s, LinkId link) {
-  const auto found = s.links.find(link);
-  return found != s.links.end() && found->second.connected;
-}
-
 }  // namespace
 
 SlotSet spoken_slots(const State& s) {
@@ -166,7 +161,7 @@ void send(Step& step, LinkId link, std::shared_ptr<bus::Message> message) {
 
 void broadcast(Step& step, const std::shared_ptr<bus::Message>& message) {
   for (const auto& node : step.s.nodes) {
-    if (!node->is_me() && !node->in_handshake() && is_connected(step.s, node->outbound)) {
+    if (!node->is_me() && !node->in_handshake() && node->connected) {
       send(step, node->outbound, message);
     }
   }
@@ -184,7 +179,7 @@ void send_pong(Step& step, LinkId link, Node* node) {
 
 void send_pong_to_all(Step& step) {
   for (const auto& node : step.s.nodes) {
-    if (!node->is_me() && !node->in_handshake() && is_connected(step.s, node->outbound)) {
+    if (!node->is_me() && !node->in_handshake() && node->connected) {
       send_pong(step, node->outbound, node.get());
     }
   }

@@ -48,6 +48,7 @@ struct Node {
   MonoTime voted_at = kNever;  // when we last voted for one of its replicas
   Evidence evidence;
   LinkId outbound = kNoLink, inbound = kNoLink;
+  bool connected = false;   // the outbound one is
   int failed_connects = 0;  // since the last link that worked
   std::unordered_map<const Node*, MonoTime>
       reports;  // primaries that say it does not answer, and when they did

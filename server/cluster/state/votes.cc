@@ -56,7 +56,7 @@ void on_vote_request(Step& step, Node& candidate, const bus::Header& request, Li
   step.save();
   step.notice("Failover auth granted to " + candidate.id + " for epoch " + to_text(s.current_epoch));
   // Candidates read grants on whichever link they come.
-  const bool connected = candidate.outbound != kNoLink && s.links.at(candidate.outbound).connected;
+  const bool connected = candidate.connected;
   auto grant = new_message(s, bus::MessageType::kAuthAck);
   grant->header.current_epoch = s.last_vote_epoch;
   const LinkId to = connected ? candidate.outbound : link;
