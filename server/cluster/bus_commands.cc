@@ -29,7 +29,8 @@ void info(ControlCtx& ctx, const Args&, Writer& reply) {
 }
 
 void nodes(ControlCtx& ctx, const Args&, Writer& reply) {
-  if (Plane* plane = plane_of(ctx, reply)) reply.verbatim("txt", describe_nodes(plane->view()));
+  if (Plane* plane = plane_of(ctx, reply))
+    reply.verbatim("txt", describe_nodes(plane->view(), {.ipv6 = ctx.client_is_ipv6()}));
 }
 
 void links(ControlCtx& ctx, const Args&, Writer& reply) {
@@ -52,7 +53,7 @@ void replicas(ControlCtx& ctx, const Args& args, Writer& reply) {
   }
   const std::vector<int> found = replicas_of(view, primary);
   reply.array(static_cast<int64_t>(found.size()));
-  for (int replica : found) reply.bulk(describe_node(view, replica));
+  for (int replica : found) reply.bulk(describe_node(view, replica, {.ipv6 = ctx.client_is_ipv6()}));
 }
 
 constexpr CommandRow kRows[] = {

@@ -9,6 +9,7 @@
 
 namespace tessera::cluster {
 
+using route::ClientSide;
 using route::ClusterView;
 using route::EndpointType;
 using route::NodeInfo;
@@ -26,7 +27,7 @@ int primary_of(const ClusterView& view, int node) {
 }
 
 // The endpoint a client is told, and behind the id the ones it is not told.
-void write_slot_node(const ClusterView& view, int index, resp::Writer& reply) {
+void write_slot_node(const ClusterView& view, int index, ClientSide client, resp::Writer& reply) {
   const NodeInfo& node = view.node(index);
   const EndpointType type = view.options().endpoint_type;
   reply.array(4);
@@ -35,9 +36,9 @@ void write_slot_node(const ClusterView& view, int index, resp::Writer& reply) {
   } else if (type == EndpointType::kHostname) {
     reply.bulk(node.hostname.empty() ? "?" : node.hostname);
   } else {
-    reply.bulk(node.ip);
+    reply.bulk(view.ip_of(index, client));
   }
-  reply.integer(node.port != 0 ? node.port : node.tls_port);
+  reply.integer(view.port_of(index, client));
   reply.bulk(node.id);
   const bool with_ip = type != EndpointType::kIp;
   const bool with_hostname = type != EndpointType::kHostname && !node.hostname.empty();
@@ -45,7 +46,7 @@ void write_slot_node(const ClusterView& view, int index, resp::Writer& reply) {
   reply.map(pairs);
   if (with_ip) {
     reply.bulk("ip");
-    reply.bulk(node.ip);
+    reply.bulk(view.ip_of(index, client));
   }
   if (with_hostname) {
     reply.bulk("hostname");
@@ -59,7 +60,7 @@ bool is_available(const ClusterView& view, int replica) {
   return !node.fail && node.offset != 0;
 }
 
-void write_shard_node(const ClusterView& view, int index, resp::Writer& reply) {
+void write_shard_node(const ClusterView& view, int index, ClientSide client, resp::Writer& reply) {
   const NodeInfo& node = view.node(index);
   const EndpointType type = view.options().endpoint_type;
   reply.map(6 + (node.port ? 1 : 0) + (node.tls_port ? 1 : 0) + (node.hostname.empty() ? 0 : 1));
@@ -67,21 +68,21 @@ void write_shard_node(const ClusterView& view, int index, resp::Writer& reply) {
   reply.bulk(node.id);
   if (node.port) {
     reply.bulk("port");
-    reply.integer(node.port);
+    reply.integer(node.client_port ? node.client_port : node.port);
   }
   if (node.tls_port) {
     reply.bulk("tls-port");
-    reply.integer(node.tls_port);
+    reply.integer(node.client_tls_port ? node.client_tls_port : node.tls_port);
   }
   reply.bulk("ip");
-  reply.bulk(node.ip);
+  reply.bulk(view.ip_of(index, client));
   reply.bulk("endpoint");
   if (type == EndpointType::kUnknown) {
     reply.null();
   } else if (type == EndpointType::kHostname) {
     reply.bulk(node.hostname.empty() ? "?" : node.hostname);
   } else {
-    reply.bulk(node.ip);
+    reply.bulk(view.ip_of(index, client));
   }
   if (!node.hostname.empty()) {
     reply.bulk("hostname");
@@ -147,10 +148,10 @@ std::string describe_info(const ClusterView& view, const link::LinkStatistics& m
   return out;
 }
 
-std::string describe_node(const ClusterView& view, int index) {
+std::string describe_node(const ClusterView& view, int index, ClientSide client) {
   const NodeInfo& node = view.node(index);
-  std::string out = node.id + " " + node.ip + ":" + std::to_string(node.port ? node.port : node.tls_port) +
-                    "@" + std::to_string(node.bus_port);
+  std::string out = node.id + " " + view.ip_of(index, client) + ":" +
+                    std::to_string(view.port_of(index, client)) + "@" + std::to_string(node.bus_port);
   if (!node.hostname.empty()) out += "," + node.hostname;
   std::string flags = index == view.me() ? "myself," : "";
   flags += node.is_replica ? "slave," : "master,";
@@ -180,13 +181,14 @@ std::string describe_node(const ClusterView& view, int index) {
   return out;
 }
 
-std::string describe_nodes(const ClusterView& view) {
+std::string describe_nodes(const ClusterView& view, ClientSide client) {
   std::string out;
-  for (int i = 0; i < static_cast<int>(view.nodes().size()); ++i) out += describe_node(view, i) + "\n";
+  for (int i = 0; i < static_cast<int>(view.nodes().size()); ++i)
+    out += describe_node(view, i, client) + "\n";
   return out;
 }
 
-void write_slots(const ClusterView& view, resp::Writer& reply) {
+void write_slots(const ClusterView& view, ClientSide client, resp::Writer& reply) {
   resp::Chunk* length = reply.deferred();
   int64_t count = 0;
   int first = 0;
@@ -199,8 +201,8 @@ void write_slots(const ClusterView& view, resp::Writer& reply) {
       reply.array(static_cast<int64_t>(3 + replicas.size()));
       reply.integer(first);
       reply.integer(slot - 1);
-      write_slot_node(view, owner, reply);
-      for (int replica : replicas) write_slot_node(view, replica, reply);
+      write_slot_node(view, owner, client, reply);
+      for (int replica : replicas) write_slot_node(view, replica, client, reply);
       ++count;
     }
     first = slot;
@@ -238,7 +240,7 @@ void write_links(const std::vector<state::LinkInfo>& links, const std::vector<li
   reply.finish_array(length, count);
 }
 
-void write_shards(const ClusterView& view, resp::Writer& reply) {
+void write_shards(const ClusterView& view, ClientSide client, resp::Writer& reply) {
   resp::Chunk* length = reply.deferred();
   int64_t count = 0;
   for (int i = 0; i < static_cast<int>(view.nodes().size()); ++i) {
@@ -255,8 +257,8 @@ void write_shards(const ClusterView& view, resp::Writer& reply) {
     const std::vector<int> replicas = replicas_of(view, i);
     reply.bulk("nodes");
     reply.array(static_cast<int64_t>(1 + replicas.size()));
-    write_shard_node(view, i, reply);
-    for (int replica : replicas) write_shard_node(view, replica, reply);
+    write_shard_node(view, i, client, reply);
+    for (int replica : replicas) write_shard_node(view, replica, client, reply);
   }
   reply.finish_array(length, count);
 }

@@ -13,14 +13,16 @@ namespace tessera::cluster {
 
 // CLUSTER INFO
 std::string describe_info(const route::ClusterView& view, const link::LinkStatistics& messages);
-std::string describe_node(const route::ClusterView& view,
-                          int node);                         // one line of CLUSTER NODES, without its end
-std::string describe_nodes(const route::ClusterView& view);  // CLUSTER NODES
-void write_slots(const route::ClusterView& view, resp::Writer& reply);  // CLUSTER SLOTS
+std::string describe_node(const route::ClusterView& view, int node,
+                          route::ClientSide client);  // one line of CLUSTER NODES, without its end
+std::string describe_nodes(const route::ClusterView& view, route::ClientSide client);  // CLUSTER NODES
+void write_slots(const route::ClusterView& view, route::ClientSide client,
+                 resp::Writer& reply);  // CLUSTER SLOTS
 // CLUSTER LINKS; `status` adds to each row what only the I/O knows.
 void write_links(const std::vector<state::LinkInfo>& links, const std::vector<link::LinkStatus>& status,
                  resp::Writer& reply);
 std::vector<int> replicas_of(const route::ClusterView& view, int primary);
-void write_shards(const route::ClusterView& view, resp::Writer& reply);  // CLUSTER SHARDS
+void write_shards(const route::ClusterView& view, route::ClientSide client,
+                  resp::Writer& reply);  // CLUSTER SHARDS
 
 }  // namespace tessera::cluster

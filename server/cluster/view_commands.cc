@@ -14,11 +14,14 @@ using enum registry::CommandFlag;
 namespace {
 
 void slots(ConnCtx& ctx, const Args&, Writer& reply) {
-  on_cluster(ctx, reply, [&](const route::ClusterView& view) { write_slots(view, reply); });
+  on_cluster(ctx, reply,
+             [&](const route::ClusterView& view) { write_slots(view, {.ipv6 = ctx.session().ipv6}, reply); });
 }
 
 void shards(ConnCtx& ctx, const Args&, Writer& reply) {
-  on_cluster(ctx, reply, [&](const route::ClusterView& view) { write_shards(view, reply); });
+  on_cluster(ctx, reply, [&](const route::ClusterView& view) {
+    write_shards(view, {.ipv6 = ctx.session().ipv6}, reply);
+  });
 }
 
 void myid(ConnCtx& ctx, const Args&, Writer& reply) {

@@ -50,10 +50,10 @@ constexpr ParameterRow kRows[] = {
         .about("Bytes that may wait for one node of the bus; 0 for any."),
     string("cluster-announce-ip", "").about("Address told to other nodes and clients."),
     string("cluster-announce-client-ipv4", "")
-        .flags(kNoEffectYet | kValkeyOnly)
+        .flags(kValkeyOnly)
         .about("IPv4 address told to clients that came over IPv4."),
     string("cluster-announce-client-ipv6", "")
-        .flags(kNoEffectYet | kValkeyOnly)
+        .flags(kValkeyOnly)
         .about("IPv6 address told to clients that came over IPv6."),
     integer("cluster-announce-port", "0", 0, kMaxPort)
         .about("Port told to other nodes and clients; 0 is the real one."),
@@ -61,7 +61,7 @@ constexpr ParameterRow kRows[] = {
         .flags(kNoEffectYet)
         .about("TLS port told to others; 0 is the real one."),
     integer("cluster-announce-client-port", "0", 0, kMaxPort)
-        .flags(kNoEffectYet | kValkeyOnly)
+        .flags(kValkeyOnly)
         .about("Port told to clients; 0 is cluster-announce-port."),
     integer("cluster-announce-client-tls-port", "0", 0, kMaxPort)
         .flags(kNoEffectYet | kValkeyOnly)

@@ -115,18 +115,20 @@ using SendReply = std::function<void(const std::function<void(resp::Writer&)>& w
 // What a handler on the control thread gets.
 class ControlCtx {
  public:
-  ControlCtx(Control& control, uint64_t client_id, int proto, bool client_is_local,
+  ControlCtx(Control& control, uint64_t client_id, int proto, bool client_is_local, bool client_is_ipv6,
              std::function<SendReply()> make_send_reply)
       : control_(control),
         client_id_(client_id),
         proto_(proto),
         client_is_local_(client_is_local),
+        client_is_ipv6_(client_is_ipv6),
         make_send_reply_(std::move(make_send_reply)) {}
   Control& control() { return control_; }
   Services& services() { return control_.services(); }
   uint64_t client_id() const { return client_id_; }
   int proto() const { return proto_; }
   bool client_is_local() const { return client_is_local_; }  // Unix socket or loopback
+  bool client_is_ipv6() const { return client_is_ipv6_; }
   // The reply leaves only after every shard adopted what was published by now.
   void hold_reply_until_adopted() { hold_ = true; }
   bool holds_reply() const { return hold_; }
@@ -145,6 +147,7 @@ class ControlCtx {
   uint64_t client_id_;
   int proto_;
   bool client_is_local_;
+  bool client_is_ipv6_;
   std::function<SendReply()> make_send_reply_;
   bool hold_ = false;
   bool no_reply_ = false;

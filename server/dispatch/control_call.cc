@@ -50,7 +50,7 @@ struct ControlCall : control::Request {
         engine->loop().post(reply);
       };
     };
-    control::ControlCtx ctx(control, bits.client_id, bits.proto, bits.local, later);
+    control::ControlCtx ctx(control, bits.client_id, bits.proto, bits.local, bits.ipv6, later);
     resp::Writer& writer = answer->reply;
     command.row->run_control(ctx, command.args(), writer);
     if (ctx.replies_later()) return;

@@ -81,7 +81,7 @@ GateResult check_gates(Engine& engine, Session& session, const CommandView& comm
 namespace {
 
 GateResult decide_slot(Engine& engine, const CommandView& command, int slot, bool several_keys, bool asking,
-                       bool readonly) {
+                       bool readonly, route::ClientSide client) {
   const route::ClusterView& view = engine.view();
   if ((command.row->flags & registry::kWrite) != 0 &&
       __builtin_expect(engine.mono().us >= engine.node().write_until_us.load(std::memory_order_relaxed), 0)) {
@@ -97,7 +97,7 @@ GateResult decide_slot(Engine& engine, const CommandView& command, int slot, boo
   question.readonly = readonly;
   const route::Decision decision = route::decide(view, question);
   if (decision.serve()) return {};
-  return {false, route::error_text(view, decision)};
+  return {false, route::error_text(view, decision, client)};
 }
 
 }  // namespace
@@ -105,12 +105,12 @@ GateResult decide_slot(Engine& engine, const CommandView& command, int slot, boo
 GateResult check_slot(Engine& engine, const Session& session, const CommandView& command, int slot,
                       bool several_keys) {
   return decide_slot(engine, command, slot, several_keys, session.has(kAskingSession),
-                     session.has(kReadonlySession));
+                     session.has(kReadonlySession), {.ipv6 = session.ipv6});
 }
 
 GateResult check_slot_bits(Engine& engine, const SessionBits& bits, const CommandView& command, int slot,
                            bool several_keys) {
-  return decide_slot(engine, command, slot, several_keys, bits.asking, bits.readonly);
+  return decide_slot(engine, command, slot, several_keys, bits.asking, bits.readonly, {.ipv6 = bits.ipv6});
 }
 
 }  // namespace tessera::dispatch

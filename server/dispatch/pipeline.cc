@@ -35,6 +35,7 @@ SessionBits Pipeline::bits() const {
   bits.asking = session_.has(kAskingSession);
   bits.readonly = session_.has(kReadonlySession);
   bits.local = session_.local;
+  bits.ipv6 = session_.ipv6;
   return bits;
 }
 

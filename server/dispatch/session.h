@@ -44,6 +44,7 @@ struct SessionBits {
   bool asking = false;
   bool readonly = false;
   bool local = false;
+  bool ipv6 = false;
 };
 
 struct Session {
@@ -54,6 +55,7 @@ struct Session {
   uint32_t flags = 0;
   bool authenticated = false;
   bool local = false;  // came over the Unix socket or the loopback interface
+  bool ipv6 = false;   // came over IPv6
   std::string user_name = "default";
   acl::UserRef user;  // of the view numbered acl_version
   uint64_t acl_version = 0;

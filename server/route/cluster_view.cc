@@ -24,12 +24,25 @@ void ClusterView::add_to_ranges(int slot, int owner) {
   ++slot_counts_[static_cast<size_t>(owner)];
 }
 
-std::string ClusterView::address_of(int index, bool tls) const {
+const std::string& ClusterView::ip_of(int index, ClientSide client) const {
+  const NodeInfo& info = node(index);
+  const std::string& announced = client.ipv6 ? info.client_ipv6 : info.client_ipv4;
+  return announced.empty() ? info.ip : announced;
+}
+
+int ClusterView::port_of(int index, ClientSide client) const {
+  const NodeInfo& info = node(index);
+  const int plain = info.client_port != 0 ? info.client_port : info.port;
+  const int tls = info.client_tls_port != 0 ? info.client_tls_port : info.tls_port;
+  return client.tls && tls != 0 ? tls : plain != 0 ? plain : tls;
+}
+
+std::string ClusterView::address_of(int index, ClientSide client) const {
   const NodeInfo& info = node(index);
   std::string address;
   switch (options_.endpoint_type) {
     case EndpointType::kIp:
-      address = info.ip;
+      address = ip_of(index, client);
       break;
     case EndpointType::kHostname:
       address = info.hostname.empty() ? "?" : info.hostname;
@@ -37,8 +50,7 @@ std::string ClusterView::address_of(int index, bool tls) const {
     case EndpointType::kUnknown:
       break;  // the client goes on with the host it knows
   }
-  const int port = tls && info.tls_port != 0 ? info.tls_port : info.port != 0 ? info.port : info.tls_port;
-  return address + ":" + text::to_text(port);
+  return address + ":" + text::to_text(port_of(index, client));
 }
 
 ClusterViewBuilder::ClusterViewBuilder() {

@@ -50,6 +50,12 @@ struct ClusterOptions {
   EndpointType endpoint_type = EndpointType::kIp;
 };
 
+// How a client came: which of a node's addresses and ports it is told.
+struct ClientSide {
+  bool tls = false;
+  bool ipv6 = false;
+};
+
 class ClusterView {
  public:
   // Of a standalone node: every slot is served.
@@ -87,9 +93,12 @@ class ClusterView {
   };
   const std::vector<Range>& ranges_of(int node) const { return ranges_[static_cast<size_t>(node)]; }
 
-  // "host:port" as redirections name a node; what the host is says endpoint_type. `tls`: the client's
-  // connection.
-  std::string address_of(int node, bool tls = false) const;
+  // The address and port a client is told: what a node announces to clients alone goes before what it
+  // announces to all.
+  const std::string& ip_of(int node, ClientSide client) const;
+  int port_of(int node, ClientSide client) const;
+  // "host:port" as redirections name a node; what the host is says endpoint_type.
+  std::string address_of(int node, ClientSide client = {}) const;
 
  private:
   friend class ClusterViewBuilder;

@@ -47,12 +47,12 @@ Decision decide(const ClusterView& view, const Question& question) {
   return {Verdict::kMoved, slot, owner};
 }
 
-std::string error_text(const ClusterView& view, const Decision& decision, bool tls) {
+std::string error_text(const ClusterView& view, const Decision& decision, ClientSide client) {
   switch (decision.verdict) {
     case Verdict::kMoved:
-      return "MOVED " + text::to_text(decision.slot) + " " + view.address_of(decision.node, tls);
+      return "MOVED " + text::to_text(decision.slot) + " " + view.address_of(decision.node, client);
     case Verdict::kAsk:
-      return "ASK " + text::to_text(decision.slot) + " " + view.address_of(decision.node, tls);
+      return "ASK " + text::to_text(decision.slot) + " " + view.address_of(decision.node, client);
     case Verdict::kTryAgain:
       return "TRYAGAIN Multiple keys request during rehashing of slot";
     case Verdict::kCrossSlot:

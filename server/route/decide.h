@@ -46,6 +46,6 @@ struct Decision {
 Decision decide(const ClusterView& view, const Question& question);
 
 // The error as it goes to the client, without '-'. REQUIRES: !decision.serve()
-std::string error_text(const ClusterView& view, const Decision& decision, bool tls = false);
+std::string error_text(const ClusterView& view, const Decision& decision, ClientSide client = {});
 
 }  // namespace tessera::route

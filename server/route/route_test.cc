@@ -60,7 +60,7 @@ ClusterViewBuilder two_primaries() {
 
 std::string ask(const ClusterView& view, const Question& question, bool tls = false) {
   const Decision decision = decide(view, question);
-  return decision.serve() ? "serve" : error_text(view, decision, tls);
+  return decision.serve() ? "serve" : error_text(view, decision, {.tls = tls});
 }
 
 TEST(Decide, Standalone) {
