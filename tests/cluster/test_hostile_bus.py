@@ -1,0 +1,189 @@
+"""Whoever reaches the bus port of a node of ours and is no node: random bytes, mutated captures, wrong lengths, one byte
+a second, floods of MEET and of connections. The node lives, its memory stays bounded, what it knows does not change, and
+it answers its clients and its peers meanwhile. TESSERA_FUZZ_SECONDS: for how long."""
+import json
+import os
+import random
+import socket
+import struct
+import time
+
+import pytest
+
+from tests.cluster.support import Node
+from tests.support.server import ROOT, Server, eventually, redis_under_test
+
+pytestmark = pytest.mark.skipif(redis_under_test(), reason="is about our nodes")
+SECONDS = float(os.environ.get("TESSERA_FUZZ_SECONDS", "8"))
+SLACK = 5 if os.environ.get("TESSERA_SANITIZED") == "1" else 1
+CAPTURES = [bytes.fromhex(json.loads(line)["hex"])
+            for line in open(os.path.join(ROOT, "tests", "data", "bus-messages.jsonl"), encoding="ascii")]
+MEET = next(capture for capture in CAPTURES if capture[12:14] == b"\0\2")
+
+
+class OurNode(Node):
+    """Of ours, whatever the other tests of this folder run."""
+
+    def __init__(self):
+        Server.__init__(self, "--cluster-enabled", "yes", "--cluster-node-timeout", "3000", "--shards", "2")
+        self.host = "127.0.0.1"
+
+
+@pytest.fixture
+def pair():
+    nodes = []
+    try:
+        for _ in range(2):
+            nodes.append(OurNode())
+        for place, node in enumerate(nodes):
+            node.call("CLUSTER", "ADDSLOTSRANGE", place * 8192, place * 8192 + 8191)
+        nodes[0].call("CLUSTER", "MEET", "127.0.0.1", nodes[1].port)
+        for node in nodes:
+            eventually(lambda n=node: n.cluster_info()["cluster_state"] == "ok"
+                       and n.cluster_info()["cluster_known_nodes"] == "2", what="a cluster of two")
+        yield nodes
+    finally:
+        for node in nodes:
+            node.stop()
+
+
+def rss_bytes(node):
+    for line in open("/proc/%d/status" % node.pid):
+        if line.startswith("VmRSS"):
+            return int(line.split()[1]) * 1024
+    raise AssertionError("no VmRSS")
+
+
+def dial(node):
+    link = socket.create_connection(("127.0.0.1", node.port + 10000), timeout=5)
+    link.setblocking(False)
+    return link
+
+
+def say(link, data):
+    try:
+        return link.send(data)
+    except BlockingIOError:
+        return 0
+    except OSError:
+        return -1
+
+
+def is_closed(link):
+    try:
+        return link.recv(65536) == b""
+    except BlockingIOError:
+        return False
+    except OSError:
+        return True
+
+
+def facts(node):
+    """What no stranger may change: who owns what, by which epochs, and who is there."""
+    lines = []
+    for line in node.call("CLUSTER", "NODES").decode().split("\n"):
+        words = line.split(" ")
+        if len(words) > 7 and "handshake" not in words[2]:
+            lines.append((words[0], words[1], words[2], words[3], words[6], tuple(words[8:])))
+    info = node.cluster_info()
+    return sorted(lines), info["cluster_current_epoch"], info["cluster_state"]
+
+
+def is_well(nodes, before):
+    for node, known in zip(nodes, before):
+        assert facts(node) == known
+        assert node.call("PING") in (b"PONG", "PONG")
+
+
+def mutated(rng):
+    data = bytearray(rng.choice(CAPTURES))
+    for _ in range(rng.randrange(6)):
+        data[rng.randrange(len(data))] = rng.randrange(256)
+    if rng.random() < 0.5:  # epochs of the past and the far future
+        struct.pack_into(">Q", data, 16, rng.choice([0, 1, 2 ** 62, 2 ** 64 - 1, rng.getrandbits(64)]))
+    if rng.random() < 0.3:
+        struct.pack_into(">H", data, 14, rng.randrange(65536))
+    if rng.random() < 0.2:
+        del data[rng.randrange(8, len(data)):]
+    if rng.random() < 0.7:
+        struct.pack_into(">I", data, 4, len(data))
+    return bytes(data)
+
+
+def test_random_and_mutated_messages(pair):
+    seed = int(os.environ.get("TESSERA_SEED", random.SystemRandom().getrandbits(32)))
+    print("TESSERA_SEED=%d" % seed)
+    rng = random.Random(seed)
+    before = [facts(node) for node in pair]
+    base = rss_bytes(pair[0])
+    links, end = [], time.monotonic() + SECONDS
+    try:
+        while time.monotonic() < end:
+            if len(links) < 60:
+                links.append(dial(pair[0]))
+            link = rng.choice(links)
+            data = rng.randbytes(rng.randrange(1, 5000)) if rng.random() < 0.2 else mutated(rng)
+            # MEET is everybody's right; what comes of it is looked at below.
+            if data[12:14] == b"\0\2":
+                continue
+            if say(link, data) < 0 or is_closed(link):
+                links.remove(link)
+                link.close()
+            if rng.random() < 0.01:
+                is_well(pair, before)
+        is_well(pair, before)
+        assert rss_bytes(pair[0]) < base + SLACK * (40 << 20)
+    finally:
+        for link in links:
+            link.close()
+
+
+def test_one_byte_a_second(pair):
+    before = [facts(node) for node in pair]
+    links = [dial(pair[0]) for _ in range(50)]
+    try:
+        begin = time.monotonic()
+        place = 0
+        while not all(is_closed(link) for link in links):
+            assert time.monotonic() - begin < 20, "a message has to come to its end"
+            for link in links:
+                say(link, MEET[place:place + 1])
+            place += 1
+            end = time.monotonic() + 1
+            while time.monotonic() < end:
+                is_well(pair, before)
+        assert place > 5
+    finally:
+        for link in links:
+            link.close()
+
+
+def test_floods_of_meet_and_of_connections(pair):
+    before = [facts(node) for node in pair]
+    base = rss_bytes(pair[0])
+    links, said, slowest = [], 0, 0.0
+    end = time.monotonic() + SECONDS
+    try:
+        while time.monotonic() < end:
+            for _ in range(20):
+                links.append(dial(pair[0]))
+            for link in links[-100:]:
+                # Ever other nodes at addresses where nobody answers, from an id that changes too.
+                meet = bytearray(MEET)
+                meet[40:80] = b"%040x" % random.getrandbits(160)
+                meet[2168:2168 + 46] = (b"127.1.%d.%d" % (random.randrange(256), random.randrange(256))).ljust(46, b"\0")
+                said += max(0, say(link, bytes(meet) * 5)) // len(MEET)
+            while len(links) > 900:
+                links.pop(0).close()
+            begin = time.monotonic()
+            is_well(pair, before)
+            slowest = max(slowest, time.monotonic() - begin)
+        assert said > 200, "it was no flood"
+        assert slowest < 2 * SLACK, "clients waited %.1f s" % slowest
+        assert rss_bytes(pair[0]) < base + SLACK * (60 << 20)
+    finally:
+        for link in links:
+            link.close()
+    # Those who were met and did not answer are forgotten.
+    eventually(lambda: pair[0].cluster_info()["cluster_known_nodes"] == "2", 30, "only nodes are left")
+    is_well(pair, before)
