@@ -131,6 +131,15 @@ class Creation {
     }
     console_.ok("[OK] The cluster exists already: all " + std::to_string(nodes_.size()) +
                 " nodes belong to it.\n");
+    // Nodes that were just started find each other first.
+    std::vector<Member> members;
+    for (const auto& node : nodes_) {
+      members.push_back({node->id(), node->text(), node->self().master_id, node->self().slots});
+    }
+    console_.plain("Waiting for the cluster to join\n");
+    console_.flush();
+    if (!wait(members, Stage::kSettled)) return 1;
+    console_.plain("\n");
     return final_check();
   }
 
@@ -206,7 +215,7 @@ class Creation {
     }
     console_.plain("Waiting for the cluster to join\n");
     console_.flush();
-    return wait(Stage::kJoined);
+    return wait_for_plan(Stage::kJoined);
   }
 
   bool replicate() {
@@ -219,20 +228,24 @@ class Creation {
         if (j != i) (void)nodes_[i]->ask(meet_command(*nodes_[j]));
       }
     }
-    if (!wait(Stage::kSettled)) return false;
+    if (!wait_for_plan(Stage::kSettled)) return false;
     console_.plain("\n");
     return true;
   }
 
-  bool wait(Stage stage) {
+  bool wait_for_plan(Stage stage) {
     std::vector<Member> members;
-    std::vector<Node*> asked;
     for (size_t i = 0; i < nodes_.size(); ++i) {
       const Node* master = master_of(i);
       const bool settled = stage == Stage::kSettled && master != nullptr;
       members.push_back({nodes_[i]->id(), nodes_[i]->text(), settled ? master->id() : "", plan_.slots_of(i)});
-      asked.push_back(nodes_[i].get());
     }
+    return wait(members, stage);
+  }
+
+  bool wait(const std::vector<Member>& members, Stage stage) {
+    std::vector<Node*> asked;
+    for (const auto& node : nodes_) asked.push_back(node.get());
     return wait_for_agreement(context_, members, asked, stage,
                               context_.settings.wait_s.value_or(kDefaultWaitSeconds));
   }
