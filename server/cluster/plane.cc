@@ -108,6 +108,10 @@ std::vector<link::LinkStatus> Plane::link_status() const {
   return links_ ? links_->status() : std::vector<link::LinkStatus>{};
 }
 
+size_t Plane::link_count() const {
+  return links_ ? links_->link_count() : 0;
+}
+
 size_t Plane::link_bytes() const {
   return links_ ? links_->memory_bytes() : 0;
 }

@@ -66,6 +66,7 @@ class Plane final : link::LinkHandler {
   link::LinkStatistics link_statistics() const;
   std::vector<link::LinkStatus> link_status() const;
   size_t link_bytes() const;
+  size_t link_count() const;
   std::string fresh_id() const;  // random, 40 hexadecimal digits
 
  private:

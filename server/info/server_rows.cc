@@ -68,7 +68,8 @@ const InfoRow kServer[] = {
 
 const InfoRow kClients[] = {
     {"connected_clients", [](const Source& s, std::string& o) { add(o, s.totals().connections_open); }},
-    {"cluster_connections", [](const Source&, std::string& o) { o += "0"; }},
+    {"cluster_connections",
+     [](const Source& s, std::string& o) { add(o, s.node().cluster_link_count.load()); }},
     {"maxclients", [](const Source& s, std::string& o) { add(o, s.settings().max_clients); }},
     {"client_recent_max_input_buffer",
      [](const Source& s, std::string& o) { add(o, s.totals().largest_input_bytes); }},
