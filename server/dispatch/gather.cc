@@ -67,9 +67,9 @@ Gather::~Gather() {
 void Gather::delete_successors() {
   TokenWaiter* waiter = successor.exchange(nullptr, std::memory_order_acquire);
   while (waiter != nullptr) {
-    auto* gather = static_cast<Gather*>(waiter);
-    waiter = gather->successor.exchange(nullptr, std::memory_order_acquire);
-    delete gather;
+    TokenWaiter* next = waiter->successor.exchange(nullptr, std::memory_order_acquire);
+    delete static_cast<Gather*>(waiter);
+    waiter = next;
   }
 }
 
