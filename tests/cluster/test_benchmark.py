@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from tests.cluster.support import make_cluster, run, settle, theirs
+from tests.cluster.support import make_cluster, needs, run, settle, theirs
 from tests.support.server import ORACLE, Server, bin_dir, die_with_parent, eventually
 
 ORACLE_BENCHMARK = os.environ.get("TESSERA_ORACLE_BENCHMARK", "/usr/bin/redis-benchmark")
@@ -59,6 +59,7 @@ def test_the_nodes_are_listed_as_redis_benchmark_does(three):
 
 @pytest.mark.parametrize("options", [[], ["--threads", "2"], ["-P", "8"], ["-k", "0"]], ids=" ".join)
 def test_slots_that_move(three, options):
+    needs(three[0], "CLUSTER", "SETSLOT")
     total = 500000 if "-P" in options else 100000
     going = start_benchmark("--cluster", "-p", three[0].port, "-n", total, "-c", 10, "-t", "set", "-r", 1000, *options)
     try:
@@ -83,6 +84,7 @@ def test_slots_that_move(three, options):
 
 
 def test_a_node_that_joins_gets_clients_and_one_that_leaves_loses_them(three, fresh):
+    needs(three[0], "CLUSTER", "SETSLOT")
     new, old = fresh[3], three[0]
     going = start_benchmark("--cluster", "-p", three[1].port, "-n", 100000000, "-c", 12, "-t", "set", "-r", 100)
     try:

@@ -1,20 +1,14 @@
 """add-node and del-node: both command lines on the same nodes, one after the other."""
 import pytest
 
-from tests.cluster.support import both, equal, make_cluster, node_binary, ours, settle, take_apart, theirs
+from tests.cluster.support import both, equal, make_cluster, needs, node_binary, ours, settle, theirs
 from tests.support.server import Server, eventually
 
 LIBRARY = "#!lua name=lib\nredis.register_function('f', function() return 1 end)"
 
 
-def has_functions(node):
-    return node.call("FUNCTION", "LIST") == []
-
-
 @pytest.fixture
 def three(fresh):
-    if not has_functions(fresh[0]):
-        pytest.skip("the server knows no functions")
     make_cluster(fresh[:3])
     return fresh[:3]
 
@@ -45,10 +39,6 @@ def remove(cluster, new):
     new.call("CLUSTER", "RESET", "HARD")
 
 
-def without_ids(result, node):
-    return result
-
-
 def test_add_master(three, fresh):
     new = fresh[3]
     results = []
@@ -61,6 +51,7 @@ def test_add_master(three, fresh):
 
 
 def test_functions_go_along(three, fresh):
+    needs(fresh[0], "FUNCTION", "DUMP")
     new = fresh[3]
     for node in three:
         assert node.call("FUNCTION", "LOAD", LIBRARY) == b"lib"
@@ -71,6 +62,7 @@ def test_functions_go_along(three, fresh):
 
 
 def test_functions_in_the_way(three, fresh):
+    needs(fresh[0], "FUNCTION", "DUMP")
     new = fresh[3]
     new.call("FUNCTION", "LOAD", LIBRARY)
     for term in ("dumb", "xterm"):
@@ -79,7 +71,8 @@ def test_functions_in_the_way(three, fresh):
 
 
 def test_functions_that_are_not_known(three, fresh):
-    """Servers without FUNCTION, on either side."""
+    """The node that is asked gives none."""
+    needs(fresh[0], "FUNCTION", "DUMP")
     new = fresh[3]
     words = ["--cluster", "add-node", new.address, three[0].address]
     assert three[0].call("ACL", "SETUSER", "default", "-function") == "OK"
@@ -92,6 +85,7 @@ def test_functions_that_are_not_known(three, fresh):
 
 
 def test_a_new_node_without_function(three, nodes):
+    needs(three[0], "FUNCTION", "DUMP")
     old = nodes(2, "--rename-command", "FUNCTION", "")
     assert "unknown command" in str(old[0].call("FUNCTION", "LIST"))
     mine = ours("--cluster", "add-node", old[0].address, three[0].address)
@@ -106,6 +100,7 @@ def test_a_new_node_without_function(three, nodes):
 
 @pytest.mark.parametrize("options", [[], ["master"]], ids=["lightest", "named"])
 def test_add_replica(three, fresh, options):
+    needs(fresh[0], "CLUSTER", "REPLICATE")
     new = fresh[3]
     if options:
         options = ["--cluster-master-id", three[2].id().upper()]
@@ -116,6 +111,7 @@ def test_add_replica(three, fresh, options):
 
 
 def test_the_lightest_master(fresh):
+    needs(fresh[0], "CLUSTER", "REPLICATE")
     these, new = fresh[:5], fresh[5]
     make_cluster(these[:3])
     for replica, master in ((these[3], 0), (these[4], 1)):
@@ -159,6 +155,7 @@ def test_delete_refused(three):
 
 
 def test_delete(three, fresh):
+    needs(fresh[0], "CLUSTER", "REPLICATE")
     new, results = fresh[3], []
     for cli in (theirs, ours):
         assert theirs("--cluster", "add-node", new.address, three[0].address, "--cluster-slave").code == 0
@@ -174,6 +171,7 @@ def test_delete(three, fresh):
 
 
 def test_delete_a_master_with_a_replica(three, fresh):
+    needs(fresh[0], "CLUSTER", "REPLICATE")
     master, replica = fresh[3], fresh[4]
     results = []
     for cli in (theirs, ours):

@@ -6,9 +6,8 @@ import time
 
 import pytest
 
-from tests.cluster.support import (Forwarder, Node, both, equal, make_cluster, node_binary, ours, settle, take_apart,
+from tests.cluster.support import (Forwarder, both, equal, make_cluster, needs, node_binary, ours, settle, take_apart,
                                    tessera_cli, theirs)
-from tests.support.resp import Connection
 from tests.support.server import Server, eventually
 
 
@@ -37,6 +36,7 @@ def master_count(node):
 
 @pytest.mark.parametrize("term", ["dumb", "xterm"])
 def test_six_nodes(fresh, term):
+    needs(fresh[0], "CLUSTER", "REPLICATE")
     these = fresh[:6]
     mine = both_create(these, addresses(these), "--cluster-replicas", 1, "--cluster-yes", term=term, replicas_by_chance=True)
     assert mine.code == 0
@@ -212,6 +212,7 @@ def test_a_bus_that_is_deaf(nodes):
 
 
 def test_a_wait_that_is_too_short_can_be_repeated(fresh):
+    needs(fresh[0], "CLUSTER", "REPLICATE")
     these = fresh[:6]
     words = ["--cluster", "create", *addresses(these), "--cluster-replicas", 1, "--cluster-yes", "--if-not-exists"]
     first = ours(*words, "--wait", 0)
@@ -256,6 +257,7 @@ STEPS = ["slots of one", "slots of all", "some slots", "two met", "all met", "on
 
 @pytest.mark.parametrize("step", STEPS)
 def test_if_not_exists_goes_on(fresh, step):
+    needs(fresh[0], "CLUSTER", "REPLICATE")
     these = fresh[:6]
     if step in ("slots of one", "slots of all", "all met", "one replica"):
         these[0].call("CLUSTER", "ADDSLOTSRANGE", 0, 5460)

@@ -5,7 +5,7 @@ import signal
 
 import pytest
 
-from tests.cluster.support import both, equal, make_cluster, node_binary, ours, settle, theirs
+from tests.cluster.support import both, equal, make_cluster, needs, node_binary, ours, settle, theirs
 from tests.support.server import Server, eventually
 
 
@@ -101,6 +101,7 @@ def test_alone(fresh):
 
 def test_missing_open_and_doubled_slots(fresh):
     a, b, c = fresh[:3]
+    needs(a, "CLUSTER", "SETSLOT")
     make_cluster([a, b, c])
     assert a.call("CLUSTER", "SETSLOT", 5, "MIGRATING", b.id()) == "OK"
     assert b.call("CLUSTER", "SETSLOT", 5, "IMPORTING", a.id()) == "OK"
