@@ -312,12 +312,16 @@ void Engine::recycle(std::unique_ptr<RequestBatch> batch) {
 bool Engine::over_maxmemory() const {
   const int64_t limit = settings_->shard.maxmemory_bytes;
   if (limit <= 0) return false;
-  int64_t used = node_.startup_bytes.load(std::memory_order_relaxed);
-  for (const Engine* engine : node_.engines) {
-    used += static_cast<int64_t>(engine->shard_.keyspace().used_bytes());
-    used += engine->counters_.client_memory_bytes.get();
+  return used_memory_bytes(node_) > limit;
+}
+
+int64_t used_memory_bytes(const NodeShared& node) {
+  int64_t used = node.startup_bytes.load(std::memory_order_relaxed);
+  for (Engine* engine : node.engines) {
+    used += static_cast<int64_t>(engine->shard().keyspace().used_bytes());
+    used += engine->counters().client_memory_bytes.get();
   }
-  return used > limit;
+  return used;
 }
 
 bool Engine::must_hold(const CommandView& command) const {
@@ -414,9 +418,19 @@ void Engine::hold(RequestBatch& batch, RequestBatch::Group& group, uint32_t done
   moved.then = std::move(group.then);
   moved.then_target = group.then_target;
   group.command_count = done;
-  held_bytes_ += rest->charged_bytes();
   counters_.held_commands.add(moved.command_count);
+  count_held(*rest, 1);
   held_.push_back({std::move(rest)});
+}
+
+void Engine::count_held(const RequestBatch& batch, int sign) {
+  counters_.client_memory_bytes.add(sign * static_cast<int64_t>(batch.charged_bytes() + sizeof(batch)));
+  const ClientRef& client = batch.first_group().client;
+  if (sign > 0) {
+    ++held_groups_[client];
+  } else if (const auto at = held_groups_.find(client); --at->second == 0) {
+    held_groups_.erase(at);
+  }
 }
 
 void Engine::process(std::unique_ptr<RequestBatch> batch) {
@@ -424,9 +438,7 @@ void Engine::process(std::unique_ptr<RequestBatch> batch) {
   prefetch(*batch, 0, std::min<uint32_t>(total, 32));
   for (RequestBatch::Group& group : batch->groups()) {
     // Behind a held group of the same connection its later commands wait as well.
-    const bool behind = std::any_of(held_.begin(), held_.end(), [&](const Held& held) {
-      return held.batch->groups()[0].client == group.client;
-    });
+    const bool behind = !held_.empty() && held_groups_.count(group.client) != 0;
     uint32_t done = 0;
     if (behind || !run_group(*batch, group, done)) {
       hold(*batch, group, done);
@@ -442,7 +454,6 @@ void Engine::process(std::unique_ptr<RequestBatch> batch) {
 }
 
 bool Engine::run_held() {
-  if (pause_->until_ms > now_.ms && held_bytes_ == 0) return false;
   const size_t count = held_.size();
   for (size_t i = 0; i < count && !held_.empty(); ++i) {
     RequestBatch& batch = *held_.front().batch;
@@ -457,7 +468,7 @@ bool Engine::run_held() {
       const int next = group.then_target;
       post(next, group.then.release());
     }
-    held_bytes_ -= std::min(held_bytes_, batch.charged_bytes());
+    count_held(batch, -1);
     std::unique_ptr<RequestBatch> back = std::move(held_.front().batch);
     held_.pop_front();
     back->returning = true;

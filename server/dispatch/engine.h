@@ -9,6 +9,7 @@
 #include <deque>
 #include <functional>
 #include <memory>
+#include <unordered_map>
 #include <vector>
 
 #include "common/resp/out.h"
@@ -165,7 +166,12 @@ class Engine : public io::Actor {
   void arrive_all(io::Message* message);
   // Runs the commands of a group from `done` on; false when it has to be held there.
   bool run_group(RequestBatch& batch, RequestBatch::Group& group, uint32_t& done);
+  // Pipelines do not send what has to wait (Pipeline::start_single), so what is held was on its way when the
+  // pause was published: at most kCreditBytes of each shard, which has adopted the pause before it can know
+  // that its credit came back.
   void hold(RequestBatch& batch, RequestBatch::Group& group, uint32_t done);
+  // Part of client memory (INFO, maxmemory) while it waits.
+  void count_held(const RequestBatch& batch, int sign);
   bool run_held();
   void wake_all(std::vector<ClientRef>& waiters);
   void prefetch(RequestBatch& batch, uint32_t first, uint32_t count);
@@ -217,7 +223,8 @@ class Engine : public io::Actor {
   std::vector<ClientRef> pause_waiters_;
   std::function<bool()> tick_hook_;
   std::deque<Held> held_;
-  size_t held_bytes_ = 0;
+  std::unordered_map<ClientRef, uint32_t, ClientRefHash>
+      held_groups_;  // by connection: how many of its groups are held
 
   // scratch of run_group
   std::vector<std::string_view> views_;
@@ -237,5 +244,9 @@ class Engine : public io::Actor {
   std::vector<shard::Shard*> parked_by_index_;
   std::vector<shard::Shard*> parked_list_;
 };
+
+// What maxmemory is compared with and INFO calls used_memory: the process at start, keys and values as the
+// stores count them, clients. Any thread; a sum over the shards.
+int64_t used_memory_bytes(const NodeShared& node);
 
 }  // namespace tessera::dispatch

@@ -80,18 +80,20 @@ GateResult check_gates(Engine& engine, Session& session, const CommandView& comm
 
 namespace {
 
-GateResult decide_slot(Engine& engine, const CommandView& command, int slot, bool several_keys, bool asking,
+GateResult decide_slot(Engine& engine, const CommandView& command, KeysOfCommand keys, bool asking,
                        bool readonly, route::ClientSide client) {
   const route::ClusterView& view = engine.view();
-  if ((command.row->flags & registry::kWrite) != 0 &&
-      __builtin_expect(engine.mono().us >= engine.node().write_until_us.load(std::memory_order_relaxed), 0)) {
-    // Nobody may acknowledge a write that a majority has not been heard for: another primary may be elected.
+  const bool lease_over = (command.row->flags & registry::kWrite) != 0 &&
+                          engine.mono().us >= engine.node().write_until_us.load(std::memory_order_relaxed);
+  if (__builtin_expect(view.serves(keys.slot) && !keys.cross_slot && !lease_over, 1)) return {};
+  // Nobody may acknowledge a write that a majority has not been heard for: another primary may be elected.
+  if (lease_over && !keys.cross_slot && view.owner(keys.slot) != route::kNobody) {
     return {false, "CLUSTERDOWN The cluster is down"};
   }
-  if (__builtin_expect(view.serves(slot), 1)) return {};
   route::Question question;
-  question.slot = slot;
-  question.several_keys = several_keys;
+  question.slot = keys.slot;
+  question.cross_slot = keys.cross_slot;
+  question.several_keys = keys.several;
   question.write = (command.row->flags & registry::kWrite) != 0;
   question.asking = asking || (command.row->flags & registry::kAsking);
   question.readonly = readonly;
@@ -102,15 +104,15 @@ GateResult decide_slot(Engine& engine, const CommandView& command, int slot, boo
 
 }  // namespace
 
-GateResult check_slot(Engine& engine, const Session& session, const CommandView& command, int slot,
-                      bool several_keys) {
-  return decide_slot(engine, command, slot, several_keys, session.has(kAskingSession),
-                     session.has(kReadonlySession), {.ipv6 = session.ipv6});
+GateResult check_slot(Engine& engine, const Session& session, const CommandView& command,
+                      KeysOfCommand keys) {
+  return decide_slot(engine, command, keys, session.has(kAskingSession), session.has(kReadonlySession),
+                     {.ipv6 = session.ipv6});
 }
 
-GateResult check_slot_bits(Engine& engine, const SessionBits& bits, const CommandView& command, int slot,
-                           bool several_keys) {
-  return decide_slot(engine, command, slot, several_keys, bits.asking, bits.readonly, {.ipv6 = bits.ipv6});
+GateResult check_slot_bits(Engine& engine, const SessionBits& bits, const CommandView& command,
+                           KeysOfCommand keys) {
+  return decide_slot(engine, command, keys, bits.asking, bits.readonly, {.ipv6 = bits.ipv6});
 }
 
 }  // namespace tessera::dispatch

@@ -20,10 +20,17 @@ struct GateResult {
 GateResult check_gates(Engine& engine, Session& session, const CommandView& command,
                        registry::KeyPositions& scratch);
 
-// Cluster mode: may this node run a command on this slot? `several_keys`: TRYAGAIN while a slot moves.
-GateResult check_slot(Engine& engine, const Session& session, const CommandView& command, int slot,
-                      bool several_keys);
-GateResult check_slot_bits(Engine& engine, const SessionBits& bits, const CommandView& command, int slot,
-                           bool several_keys);
+// What check_slot has to know of a command's keys.
+struct KeysOfCommand {
+  int slot = 0;  // of the first one
+  bool several = false;
+  bool cross_slot = false;  // one of the others has another slot
+};
+
+// Cluster mode: may this node run a command on these keys? Order of the answers: redis-server's, which looks
+// for the owner of the first key's slot before it compares slots.
+GateResult check_slot(Engine& engine, const Session& session, const CommandView& command, KeysOfCommand keys);
+GateResult check_slot_bits(Engine& engine, const SessionBits& bits, const CommandView& command,
+                           KeysOfCommand keys);
 
 }  // namespace tessera::dispatch

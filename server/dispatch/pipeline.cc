@@ -62,7 +62,8 @@ void Pipeline::submit(std::span<CommandView> commands) {
 // Computes the first key. Whether it is on this shard.
 bool Pipeline::locate(CommandView& command) {
   if (command.row == nullptr || command.row->first_key_at <= 0) return false;
-  command.key = engine_.shard().keyspace().make_key(command.args[static_cast<size_t>(command.row->first_key_at)]);
+  command.key =
+      engine_.shard().keyspace().make_key(command.args[static_cast<size_t>(command.row->first_key_at)]);
   return is_local(command);
 }
 
@@ -124,7 +125,7 @@ Pipeline::Step Pipeline::start_shard(const CommandView& command) {
   const registry::CommandRow& row = *command.row;
   if (row.first_key_at > 0) {
     if (engine_.settings().cluster_enabled) {
-      const GateResult gate = check_slot(engine_, session_, command, command.key.slot, false);
+      const GateResult gate = check_slot(engine_, session_, command, {command.key.slot});
       if (!gate.open) {
         reject(command, gate.error);
         return Step::kDone;
@@ -161,9 +162,7 @@ Pipeline::Step Pipeline::start_multi_key(const CommandView& command, registry::K
     places.push_back(engine_.shard_of(key.slot));
   }
   if (engine_.settings().cluster_enabled) {
-    const GateResult gate = one_slot
-                                ? check_slot(engine_, session_, command, first_slot, keys.size() > 1)
-                                : GateResult{false, "CROSSSLOT Keys in request don't hash to the same slot"};
+    const GateResult gate = check_slot(engine_, session_, command, {first_slot, keys.size() > 1, !one_slot});
     if (!gate.open) {
       reject(command, gate.error);
       return Step::kDone;
@@ -179,7 +178,7 @@ Pipeline::Step Pipeline::start_multi_key(const CommandView& command, registry::K
   if (shards.size() == 1) return start_single(keyed, shards[0]);
 
   if (in_flight_ != 0) return Step::kStall;
-  if (engine_.must_hold(command)) {  // CLIENT PAUSE: wait here, nothing is in flight
+  if (engine_.must_hold(command)) {
     engine_.wait_for_pause_end(session_.ref);
     return Step::kStall;
   }
@@ -194,13 +193,17 @@ Pipeline::Step Pipeline::start_multi_key(const CommandView& command, registry::K
 }
 
 Pipeline::Step Pipeline::start_single(const CommandView& command, int target) {
+  // CLIENT PAUSE: what must wait waits here, with everything behind it, and the connection is not read.
+  // Shards hold only what was on its way to them already.
+  if (__builtin_expect(engine_.must_hold(command), 0)) {
+    engine_.wait_for_pause_end(session_.ref);
+    return Step::kStall;
+  }
   const bool read = (command.row->flags & registry::kReadonly) != 0;
   const bool at_home = target == engine_.index();
-  if (__builtin_expect(in_flight_ == 0, 1)) {
-    if (at_home && !engine_.must_hold(command)) {
-      run_local(command);
-      return Step::kDone;
-    }
+  if (__builtin_expect(in_flight_ == 0, 1) && at_home) {
+    run_local(command);
+    return Step::kDone;
   }
   if (!at_home && engine_.outstanding_bytes(target) > Engine::kCreditBytes) {
     engine_.wait_for_credit(session_.ref);
@@ -213,7 +216,7 @@ Pipeline::Step Pipeline::start_single(const CommandView& command, int target) {
   const bool overlap =
       engine_.settings().cluster_enabled || !engine_.settings().strict_pipelines || (read && all_reads_);
   if (overlap) {
-    if (at_home && home_in_flight_ == 0 && !engine_.must_hold(command)) {
+    if (at_home && home_in_flight_ == 0) {
       run_local(command);
     } else {
       add_to_group(engine_.batch_for(target), command, target);
@@ -495,7 +498,7 @@ bool Pipeline::decide_again(Engine& engine, const CommandView& command, const Se
                             resp::Writer& reply) {
   if (!engine.settings().cluster_enabled || command.key.bytes.data() == nullptr) return true;
   const GateResult gate =
-      check_slot_bits(engine, bits, command, command.key.slot, command.row->first_key_at <= 0);
+      check_slot_bits(engine, bits, command, {command.key.slot, command.row->first_key_at <= 0});
   if (gate.open) return true;
   reply.error(gate.error);
   engine.stats().rejected(command.row->id);

@@ -50,8 +50,8 @@ class Pipeline {
   // A fan-out whose parts did not see one moment: the same barrier, gathered.
   void gather_instead(const CommandView& command, std::vector<int> shards);
 
-  // For a handler of this connection: `call` runs on the coordinator while all shards are parked, and what it writes is
-  // the command's reply.
+  // For a handler of this connection: `call` runs on the coordinator while all shards are parked, and what it
+  // writes is the command's reply.
   void gather_call(const CommandView& command, std::function<void(resp::Writer&)> call);
 
   // At the shard that runs the command, when its view is newer than the router's. False: `reply` has the

@@ -23,7 +23,8 @@ void RequestBatch::add(const CommandView& command) {
   for (size_t i = 0; i < command.args.size(); ++i) {
     const std::string_view arg = command.args[i];
     if (command.key.bytes.data() != nullptr && arg.data() == command.key.bytes.data() &&
-        arg.size() == command.key.bytes.size() && i < 0xffff) {  // an empty argument shares its address with the next
+        arg.size() == command.key.bytes.size() &&
+        i < 0xffff) {  // an empty argument shares its address with the next
       out.key_arg = static_cast<uint16_t>(i);
     }
     if (arg.size() > kCopyBytes) {

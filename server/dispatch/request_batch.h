@@ -53,6 +53,7 @@ class RequestBatch : public Envelope {
     return !groups_.empty() && groups_.back().group_id == group_id && groups_.back().client == client;
   }
   Group& last_group() { return groups_.back(); }
+  const Group& first_group() const { return groups_.front(); }
 
   int home() const { return home_; }
   int target() const { return target_; }

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <string>
 
 #include "common/base/units.h"
@@ -17,6 +18,12 @@ struct ClientRef {
   uint32_t place = 0;
   uint32_t generation = 0;
   bool operator==(const ClientRef&) const = default;
+};
+
+struct ClientRefHash {
+  size_t operator()(const ClientRef& ref) const {
+    return std::hash<uint64_t>()((uint64_t{ref.thread} << 48) ^ (uint64_t{ref.generation} << 24) ^ ref.place);
+  }
 };
 
 enum SessionFlag : uint32_t {

@@ -61,8 +61,7 @@ Source::Source(const dispatch::NodeShared& node)
 }
 
 int64_t Source::used_bytes() const {
-  return node_.startup_bytes.load(std::memory_order_relaxed) + totals_.data_bytes +
-         totals_.client_memory_bytes;
+  return dispatch::used_memory_bytes(node_);
 }
 
 int64_t Source::peak_bytes() const {

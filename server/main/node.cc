@@ -142,7 +142,7 @@ void Node::publish(std::shared_ptr<const config::Config> config) {
 }
 
 void Node::control_cron() {
-  const auto used = static_cast<int64_t>(read_allocator().allocated_bytes);
+  const int64_t used = dispatch::used_memory_bytes(shared_);
   if (used > shared_.peak_bytes.load(std::memory_order_relaxed)) shared_.peak_bytes.store(used);
   sample_rates();
 }

@@ -116,7 +116,7 @@ void command_info(const CommandTable& table, const Args& args, resp::Writer& out
     if (row) {
       write_command_info(*row, out);
     } else {
-      out.null_array();
+      out.null();
     }
   }
 }

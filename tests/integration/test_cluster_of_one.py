@@ -4,7 +4,7 @@ import re
 import pytest
 
 from tests.support.resp import ReplyError
-from tests.support.server import Server, eventually
+from tests.support.server import ORACLE, Server, eventually
 
 DOWN = ReplyError("CLUSTERDOWN Hash slot not served")
 CROSS = ReplyError("CROSSSLOT Keys in request don't hash to the same slot")
@@ -33,6 +33,29 @@ def test_down_before_slots(fresh):
     info = cluster_info(fresh)
     assert info["cluster_state"] == "fail" and info["cluster_slots_assigned"] == "0" and info["cluster_known_nodes"] == "1"
     assert fresh.info("cluster")["cluster_enabled"] == "1" and fresh.info("server")["redis_mode"] == "cluster"
+
+
+# foo is in the upper half of the slots, bar and hello are in the lower one.
+@pytest.mark.parametrize("binary", [None, ORACLE], ids=["tessera", "oracle"])
+@pytest.mark.parametrize("coverage", ["yes", "no"])
+def test_first_the_owner_of_the_first_slot_then_cross_slot(binary, coverage):
+    with Server("--cluster-enabled", "yes", "--cluster-require-full-coverage", coverage, shards=2, binary=binary) as server:
+        several = [("MGET",), ("EXISTS",), ("DEL",), ("UNLINK",), ("TOUCH",), ("RENAME",), ("COPY",), ("LCS",), ("BITOP", "OR")]
+
+        def answers(*keys):
+            return {str(server.call(*words, *keys)) for words in several}
+        assert answers("foo", "bar") == answers("bar", "foo") == {str(DOWN)}  # nobody owns anything
+        assert server.call("CLUSTER", "ADDSLOTSRANGE", 8192, 16383) == "OK"
+        if coverage == "no":
+            eventually(lambda: server.call("EXISTS", "foo") == 0, what="half of the slots are served")
+        else:
+            eventually(lambda: server.call("EXISTS", "foo") == ReplyError("CLUSTERDOWN The cluster is down"), what="half of the slots are owned")
+        assert answers("foo", "bar") == answers("foo", "hello") == {str(CROSS)}
+        assert answers("bar", "foo") == {str(DOWN)}
+        assert answers("{bar}1", "{bar}2") == {str(DOWN)}
+        # Arity and syntax come first, keys that are not found later.
+        assert server.call("MGET") != DOWN and server.call("RENAME", "bar") != DOWN
+        assert server.call("MSET", "bar", "1", "foo") == DOWN
 
 
 def test_slots_are_added_and_taken(fresh):

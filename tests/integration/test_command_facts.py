@@ -5,7 +5,7 @@ import random
 
 import pytest
 
-from tests.support.resp import ReplyError
+from tests.support.resp import ReplyError, encode
 from tests.support.server import ORACLE, ROOT, Server, redis_under_test
 
 FACTS = os.path.join(ROOT, "tests", "data", "commands-valkey-9.1.2.json")
@@ -167,3 +167,15 @@ def test_renamed_commands(start):
     assert server.call("FETCH") == ReplyError("ERR wrong number of arguments for 'get' command")
     assert server.call("COMMAND", "INFO", "get", "del") == [None, None]
     assert server.call("COMMAND", "INFO", "fetch")[0][0] == b"get"
+
+
+@pytest.mark.parametrize("proto, null", [(2, b"*2\r\n$-1\r\n$-1\r\n"), (3, b"*2\r\n_\r\n_\r\n")])
+def test_command_info_of_what_does_not_exist(server, proto, null):
+    with Server(binary=ORACLE) as oracle:
+        for each in (server, oracle):
+            with each.connect() as connection:
+                connection.call("HELLO", proto)
+                connection.send(encode("COMMAND", "INFO", "nosuch", "get|x"))
+                while len(connection.buffer) < len(null):
+                    connection.buffer += connection.socket.recv(100)
+                assert connection.buffer == null

@@ -1,4 +1,6 @@
 """Limits: maxclients, idle timeout, maxmemory, output buffers, protocol limits, protected mode, passwords."""
+import contextlib
+import select
 import socket
 
 import pytest
@@ -176,3 +178,89 @@ def test_caps_of_the_unauthenticated(start):
         assert connection.call("AUTH", "secret") == "OK"
         assert connection.call("SET", "k", "x" * 100000) == "OK"
         assert connection.call("MGET", *(["k"] * 20)) == [b"x" * 100000] * 20
+
+
+def send_until_nobody_reads(connection, chunk, limit_bytes):
+    """Bytes that were taken: less than the limit if the server stopped reading (nothing for half a second)."""
+    sent = 0
+    connection.socket.setblocking(False)
+    try:
+        while sent < limit_bytes and select.select([], [connection.socket], [], 0.5)[1]:
+            sent += connection.socket.send(chunk)
+    finally:
+        connection.socket.setblocking(True)
+    return sent
+
+
+@pytest.mark.tessera_only
+@pytest.mark.parametrize("cluster", [False, True], ids=["standalone", "cluster"])
+def test_writes_that_are_paused_are_not_taken_in(start, cluster):
+    server = start("--client-query-buffer-limit", "1mb", *(["--cluster-enabled", "yes"] if cluster else []), shards=4)
+    if cluster:
+        server.make_cluster_of_one()
+    with server.connect() as control, contextlib.ExitStack() as stack:
+        assert control.call("SET", "seen", "x") == "OK"
+        assert control.call("CLIENT", "PAUSE", 600000, "WRITE") == "OK"
+        before = server.rss_bytes()
+        commands = b"".join(encode("SET", "key:%d" % i, "x" * 1000) for i in range(500))
+        limit = 60 << 20
+        for _ in range(3):
+            writer = stack.enter_context(server.connect(rcvbuf=65536))
+            assert send_until_nobody_reads(writer, commands, limit) < limit, "the server reads on"
+            assert control.call("GET", "seen") == b"x"
+        assert server.rss_bytes() - before < 30 << 20
+        assert int(server.info("tessera")["tessera_commands_held"]) == 0
+        assert control.call("DBSIZE") == 1
+        # What waits is run in order when the pause is over.
+        with server.connect() as last:
+            last.send(b"".join(encode("SET", "last:%d" % (i % 50), i) for i in range(200)))
+            assert control.call("CLIENT", "UNPAUSE") == "OK"
+            assert [last.read() for _ in range(200)] == ["OK"] * 200
+            for i in range(50):
+                assert last.call("GET", "last:%d" % i) == b"%d" % (150 + i)
+
+
+@pytest.mark.tessera_only
+def test_what_a_pause_holds_is_counted_and_bounded(start):
+    """Pauses that come while requests of other shards are on their way."""
+    server = start("--cluster-enabled", "yes", shards=4).make_cluster_of_one()
+    count = 1000
+    with server.connect() as control, contextlib.ExitStack() as stack:
+        writers = [stack.enter_context(server.connect()) for _ in range(8)]
+        for round_number in range(30):
+            for n, writer in enumerate(writers):
+                writer.send(b"".join(encode("SET", "%d:%d" % (n, i), round_number) for i in range(count)))
+            assert control.call("CLIENT", "PAUSE", 60000, "WRITE") == "OK"
+            assert control.call("CLIENT", "UNPAUSE") == "OK"
+            for writer in writers:
+                assert [writer.read() for _ in range(count)] == ["OK"] * count
+        for n, writer in enumerate(writers):
+            assert set(writer.pipeline([("GET", "%d:%d" % (n, i)) for i in range(count)])) == {b"29"}
+        for writer in writers:
+            writer.close()
+        assert control.call("DBSIZE") == 8 * count
+        eventually(lambda: int(server.info("memory")["mem_clients_normal"]) < 1 << 20, what="nothing is counted any more")
+
+
+@pytest.mark.tessera_only
+def test_memory_has_one_measure(start):
+    """used_memory, its peak and what maxmemory compares are sums of the same things."""
+    server = start(shards=2)
+    memory = server.info("memory")
+    used, peak = int(memory["used_memory"]), int(memory["used_memory_peak"])
+    assert used <= peak < used + (1 << 20), (used, peak)
+    with server.connect() as connection:
+        stats = connection.call("MEMORY", "STATS")
+        stats = dict(zip(stats[::2], stats[1::2]))
+        assert abs(stats[b"total.allocated"] - used) < 1 << 20
+        assert stats[b"peak.allocated"] < used + (1 << 20)
+
+        def peak_was_seen():  # about ten times a second somebody looks
+            assert connection.call("SET", "big", "x" * (20 << 20)) == "OK"
+            for _ in range(20):
+                server.info("memory")
+            assert connection.call("DEL", "big") == 1
+            memory = server.info("memory")
+            assert int(memory["used_memory"]) < used + (2 << 20)
+            return int(memory["used_memory_peak"]) > used + (20 << 20)
+        eventually(peak_was_seen, what="the peak follows and stays")

@@ -57,7 +57,8 @@ struct DbSize {
 };
 
 struct Totals {
-  int64_t allocated = 0, startup = 0, peak = 0, clients = 0, tables = 0, keys = 0;
+  int64_t allocated = 0;  // as used_memory
+  int64_t startup = 0, peak = 0, clients = 0, tables = 0, keys = 0;
   std::vector<DbSize> databases;
 
   int64_t overhead() const { return startup + clients + tables; }
@@ -69,13 +70,14 @@ double ratio(int64_t a, int64_t b) {
   return b > 0 ? static_cast<double>(a) / static_cast<double>(b) : 0;
 }
 
-// Numbers as texts: three for each database, behind three of the node.
+// Numbers as texts: three for each database, behind three of the node and the shard.
 void stats_part(ThreadCtx& ctx, const Args&, Part& part) {
   const dispatch::NodeShared& node = ctx.node();
   const store::Keyspace& keys = ctx.engine().shard().keyspace();
   part.number = ctx.engine().counters().client_memory_bytes.get();
   part.items.push_back(text::to_text(node.startup_bytes.load(std::memory_order_relaxed)));
   part.items.push_back(text::to_text(node.peak_bytes.load(std::memory_order_relaxed)));
+  part.items.push_back(text::to_text(static_cast<uint64_t>(keys.used_bytes())));
   for (int db = 0; db < keys.database_count(); ++db) {
     part.items.push_back(text::to_text(static_cast<uint64_t>(keys.size(db))));
     part.items.push_back(text::to_text(static_cast<uint64_t>(keys.expires_count(db))));
@@ -87,15 +89,14 @@ int64_t number_at(const Part& part, size_t i) {
   return text::parse_int64(part.items[i]).value_or(0);
 }
 
-Totals add_up(std::span<const Part> parts, int64_t allocated) {
-  constexpr size_t kNodeItems = 2;
+Totals add_up(std::span<const Part> parts) {
+  constexpr size_t kNodeItems = 3;
   Totals totals;
-  totals.allocated = allocated;
   totals.startup = number_at(parts[0], 0);
-  totals.peak = std::max(number_at(parts[0], 1), allocated);
   totals.databases.resize((parts[0].items.size() - kNodeItems) / 3);
   for (const Part& part : parts) {
     totals.clients += part.number;
+    totals.allocated += part.number + number_at(part, 2);
     for (size_t db = 0; db < totals.databases.size(); ++db) {
       const size_t at = kNodeItems + 3 * db;
       totals.databases[db].keys += number_at(part, at);
@@ -105,6 +106,8 @@ Totals add_up(std::span<const Part> parts, int64_t allocated) {
       totals.tables += number_at(part, at + 2);
     }
   }
+  totals.allocated += totals.startup;
+  totals.peak = std::max(number_at(parts[0], 1), totals.allocated);
   return totals;
 }
 
@@ -147,7 +150,7 @@ void stats_merge(std::span<Part> parts, const Args&, Writer& reply) {
   int64_t allocated = static_cast<int64_t>(allocator.allocated_bytes);
   const auto rss = static_cast<int64_t>(process_rss_bytes());
   if (allocated == 0) allocated = rss;  // plain malloc does not tell
-  const Totals totals = add_up(parts, allocated);
+  const Totals totals = add_up(parts);
   const auto active = static_cast<int64_t>(allocator.active_bytes);
   const auto resident = static_cast<int64_t>(allocator.resident_bytes);
   StatsWriter out(reply);
@@ -170,11 +173,11 @@ void stats_merge(std::span<Part> parts, const Args&, Writer& reply) {
   out.number("dataset.bytes", totals.dataset());
   out.real("dataset.percentage", 100 * ratio(totals.dataset(), totals.above_startup()));
   out.real("peak.percentage", 100 * ratio(totals.allocated, totals.peak));
-  out.number("allocator.allocated", totals.allocated);
+  out.number("allocator.allocated", allocated);
   out.number("allocator.active", active);
   out.number("allocator.resident", resident);
-  out.real("allocator-fragmentation.ratio", ratio(active, totals.allocated));
-  out.number("allocator-fragmentation.bytes", active - totals.allocated);
+  out.real("allocator-fragmentation.ratio", ratio(active, allocated));
+  out.number("allocator-fragmentation.bytes", active - allocated);
   out.real("allocator-rss.ratio", ratio(resident, active));
   out.number("allocator-rss.bytes", resident - active);
   out.real("rss-overhead.ratio", ratio(rss, resident));
@@ -193,6 +196,7 @@ void doctor(ConnCtx& ctx, const Args&, Writer& reply) {
   const AllocatorStats allocator = read_allocator();
   const auto rss = static_cast<int64_t>(process_rss_bytes());
   const auto allocated = static_cast<int64_t>(allocator.allocated_bytes);
+  const int64_t used = dispatch::used_memory_bytes(ctx.node());
   const int64_t peak = ctx.node().peak_bytes.load(std::memory_order_relaxed);
   int64_t client_bytes = 0;
   int64_t client_count = 0;
@@ -211,7 +215,7 @@ void doctor(ConnCtx& ctx, const Args&, Writer& reply) {
     return;
   }
   std::string findings;
-  if (ratio(peak, allocated) > 1.5) {
+  if (ratio(peak, used) > 1.5) {
     findings +=
         " * Peak: at its peak the server used more than 1.5 times the memory it uses now. Pages that were "
         "freed since may still be counted as resident; MEMORY PURGE gives them back.\n\n";
