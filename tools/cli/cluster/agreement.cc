@@ -3,12 +3,14 @@
 
 #include <algorithm>
 
+#include "tools/cli/cluster/commands.h"
 #include "tools/cli/modes/info_fields.h"
 
 namespace tessera::cli::cluster {
 namespace {
 
 constexpr Micros kPollPause = millis(50);
+constexpr Micros kBetweenMeetings = millis(300);  // the former ones need a turn of the servers' clocks
 
 // What the observer thinks of one member; empty: what it should.
 std::string complaint_of(const Topology& view, const Member& member, Stage stage) {
@@ -46,24 +48,58 @@ Testimony question(Node& node, Stage stage) {
   return says;
 }
 
+// A node that meets one that it knows tells it, as ever, what it owns and whom it replicates.
+void introduce(const std::vector<Disagreement>& lines, const std::vector<Node*>& nodes) {
+  constexpr size_t kMostMeetings = 256;  // of a round: in large clusters gossip does the rest
+  size_t meetings = 0;
+  for (const auto& [text, observer, member] : lines) {
+    if (observer == member || ++meetings > kMostMeetings) continue;
+    (void)nodes[member]->ask(meet_command(*nodes[observer]));
+  }
+}
+
+void rest(io::Loop& loop, Micros pause) {
+  bool rested = false;
+  const auto timer = loop.make_timer([&] { rested = true; });
+  timer->start(pause, Micros{0});
+  while (!rested) loop.poll(Micros{-1});
+}
+
+void tell_disagreements(const Console& console, const std::vector<Disagreement>& lines, int64_t wait_s) {
+  console.plain("\n");
+  console.error("[ERR] The nodes have not agreed within " + std::to_string(wait_s) + " seconds:\n");
+  constexpr size_t kMostLines = 50;
+  for (size_t i = 0; i < std::min(lines.size(), kMostLines); ++i) {
+    console.plain("    " + lines[i].text + "\n");
+  }
+  if (lines.size() > kMostLines) {
+    console.plain("    and " + std::to_string(lines.size() - kMostLines) + " more\n");
+  }
+  console.plain("Every node must reach the client port and the bus port of every other node.\n");
+}
+
 }  // namespace
 
-std::vector<std::string> disagreements(const std::vector<Member>& members, const std::vector<Testimony>& says,
-                                       Stage stage) {
-  std::vector<std::string> lines;
+std::vector<Disagreement> disagreements(const std::vector<Member>& members,
+                                        const std::vector<Testimony>& says, Stage stage) {
+  std::vector<Disagreement> lines;
   for (size_t i = 0; i < members.size(); ++i) {
     const std::string& name = members[i].name;
     if (!says[i].failure.empty()) {
-      lines.push_back(name + " does not answer: " + says[i].failure);
+      lines.push_back({name + " does not answer: " + says[i].failure});
       continue;
     }
     const size_t before = lines.size();
-    for (const Member& member : members) {
-      const std::string complaint = complaint_of(says[i].view, member, stage);
-      if (!complaint.empty()) lines.push_back(name + " " + complaint);
+    for (size_t j = 0; j < members.size(); ++j) {
+      const std::string complaint = complaint_of(says[i].view, members[j], stage);
+      if (complaint.empty()) continue;
+      const NodeLine* line = says[i].view.find(members[j].id);
+      // Nodes that do not know each other need one meeting, not two that cross.
+      const bool helps = line == nullptr ? j > i : j != i && !line->has_flag("handshake");
+      lines.push_back({name + " " + complaint, helps ? i : 0, helps ? j : 0});
     }
     if (lines.size() == before && stage == Stage::kSettled && !says[i].state_ok) {
-      lines.push_back(name + " does not say cluster_state:ok");
+      lines.push_back({name + " does not say cluster_state:ok"});
     }
   }
   return lines;
@@ -74,6 +110,7 @@ bool wait_for_agreement(const Context& context, const std::vector<Member>& membe
   const std::unique_ptr<io::Loop> loop = context.env.make_loop();
   const MonoTime begin = loop->clock().mono();
   int64_t dots = 0;
+  Micros next_meetings{0};
   while (true) {
     std::vector<Testimony> says;
     for (Node* node : nodes) says.push_back(question(*node, stage));
@@ -83,23 +120,14 @@ bool wait_for_agreement(const Context& context, const std::vector<Member>& membe
     for (; dots < waited.us / seconds(1).us; ++dots) context.console.plain(".");
     context.console.flush();
     if (waited >= seconds(wait_s)) {
-      context.console.plain("\n");
-      context.console.error("[ERR] The nodes have not agreed within " + std::to_string(wait_s) +
-                            " seconds:\n");
-      constexpr size_t kMostLines = 50;
-      for (size_t i = 0; i < std::min(lines.size(), kMostLines); ++i) {
-        context.console.plain("    " + lines[i] + "\n");
-      }
-      if (lines.size() > kMostLines) {
-        context.console.plain("    and " + std::to_string(lines.size() - kMostLines) + " more\n");
-      }
-      context.console.plain("Every node must reach the client port and the bus port of every other node.\n");
+      tell_disagreements(context.console, lines, wait_s);
       return false;
     }
-    bool rested = false;
-    const auto timer = loop->make_timer([&] { rested = true; });
-    timer->start(kPollPause, Micros{0});
-    while (!rested) loop->poll(Micros{-1});
+    if (waited >= next_meetings) {
+      introduce(lines, nodes);
+      next_meetings = waited + kBetweenMeetings;
+    }
+    rest(*loop, kPollPause);
   }
 }
 

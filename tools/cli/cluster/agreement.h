@@ -29,12 +29,19 @@ enum class Stage {
   kSettled,  // and who replicates whom, and that the cluster is up
 };
 
-// One line for each thing that `members[i]`, as `says[i]`, does not see as it should be; empty: agreed.
-std::vector<std::string> disagreements(const std::vector<Member>& members, const std::vector<Testimony>& says,
-                                       Stage stage);
+struct Disagreement {
+  std::string text;
+  // Indices of the pair, if it would help that the member tells the observer who it is; else both 0.
+  size_t observer = 0, member = 0;
+};
+
+// One for each thing that `members[i]`, as `says[i]`, does not see as it should be; empty: agreed.
+std::vector<Disagreement> disagreements(const std::vector<Member>& members,
+                                        const std::vector<Testimony>& says, Stage stage);
 
 // Polls `nodes`, in the order of `members`, until they agree. False: not within the seconds; the reasons are
-// told. Prints a dot per second.
+// told. Prints a dot per second. Where nodes do not know each other, or not what they own and are, they are
+// made to meet (again): what gossip would bring in some seconds is there at once.
 bool wait_for_agreement(const Context& context, const std::vector<Member>& members,
                         const std::vector<Node*>& nodes, Stage stage, int64_t wait_s);
 

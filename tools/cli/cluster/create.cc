@@ -16,8 +16,6 @@ namespace {
 
 constexpr int kFewestMasters = 3;
 constexpr int64_t kDefaultWaitSeconds = 60;
-constexpr size_t kMostIntroduced =
-    16;  // nodes that each is made to meet; their number is squared in messages
 
 class Creation {
  public:
@@ -209,9 +207,6 @@ class Creation {
     console_.info(">>> Sending CLUSTER MEET messages to join the cluster\n");
     for (size_t i = 1; i < nodes_.size(); ++i) {
       if (!nodes_[i]->tell(meet_command(*nodes_[0]))) return false;
-      // The first would do, gossip brings the rest: a second or two later than these.
-      for (size_t j = 1; j < std::min(i, kMostIntroduced); ++j)
-        (void)nodes_[i]->ask(meet_command(*nodes_[j]));
     }
     console_.plain("Waiting for the cluster to join\n");
     console_.flush();
@@ -223,10 +218,6 @@ class Creation {
       const Node* master = master_of(i);
       if (master == nullptr) continue;
       if (!nodes_[i]->tell({"CLUSTER", "REPLICATE", master->id()})) return false;
-      // To meet again is to say who one is: the others need not wait for a ping to see a replica.
-      for (size_t j = 0; j < std::min(nodes_.size(), kMostIntroduced); ++j) {
-        if (j != i) (void)nodes_[i]->ask(meet_command(*nodes_[j]));
-      }
     }
     if (!wait_for_plan(Stage::kSettled)) return false;
     console_.plain("\n");

@@ -131,6 +131,12 @@ TEST(Existing, Conflicts) {
   EXPECT_NE(why(replica, 6, 1).find("n5 replicates n4"), std::string::npos);
 }
 
+std::vector<std::string> texts(const std::vector<Disagreement>& lines) {
+  std::vector<std::string> all;
+  for (const Disagreement& line : lines) all.push_back(line.text);
+  return all;
+}
+
 std::vector<std::string> complaints(const World& world, Stage stage, bool state_ok = true) {
   const World wanted = complete_cluster();
   std::vector<Member> members;
@@ -141,7 +147,7 @@ std::vector<std::string> complaints(const World& world, Stage stage, bool state_
     members.push_back({World::id(i), World::id(i), master, view.myself()->slots});
     says.push_back({"", world.view(i), state_ok});
   }
-  return disagreements(members, says, stage);
+  return texts(disagreements(members, says, stage));
 }
 
 TEST(Agreement, Complaints) {
@@ -169,10 +175,33 @@ TEST(Agreement, FlagsAndSilence) {
       "a 1.1.1.1:1@2 myself,master - 0 0 1 connected\nb 1.1.1.1:2@3 handshake - 0 0 0 connected\n");
   const Topology failing = *parse_topology(
       "b 1.1.1.1:1@2 myself,master - 0 0 1 connected\na 1.1.1.1:2@3 master,fail? - 0 0 0 connected\n");
-  EXPECT_EQ(disagreements(members, {{"", view, false}, {"", failing, false}}, Stage::kJoined),
+  EXPECT_EQ(texts(disagreements(members, {{"", view, false}, {"", failing, false}}, Stage::kJoined)),
             (std::vector<std::string>{"A still shakes hands with B", "B cannot reach A"}));
-  EXPECT_EQ(disagreements(members, {{"gone", {}, false}, {"", failing, false}}, Stage::kJoined),
+  EXPECT_EQ(texts(disagreements(members, {{"gone", {}, false}, {"", failing, false}}, Stage::kJoined)),
             (std::vector<std::string>{"A does not answer: gone", "B cannot reach A"}));
+}
+
+TEST(Agreement, WhoIsToMeetWhom) {
+  const std::vector<Member> members{{"a", "A", "", {}}, {"b", "B", "", {}}, {"c", "C", "", SlotSet().set(7)}};
+  const auto view = [](const char* text) { return Testimony{"", *parse_topology(text), true}; };
+  const auto lines = disagreements(members,
+                                   {view("a 1.1.1.1:1@2 myself,master - 0 0 1 connected\n"
+                                         "c 1.1.1.1:2@3 handshake - 0 0 0 connected\n"),
+                                    view("b 1.1.1.1:1@2 myself,master - 0 0 1 connected\n"
+                                         "c 1.1.1.1:2@3 master - 0 0 0 connected\n"),
+                                    view("c 1.1.1.1:1@2 myself,master - 0 0 1 connected 8\n"
+                                         "a 1.1.1.1:2@3 master - 0 0 0 connected\n")},
+                                   Stage::kJoined);
+  std::vector<std::pair<size_t, size_t>> meetings;  // observer, member
+  for (const Disagreement& line : lines) meetings.emplace_back(line.observer, line.member);
+  EXPECT_EQ(meetings,
+            (std::vector<std::pair<size_t, size_t>>{{0, 1},    // a does not know b: they meet once,
+                                                    {0, 0},    // is about to know c,
+                                                    {0, 0},    // b does not know a: see above,
+                                                    {1, 2},    // does not see what c owns,
+                                                    {0, 0},    // c does not know b: b is the one to wait for,
+                                                    {0, 0}}))  // and is wrong about itself: no meeting helps
+      << texts(lines).size();
 }
 
 }  // namespace
