@@ -75,8 +75,8 @@ bool has_heir(const Step& step, const Node& node) {
 void suspect_silent(Step& step) {
   State& s = step.s;
   const Micros timeout = s.settings.node_timeout;
-  // Who is asked every second and stops to answer is suspected one timeout after its last word, not one timeout
-  // after the next question. Where there are too many to be asked so often, the question counts.
+  // Who is asked every second and stops to answer is suspected one timeout after its last word, not one
+  // timeout after the next question. Where there are too many to be asked so often, the question counts.
   const Micros asked_for = timeout - std::min(ping_interval(s), kAskedLate);
   for (const auto& node : s.nodes) {
     if (node->is_me() || node->in_handshake() || !node->has_address()) continue;

@@ -6,6 +6,7 @@
 #include "server/cluster/state/failure.h"
 #include "server/cluster/state/faults.h"
 #include "server/cluster/state/links.h"
+#include "server/cluster/state/texts.h"
 
 namespace tessera::cluster::state {
 
@@ -46,7 +47,7 @@ void take_entry_of_known(Step& step, Node& sender, Node& node, const bus::Gossip
   take_pong_time(step, node, entry);
   // Others reach it where we do not look for it.
   if (!node.has(bus::kFlagFail | bus::kFlagPfail | bus::kFlagNoAddress)) return;
-  if ((entry.flags & bus::kFlagNoAddress) || entry.ip.empty() || entry.bus_port == 0) return;
+  if ((entry.flags & bus::kFlagNoAddress) || !is_address_text(entry.ip) || entry.bus_port == 0) return;
   if (node.ip == entry.ip && node.bus_port == entry.bus_port && node.port == ports_of(step.s, entry).port)
     return;
   close_outbound(step, node);
@@ -57,7 +58,8 @@ void take_entry_of_known(Step& step, Node& sender, Node& node, const bus::Gossip
 
 void add_unknown(Step& step, const bus::GossipEntry& entry) {
   State& s = step.s;
-  if ((entry.flags & (bus::kFlagNoAddress | bus::kFlagHandshake)) || entry.ip.empty() || entry.bus_port == 0)
+  if ((entry.flags & (bus::kFlagNoAddress | bus::kFlagHandshake)) || !is_address_text(entry.ip) ||
+      entry.bus_port == 0)
     return;
   if (s.is_blacklisted(entry.id, step.now.mono) && !planted(s, Fault::kForgetBlacklist)) return;
   const auto role = static_cast<uint16_t>(
@@ -94,9 +96,12 @@ struct Extensions {
   std::vector<bus::Forgotten> forgotten;
 };
 
-template <typename T, typename To>
-void keep(Result<T> read, To& to) {
-  if (read.ok()) to = std::move(read).value();
+// What could end a word or a line of nodes.conf or of a reply is not kept.
+void keep_text(Result<std::string> read, std::string& to) {
+  if (read.ok() && is_plain_text(*read)) to = std::move(read).value();
+}
+void keep_port(Result<uint16_t> read, int& to) {
+  if (read.ok()) to = *read;
 }
 
 Extensions read_extensions(const bus::Gossip& gossip) {
@@ -104,10 +109,10 @@ Extensions read_extensions(const bus::Gossip& gossip) {
   for (const bus::Extension& extension : gossip.extensions) {
     switch (static_cast<ExtensionType>(extension.type)) {
       case ExtensionType::kHostname:
-        keep(extension_text(extension), result.hostname);
+        keep_text(extension_text(extension), result.hostname);
         break;
       case ExtensionType::kHumanName:
-        keep(extension_text(extension), result.human_name);
+        keep_text(extension_text(extension), result.human_name);
         break;
       case ExtensionType::kForgottenNode:
         if (auto forgotten = extension_forgotten(extension); forgotten.ok()) {
@@ -115,22 +120,22 @@ Extensions read_extensions(const bus::Gossip& gossip) {
         }
         break;
       case ExtensionType::kShardId:
-        keep(extension_shard(extension), result.shard_id);
+        keep_text(extension_shard(extension), result.shard_id);
         break;
       case ExtensionType::kClientIpv4:
-        keep(extension_text(extension), result.client_ipv4);
+        keep_text(extension_text(extension), result.client_ipv4);
         break;
       case ExtensionType::kClientIpv6:
-        keep(extension_text(extension), result.client_ipv6);
+        keep_text(extension_text(extension), result.client_ipv6);
         break;
       case ExtensionType::kClientPort:
-        keep(extension_port(extension), result.client_port);
+        keep_port(extension_port(extension), result.client_port);
         break;
       case ExtensionType::kClientTlsPort:
-        keep(extension_port(extension), result.client_tls_port);
+        keep_port(extension_port(extension), result.client_tls_port);
         break;
       case ExtensionType::kAvailabilityZone:
-        keep(extension_text(extension), result.availability_zone);
+        keep_text(extension_text(extension), result.availability_zone);
         break;
       default:
         break;  // of a newer peer: not for us
@@ -143,7 +148,7 @@ Extensions read_extensions(const bus::Gossip& gossip) {
 
 void take_gossip(Step& step, Node& sender, const bus::Gossip& gossip) {
   for (const bus::GossipEntry& entry : gossip.entries) {
-    if (entry.id.size() != bus::kNodeIdBytes) continue;
+    if (!is_node_id(entry.id)) continue;
     Node* node = step.s.find(entry.id);
     if (node == nullptr) {
       add_unknown(step, entry);
@@ -164,7 +169,7 @@ void take_extensions(Step& step, Node& sender, const bus::Gossip& gossip) {
   changed |= sender.client_port != read.client_port || sender.client_tls_port != read.client_tls_port;
   sender.client_port = read.client_port;
   sender.client_tls_port = read.client_tls_port;
-  if (!read.shard_id.empty()) changed |= assign_text(sender.shard_id, std::move(read.shard_id));
+  if (is_node_id(read.shard_id)) changed |= assign_text(sender.shard_id, std::move(read.shard_id));
   if (changed) {
     step.save();
     step.publish();

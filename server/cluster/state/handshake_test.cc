@@ -174,6 +174,25 @@ TEST_F(Handshake, GossipOfAKnownNodeAddsNodes) {
   EXPECT_EQ(node('d'), nullptr);
 }
 
+TEST_F(Handshake, TextsOfPeersEndNoLines) {
+  start_three();
+  peer('a').hostname = "evil\n1234";
+  receive('a', MessageType::kPing);
+  EXPECT_EQ(node('a')->hostname, "");
+  auto message = message_of(peer('a'), MessageType::kPing);
+  message->header.announced_ip = "10.0.0.9 x";
+  for (const char* id : {"z\nzz", "c"}) {
+    bus::GossipEntry entry;
+    entry.id = std::string(id) + NodeId(40 - std::string(id).size(), 'c');
+    entry.ip = id[0] == 'c' ? "10.0.0.1 @" : "10.0.0.1";
+    entry.bus_port = 17001;
+    std::get<bus::Gossip>(message->body).entries.push_back(entry);
+  }
+  receive('a', message);
+  EXPECT_EQ(s().nodes.size(), 3u);
+  EXPECT_EQ(node('a')->ip, peer('a').ip);
+}
+
 TEST_F(Handshake, ForgottenNodesStayAwayForAMinute) {
   start_three();
   command(Forget{id_of('z')});

@@ -9,6 +9,7 @@
 #include "server/cluster/state/gossip.h"
 #include "server/cluster/state/links.h"
 #include "server/cluster/state/messages.h"
+#include "server/cluster/state/texts.h"
 #include "server/cluster/state/votes.h"
 
 namespace tessera::cluster::state {
@@ -29,7 +30,7 @@ struct Address {
 
 Address address_in(const State& s, const bus::Header& header, const std::string& remote_ip) {
   Address address;
-  address.ip = header.announced_ip.empty() ? remote_ip : header.announced_ip;
+  address.ip = is_address_text(header.announced_ip) ? header.announced_ip : remote_ip;
   address.port = s.settings.tls_cluster ? header.other_port : header.port;
   address.tls_port = s.settings.tls_cluster ? header.port : header.other_port;
   address.bus_port = header.bus_port;
@@ -169,6 +170,8 @@ void take_epochs(Step& step, Node& sender, const bus::Header& header) {
     step.save();
     step.publish();
   }
+  // Views say whether a replica has data; how much, they say as of their last change.
+  if ((sender.offset == 0) != (header.offset == 0)) step.publish();
   sender.offset = header.offset;
 }
 
@@ -234,7 +237,7 @@ void on_message(Step& step, const MessageReceived& event) {
   if (type < kMessageTypeCount) ++s.statistics.received[type];
   if (message.light || s.links.find(event.link) == s.links.end()) return;
   const bus::Header& header = message.header;
-  if (header.sender.size() != bus::kNodeIdBytes) return;
+  if (!is_node_id(header.sender)) return;
   if (header.current_epoch > kMaxEpoch || header.config_epoch > kMaxEpoch) return;
   Node* sender = s.find(header.sender);
   if (sender != nullptr && sender->in_handshake()) sender = nullptr;  // an id that we made up

@@ -86,6 +86,7 @@ struct State {
   uint64_t persist_version = 0;    // of the last Persist
   uint64_t persisted_version = 0;  // of the last one that succeeded
   bool persist_under_way = false;
+  MonoTime persist_began = kNever;
   MonoTime persist_retry_at = kNever;
   uint64_t view_version = 0;
   uint64_t adopted_version = 0;
