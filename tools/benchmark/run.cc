@@ -59,7 +59,7 @@ void Map::ask_for_news(uint64_t known_version, const ReplyCounter::Redirections&
   question_->cluster_down = question_->cluster_down || why.cluster_down;
 }
 
-std::optional<Map::Question> Map::take_question() {
+std::optional<Question> Map::take_question() {
   const std::lock_guard lock(mutex_);
   return std::exchange(question_, std::nullopt);
 }

@@ -39,6 +39,12 @@ Prefix make_prefix(const Options& options);
 
 using Targets = std::shared_ptr<const std::vector<Target>>;
 
+// What redirected clients want to know, and why.
+struct Question {
+  std::string why;
+  bool cluster_down = false;
+};
+
 // Who serves what, as last heard. A client that was redirected asks for news and waits for another version.
 class Map {
  public:
@@ -49,10 +55,6 @@ class Map {
 
   // A client's: what it knew was wrong. Nothing happens if there is a newer version already.
   void ask_for_news(uint64_t known_version, const ReplyCounter::Redirections& why);
-  struct Question {
-    std::string why;
-    bool cluster_down = false;
-  };
   // The main thread's: what was asked since the last time.
   std::optional<Question> take_question();
   int64_t redirected() const;  // requests, of all clients
