@@ -37,6 +37,11 @@ void links(ControlCtx& ctx, const Args&, Writer& reply) {
   if (Plane* plane = plane_of(ctx, reply)) write_links(plane->machine().links(), plane->link_status(), reply);
 }
 
+// Offsets come with every message: the view has them as of its last change.
+void shards(ControlCtx& ctx, const Args&, Writer& reply) {
+  if (Plane* plane = plane_of(ctx, reply)) write_shards(plane->view(), {.ipv6 = ctx.client_is_ipv6()}, reply);
+}
+
 // REPLICAS and SLAVES.
 void replicas(ControlCtx& ctx, const Args& args, Writer& reply) {
   Plane* plane = plane_of(ctx, reply);
@@ -116,6 +121,17 @@ constexpr CommandRow kRows[] = {
      .deprecated_since = "5.0.0",
      .replaced_by = "`CLUSTER REPLICAS`",
      .full_name = "cluster|slaves"},
+    {.name = "shards",
+     .arity = 2,
+     .flags = kLoading | kStale,
+     .route = Route::kControl,
+     .group = "cluster",
+     .since = "7.0.0",
+     .summary = "Returns ranges of hash slots and who serves them.",
+     .complexity = "O(N) where N is the number of nodes",
+     .tips = "nondeterministic_output",
+     .run_control = shards,
+     .full_name = "cluster|shards"},
 };
 
 }  // namespace

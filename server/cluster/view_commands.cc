@@ -18,12 +18,6 @@ void slots(ConnCtx& ctx, const Args&, Writer& reply) {
              [&](const route::ClusterView& view) { write_slots(view, {.ipv6 = ctx.session().ipv6}, reply); });
 }
 
-void shards(ConnCtx& ctx, const Args&, Writer& reply) {
-  on_cluster(ctx, reply, [&](const route::ClusterView& view) {
-    write_shards(view, {.ipv6 = ctx.session().ipv6}, reply);
-  });
-}
-
 void myid(ConnCtx& ctx, const Args&, Writer& reply) {
   on_cluster(ctx, reply, [&](const route::ClusterView& view) { reply.bulk(view.self().id); });
 }
@@ -69,17 +63,6 @@ constexpr CommandRow kRows[] = {
      .tips = "nondeterministic_output",
      .run_conn = myshardid,
      .full_name = "cluster|myshardid"},
-    {.name = "shards",
-     .arity = 2,
-     .flags = kLoading | kStale,
-     .route = Route::kConn,
-     .group = "cluster",
-     .since = "7.0.0",
-     .summary = "Returns ranges of hash slots and who serves them.",
-     .complexity = "O(N) where N is the number of nodes",
-     .tips = "nondeterministic_output",
-     .run_conn = shards,
-     .full_name = "cluster|shards"},
     {.name = "slots",
      .arity = 2,
      .flags = kLoading | kStale,

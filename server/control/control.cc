@@ -54,13 +54,30 @@ void Control::start(io::Loop& loop) {
   for (Cron& cron : cron_) cron.next = now + cron.period;
 }
 
-Micros Control::tick(io::Loop& loop) {
+// In the order of their arrival, behind what waits already.
+void Control::take_inbox(io::Loop& loop) {
   io::Message* message = loop.inbox().take_all();
-  while (message) {
-    io::Message* next = message->next;
+  if (message == nullptr) return;
+  (backlog_ ? backlog_end_->next : backlog_) = message;
+  while (message->next != nullptr) message = message->next;
+  backlog_end_ = message;
+}
+
+// Clients who ask much wait for each other, but not the bus for them.
+void Control::handle_some(io::Loop& loop) {
+  constexpr Micros kAtMost = millis(2);
+  const MonoTime began = loop.clock().mono();
+  while (backlog_ != nullptr && !stopping_) {
+    io::Message* message = backlog_;
+    backlog_ = message->next;
     static_cast<Request*>(message)->handle(*this);
-    message = next;
+    if (loop.clock().mono() - began > kAtMost) return;
   }
+}
+
+Micros Control::tick(io::Loop& loop) {
+  take_inbox(loop);
+  handle_some(loop);
   if (stopping_) return kDone;
   const MonoTime now = loop.clock().mono();
   Micros wait = seconds(1);
@@ -71,12 +88,19 @@ Micros Control::tick(io::Loop& loop) {
     }
     wait = std::min(wait, cron.next - now);
   }
-  bool more = false;
+  bool more = backlog_ != nullptr;
   for (const auto& turn : turns_) more |= turn();
   return more ? Micros{0} : std::max(wait, Micros{0});
 }
 
-void Control::finish(io::Loop&) {
+void Control::finish(io::Loop& loop) {
+  // What came before the end is handled, as it always was; what it asks for may come too late.
+  take_inbox(loop);
+  while (backlog_ != nullptr) {
+    io::Message* message = backlog_;
+    backlog_ = message->next;
+    static_cast<Request*>(message)->handle(*this);
+  }
   for (const auto& job : finishers_) job();
 }
 

@@ -103,7 +103,12 @@ class Control : public io::Actor {
   std::atomic<io::Loop*> loop_{nullptr};
   Workers* workers_ = nullptr;
   Services services_;
+  void take_inbox(io::Loop& loop);
+  void handle_some(io::Loop& loop);
+
   std::vector<Cron> cron_;
+  io::Message* backlog_ = nullptr;  // taken from the inbox, not handled yet
+  io::Message* backlog_end_ = nullptr;
   std::vector<std::function<bool()>> turns_;
   std::vector<std::function<void()>> finishers_;
   bool stopping_ = false;

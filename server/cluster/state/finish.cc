@@ -11,27 +11,9 @@ namespace tessera::cluster::state {
 
 namespace {
 
-// What others told of others may wait a little: after a start each of many peers says something new.
-constexpr Micros kPersistApart = seconds(1);
-
-// Somebody waits for it, or it is about ourselves.
-bool is_urgent(const State& s) {
-  const Durable& durable = s.durable;
-  const Node& me = *s.me;
-  if (!durable.any || durable.id != me.id || durable.current_epoch != s.current_epoch ||
-      durable.config_epoch != me.config_epoch || durable.last_vote_epoch != s.last_vote_epoch ||
-      durable.slots != me.slots) {
-    return true;
-  }
-  return std::any_of(s.held.begin(), s.held.end(),
-                     [&](const Held& held) { return held.persist_version > s.persisted_version; });
-}
-
 void start_persist(Step& step) {
   State& s = step.s;
   if (!s.todo_save || s.persist_under_way || step.now.mono < s.persist_retry_at) return;
-  if (step.since(s.persist_began) < kPersistApart && !is_urgent(s)) return;
-  s.persist_began = step.now.mono;
   s.todo_save = false;
   s.persist_under_way = true;
   ++s.persist_version;

@@ -21,9 +21,13 @@ constexpr Micros kPersistRetry = seconds(1);
 
 void take_settings(Step& step, const Settings& settings) {
   State& s = step.s;
-  s.settings = settings;
   Node& me = *s.me;
-  if (!settings.announce_ip.empty()) me.ip = settings.announce_ip;
+  // Without an announced address the next message tells what others call us.
+  if (!settings.announce_ip.empty()) {
+    me.ip = settings.announce_ip;
+  } else if (!s.settings.announce_ip.empty()) {
+    me.ip.clear();
+  }
   me.hostname = settings.announce_hostname;
   me.human_name = settings.announce_human_name;
   me.availability_zone = settings.availability_zone;
@@ -39,6 +43,7 @@ void take_settings(Step& step, const Settings& settings) {
   } else {
     me.clear(bus::kFlagNoFailover);
   }
+  s.settings = settings;
   step.changed();
 }
 
@@ -96,6 +101,7 @@ void handle(Step& step, const Persisted& event) {
   if (!s.persist_under_way || event.version != s.persist_version) return;
   s.persist_under_way = false;
   s.persisted_version = event.version;
+  s.persist_failures = 0;
   s.durable = s.in_flight;
 }
 
@@ -104,8 +110,20 @@ void handle(Step& step, const PersistFailed& event) {
   if (!s.persist_under_way || event.version != s.persist_version) return;
   step.log(LogLevel::kWarning, "The cluster's configuration file could not be written: " + event.why);
   s.persist_under_way = false;
-  s.todo_save = true;  // what waits for this version is released by the next
+  s.todo_save = true;  // messages that wait for this version are released by the next
   s.persist_retry_at = step.now.mono + kPersistRetry;
+  constexpr int kPatience = 3;
+  if (++s.persist_failures < kPatience) return;
+  // Clients are told: what they asked for is in force here, but not durable, and nobody hears of it.
+  std::erase_if(s.held, [&](Held& held) {
+    auto* reply = std::get_if<Reply>(&held.what);
+    if (reply == nullptr || held.persist_version <= s.persisted_version ||
+        held.view_version > s.adopted_version)
+      return false;
+    step.out.push_back(
+        Reply{reply->token, Reply::Kind::kError, "ERR error saving the cluster node config: " + event.why});
+    return true;
+  });
 }
 
 void handle(Step& step, const Adopted& event) {

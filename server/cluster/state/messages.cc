@@ -152,6 +152,9 @@ std::shared_ptr<bus::Message> new_message(const State& s, MessageType type) {
 void send(Step& step, LinkId link, std::shared_ptr<bus::Message> message) {
   State& s = step.s;
   if (!s.durable.any) {
+    // Who asked asks again; strangers may ask often while the first nodes.conf cannot be written.
+    constexpr size_t kMostHeld = 256;
+    if (message->type == bus::MessageType::kPong && s.held.size() >= kMostHeld) return;
     s.held.push_back({1, 0, Held::Message{link, std::move(message)}});
     return;
   }

@@ -86,8 +86,8 @@ struct State {
   uint64_t persist_version = 0;    // of the last Persist
   uint64_t persisted_version = 0;  // of the last one that succeeded
   bool persist_under_way = false;
-  MonoTime persist_began = kNever;
   MonoTime persist_retry_at = kNever;
+  int persist_failures = 0;  // in a row
   uint64_t view_version = 0;
   uint64_t adopted_version = 0;
   // Slots that a command took from our shards, by the view without them; claimed until it is adopted.
