@@ -74,7 +74,10 @@ TEST(Parse, UnbalancedNamesFileLineAndText) {
   ASSERT_FALSE(lines.ok());
   EXPECT_EQ(lines.error().message,
             "Reading the configuration file /etc/t.conf, at line 2\n>>> 'maxmemory \"3mb'\n"
-            "Unbalanced quotes in configuration line");
+            "at the word '\"3mb': Unbalanced quotes in configuration line");
+  EXPECT_NE(parse("user a \"b c\" >\"d e\n", "f").error().message.find("at the word '>\"d': "),
+            std::string::npos);
+  EXPECT_NE(parse("\"port 1", "f").error().message.find("at the word '\"port': "), std::string::npos);
 }
 
 TEST(LineError, NamesTheWord) {

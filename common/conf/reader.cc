@@ -49,7 +49,7 @@ Result<void> add_lines(std::vector<Line> lines, const Source& source, int depth,
       continue;
     }
     if (line.words.size() != 2)
-      return line_error(line, line.words.size(), "Bad directive or wrong number of arguments");
+      return line_error(line, line.words.size() > 2 ? 2 : 0, "Bad directive or wrong number of arguments");
     const std::string& path = line.words[1];
     const std::vector<std::string> files =
         is_pattern(path) ? expand_pattern(path, source) : std::vector<std::string>{path};
@@ -59,6 +59,17 @@ Result<void> add_lines(std::vector<Line> lines, const Source& source, int depth,
     }
   }
   return {};
+}
+
+// The word of a line with unbalanced quotes where they open: what follows the longest beginning of the line
+// that can be read.
+std::string unbalanced_word(std::string_view line) {
+  std::string_view rest = line;
+  for (size_t at = 0; at < line.size(); ++at) {
+    if (text::is_space(line[at]) && text::split_args(line.substr(0, at))) rest = text::trim(line.substr(at));
+  }
+  const auto end = std::find_if(rest.begin(), rest.end(), [](char c) { return text::is_space(c); });
+  return std::string(rest.begin(), end);
 }
 
 }  // namespace
@@ -72,7 +83,10 @@ Result<std::vector<Line>> parse(std::string_view text, std::string_view file) {
     if (trimmed.empty() || trimmed[0] == '#') continue;
     Line line{std::string(file), number, std::string(trimmed), {}};
     auto words = text::split_args(trimmed);
-    if (!words) return line_error(line, line.words.size(), "Unbalanced quotes in configuration line");
+    if (!words) {
+      line.words = {unbalanced_word(trimmed)};
+      return line_error(line, 0, "Unbalanced quotes in configuration line");
+    }
     if (words->empty()) continue;  // blanks that are not cut, such as a form feed
     line.words = std::move(*words);
     line.words[0] = text::to_lower(line.words[0]);

@@ -1,5 +1,6 @@
 #include "server/acl/acl_store.h"
 
+#include <utility>
 #include <vector>
 
 #include "common/text/integers.h"
@@ -17,6 +18,23 @@ User open_default_user(const RuleContext& context) {
   const std::string_view rules[] = {"on", "nopass", "+@all", "~*", "&*"};
   (void)apply_rules(user, rules, context);
   return user;
+}
+
+// What is wrong with a line of a file. Unknown commands are all named; of other faults the first, since what
+// comes behind it may be wrong because of it, and never the rule, which may be a password.
+std::string problems_of(const std::vector<RuleFailure>& failures, const std::string& where) {
+  std::string text;
+  bool told = false;
+  for (const RuleFailure& failure : failures) {
+    if (failure.rule.empty()) {
+      text += where + ": " + failure.reason;
+    } else if (names_unknown_command(failure)) {
+      text += where + ": Error in applying operation '" + failure.rule + "': " + failure.reason + ". ";
+    } else if (!std::exchange(told, true)) {
+      text += where + ": " + failure.reason + ". ";
+    }
+  }
+  return text;
 }
 
 UserRef frozen(User user) {
@@ -95,15 +113,14 @@ Result<void> AclStore::load_line(std::span<const std::string_view> words) {
 }
 
 Result<void> AclStore::load(std::string_view text, std::string_view source) {
-  Users users = {{kDefault, users_.find(kDefault)->second}};
-  bool default_read = false;
+  Users users;
   std::string problems;
   int line_number = 0;
   const auto here = [&] { return std::string(source) + ":" + text::to_text(line_number); };
   for (const std::string_view raw : text::split(text, '\n')) {
     ++line_number;
     const std::string_view line = text::trim(raw);
-    if (line.empty() || line.front() == '#') continue;
+    if (line.empty()) continue;
     // Words are separated by blanks and nothing is quoted: patterns may hold quotes.
     std::vector<std::string_view> words;
     for (const std::string_view word : text::split(line, ' ')) {
@@ -113,23 +130,24 @@ Result<void> AclStore::load(std::string_view text, std::string_view source) {
       problems += here() + " should start with user keyword followed by the username. ";
       continue;
     }
-    const bool is_default = words[1] == kDefault;
-    if (is_default ? default_read : users.count(std::string(words[1])) > 0) {
+    if (!valid_user_name(words[1])) {
+      problems += here() + ": username '" + std::string(words[1]) + "' contains invalid characters. ";
+      continue;
+    }
+    if (users.find(words[1]) != users.end()) {
       problems += "WARNING: Duplicate user '" + std::string(words[1]) + "' found on line " +
                   text::to_text(line_number) + ". ";
       continue;
     }
-    default_read |= is_default;
     User user = new_user(std::string(words[1]), *commands_, all_channels_);
-    const auto failure = apply_rules(user, std::span(words).subspan(2), context());
-    if (failure)
-      problems += here() + ": Error in applying operation '" + failure->rule + "': " + failure->reason + ". ";
+    problems += problems_of(apply_each_rule(user, std::span(words).subspan(2), context()), here());
     users[std::string(words[1])] = frozen(std::move(user));
   }
   if (!problems.empty()) {
     return Error{problems +
                  "WARNING: ACL errors detected, no change to the previously active ACL rules was performed"};
   }
+  if (users.find(kDefault) == users.end()) users[kDefault] = frozen(open_default_user(context()));
   put(std::move(users));
   return {};
 }

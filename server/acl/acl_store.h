@@ -14,6 +14,7 @@
 
 #include "common/base/published.h"
 #include "common/base/result.h"
+#include "server/acl/acl_file.h"
 #include "server/acl/acl_log.h"
 #include "server/acl/acl_view.h"
 #include "server/acl/rules.h"
@@ -43,10 +44,13 @@ class AclStore {
   // requirepass: the default user's only password; none when empty.
   void set_default_password(std::string_view password);
 
-  // Replaces all users by those of `text`, lines "user <name> <rule> ...", blank lines, and '#' comments.
-  // Errors name `source` and the lines, several in one message, as redis-server; nothing is changed then.
-  // Without a line for the default user it stays as it is.
+  // Replaces all users by those of `text`, lines "user <name> <rule> ..." and blank lines. Errors name
+  // `source` and the lines, several in one message, as redis-server; nothing is changed then. Without a line
+  // for the default user it may do everything without a password, whatever it was before.
   Result<void> load(std::string_view text, std::string_view source);
+  // aclfile; nullptr: none is configured. Set before threads start.
+  void set_file(std::unique_ptr<AclFile> file) { file_ = std::move(file); }
+  AclFile* file() const { return file_.get(); }
   // Adds one user of the configuration's `user` lines: `words` begin with the name.
   Result<void> load_line(std::span<const std::string_view> words);
   // The words behind "user" of each user, for the configuration file.
@@ -67,6 +71,7 @@ class AclStore {
   std::shared_ptr<const AclView> view_;
   Published<AclView>* published_ = nullptr;
   AclLog log_;
+  std::unique_ptr<AclFile> file_;
   std::atomic<int> refusals_under_way_{0};
 };
 

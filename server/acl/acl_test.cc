@@ -342,7 +342,7 @@ TEST_F(Acl, AFailedChangeChangesNothing) {
 
 TEST_F(Acl, FilesOfUsers) {
   AclStore store(*table_);
-  ASSERT_TRUE(store.load("# users\nuser bob on >x +get ~a\n\n  user amy off -@all\n", "users.acl").ok());
+  ASSERT_TRUE(store.load("\nuser bob on >x +get ~a\n\n  user amy off -@all\n", "users.acl").ok());
   const std::string saved = store.save();
   EXPECT_EQ(saved,
             "user amy off resetchannels -@all\n"
@@ -363,6 +363,20 @@ TEST_F(Acl, FilesOfUsers) {
   EXPECT_EQ(store.view(), before);
   const std::string_view line[] = {"bob", "on"};
   EXPECT_FALSE(store.load_line(line).ok());
+  EXPECT_EQ(
+      store.load("# no comments\nuser a on >secret foo bar +no\nuser b on (+get\nuser c\n", "f")
+          .error()
+          .message,
+      "f:1 should start with user keyword followed by the username. f:2: Syntax error. f:2: Error in "
+      "applying operation '+no': Unknown command or category name in ACL. f:3: Unmatched parenthesis in "
+      "selector definition.WARNING: ACL errors detected, no change to the previously active ACL rules was "
+      "performed");
+  EXPECT_FALSE(store.load(std::string_view("user a\0b on\n", 12), "f").ok());
+  EXPECT_EQ(store.view(), before);
+  // Without a line the default user is what it is in a new server.
+  store.set_default_password("secret");
+  ASSERT_TRUE(store.load("user a on", "f").ok());
+  EXPECT_TRUE(store.view()->default_user_is_open());
 }
 
 TEST_F(Acl, Replies) {

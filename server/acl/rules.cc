@@ -292,6 +292,25 @@ std::optional<RuleFailure> apply_rules(User& user, std::span<const std::string_v
   return std::nullopt;
 }
 
+std::vector<RuleFailure> apply_each_rule(User& user, std::span<const std::string_view> rules,
+                                         const RuleContext& context) {
+  std::vector<std::string> merged;
+  if (!merge_selectors(rules, merged).empty()) {
+    return {RuleFailure{"", "Unmatched parenthesis in selector definition."}};
+  }
+  std::vector<RuleFailure> failures;
+  for (const std::string& rule : merged) {
+    const Problem problem = apply_rule(user, rule, context);
+    if (problem) failures.push_back({rule.substr(0, rule.find('\0')), problem});
+  }
+  user.refresh();
+  return failures;
+}
+
+bool names_unknown_command(const RuleFailure& failure) {
+  return failure.reason == kUnknownName;
+}
+
 bool valid_user_name(std::string_view name) {
   return !has_space(name);
 }

@@ -6,6 +6,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "server/acl/user.h"
 #include "server/registry/command_table.h"
@@ -32,6 +33,13 @@ struct RuleFailure {
 // Applies all rules in order. After a failure the user is half changed: work on a copy.
 std::optional<RuleFailure> apply_rules(User& user, std::span<const std::string_view> rules,
                                        const RuleContext& context);
+
+// Applies all rules that can be applied, and says what is wrong with the others. An opening parenthesis that
+// nobody closes: nothing is applied, and the only failure has no rule.
+std::vector<RuleFailure> apply_each_rule(User& user, std::span<const std::string_view> rules,
+                                         const RuleContext& context);
+// Whether a rule failed because it names a command or category that is not there.
+bool names_unknown_command(const RuleFailure& failure);
 
 // Names cannot have spaces or zero bytes.
 bool valid_user_name(std::string_view name);

@@ -63,6 +63,9 @@ TEST_P(Commands, Digests) {
 
 TEST_P(Commands, ConditionalDelete) {
   EXPECT_EQ(node("DELEX k IFEQ v"), ":0");
+  // What makes no sense is told whether the key is there or not.
+  EXPECT_EQ(node("DELEX k FOO v"), "-ERR Invalid condition. Use IFEQ, IFNE, IFDEQ, or IFDNE");
+  EXPECT_EQ(node("DELEX k IFDEQ 12"), "-ERR must be exactly 16 hexadecimal characters");
   node("SET k v");
   EXPECT_EQ(node("DELEX k IFEQ x"), ":0");
   EXPECT_EQ(node("DELEX k IFNE v"), ":0");

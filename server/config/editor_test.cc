@@ -183,8 +183,8 @@ TEST(Load, RefusalsNameFileLineAndWord) {
 }
 
 TEST(Load, Reasons) {
-  EXPECT_EQ(reason("port"), "wrong number of arguments");
-  EXPECT_EQ(reason("port 1 2"), "wrong number of arguments");
+  EXPECT_EQ(reason("port"), "at the word 'port': wrong number of arguments");
+  EXPECT_EQ(reason("port 1 2"), "at the word '2': wrong number of arguments");
   EXPECT_NE(reason("foo bar").find("Bad directive or wrong number of arguments"), std::string::npos);
   EXPECT_NE(reason("rename-command get").find("Bad directive or wrong number of arguments"),
             std::string::npos);

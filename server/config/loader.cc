@@ -1,6 +1,7 @@
 // Role: see loader.h.
 #include "server/config/loader.h"
 
+#include <optional>
 #include <set>
 
 #include "common/text/strings.h"
@@ -36,10 +37,22 @@ class Loader {
     if (config.boolean("cluster-enabled") && !config.text("replicaof").empty()) {
       return Error{"replicaof directive not allowed in cluster mode"};
     }
+    if (first_user_ && !config.text("aclfile").empty()) {
+      return conf::line_error(*first_user_, 0,
+                              "Users are defined here and an ACL file is set as well: one of the two has to "
+                              "go, or it would not be clear who may do what");
+    }
     return std::move(draft_).finish();
   }
 
  private:
+  // What to name of a line that cannot be used: the value when there is one, the first one that is too many,
+  // else the parameter.
+  static size_t bad_word(const registry::ParameterRow& row, const conf::Line& line) {
+    if (line.words.size() == 2) return 1;
+    return line.words.size() > 2 && !row.is(registry::kMulti) ? 2 : 0;
+  }
+
   Result<void> add_parameter(const conf::Line& line, int index) {
     const registry::ParameterRow& row = table_.row(index);
     std::span<const std::string> words(line.words.data() + 1, line.words.size() - 1);
@@ -56,8 +69,7 @@ class Loader {
       if (!path) return conf::line_error(line, 1, path.error().message);
       value->text = std::move(*path);
     }
-    if (!value)
-      return conf::line_error(line, words.size() == 1 ? 1 : line.words.size(), value.error().message);
+    if (!value) return conf::line_error(line, bad_word(row, line), value.error().message);
     seen_[static_cast<size_t>(index)] = true;
     draft_.set(index, std::move(*value));
     return {};
@@ -110,8 +122,16 @@ class Loader {
     }
     if (options_.check_user) {
       Result<void> checked = options_.check_user(words);
-      if (!checked) return conf::line_error(line, line.words.size(), where + checked.error().message);
+      if (!checked) {
+        // The reason quotes the rule that cannot be applied.
+        size_t word = 1;
+        for (size_t i = line.words.size() - 1; i > 1; --i) {
+          if (checked.error().message.find("'" + line.words[i] + "'") != std::string::npos) word = i;
+        }
+        return conf::line_error(line, word, where + checked.error().message);
+      }
     }
+    if (!first_user_) first_user_ = line;
     draft_.directives().users.push_back(std::move(words));
     return {};
   }
@@ -122,6 +142,7 @@ class Loader {
   std::vector<bool> seen_;
   std::set<std::string> new_names_;  // by rename-command
   std::set<std::string> gone_names_;
+  std::optional<conf::Line> first_user_;
 };
 
 }  // namespace

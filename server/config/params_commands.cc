@@ -20,7 +20,7 @@ constexpr ParameterRow kRows[] = {
     yes_no("lua-enable-deprecated-api", false)
         .flags(kNoEffectYet | kHidden | kImmutable)
         .about("Lua functions that newer versions dropped."),
-    string("aclfile", "").flags(kNoEffectYet | kImmutable).about("File that holds the users."),
+    string("aclfile", "").flags(kImmutable).about("File that holds the users, instead of `user` lines here."),
     integer("acllog-max-len", "128", 0, kMaxLong).about("Entries of ACL LOG."),
     choice("acl-pubsub-default", "resetchannels", kAclPubsubDefaultNames)
         .about("Channels a new user may use."),

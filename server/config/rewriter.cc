@@ -63,6 +63,8 @@ std::string rewritten(const Config& config, std::string_view old_text,
       options.push_back({row.name, {line.values}, line.is_default});
   }
   if (!users.empty()) options.push_back({"user", users, false});
+  // Users are in a file of their own: lines that somebody wrote here since would keep us from starting.
+  if (!config.text("aclfile").empty()) options.push_back({"user", {}, true});
   conf::RewriteRules rules;
   rules.canonical = [&](const std::vector<std::string>& words) -> std::string {
     const int index = table.find(words[0]).index;

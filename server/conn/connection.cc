@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 
+#include "common/text/strings.h"
 #include "server/conn/connections.h"
 
 namespace tessera::conn {
@@ -14,6 +15,13 @@ namespace {
 constexpr size_t kBatch =
     dispatch::Pipeline::kMaxSubmit;   // commands parsed ahead, so that their cache lines can be fetched
 constexpr int kBatchesPerTick = 128;  // then the others have their turn
+
+// What a browser sends that was lured into speaking to us: its request line, its headers. Up to a zero byte,
+// as redis-server compares.
+bool is_http(std::string_view command) {
+  const std::string_view name = command.substr(0, command.find('\0'));
+  return text::iequals(name, "post") || text::iequals(name, "host:");
+}
 }  // namespace
 
 Connection::Connection(Connections& table, dispatch::Engine& engine, std::unique_ptr<io::Stream> stream,
@@ -119,6 +127,12 @@ bool Connection::parse_and_run() {
     for (size_t i = 0; i < count; ++i) {
       const registry::Resolved resolved = known.resolve(commands[i].args);
       commands[i].row = resolved.what == registry::Resolution::kFound ? resolved.row : nullptr;
+      if (resolved.what == registry::Resolution::kUnknownCommand && is_http(commands[i].args[0])) {
+        pipeline_.submit({commands.data(), i});
+        table_.note_http(session_);
+        session_.set(dispatch::kCloseAsap);
+        return true;
+      }
     }
     if (count > 0) pipeline_.submit({commands.data(), count});
     if (status == resp::Parser::Status::kError) {

@@ -2,6 +2,7 @@
 #include "server/conn/connections.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "common/base/check.h"
 
@@ -69,8 +70,14 @@ void Connections::start(io::Loop& loop) {
   loop_ = &loop;
 }
 
+void Connections::serve() {
+  serving_ = true;
+  for (std::unique_ptr<io::Stream>& stream : std::exchange(early_, {})) open(std::move(stream));
+}
+
 void Connections::stop() {
   listeners_.clear();
+  early_.clear();
   for (Place& place : places_) {
     if (place.connection) close(*place.connection);
   }
@@ -109,6 +116,14 @@ bool Connections::admit(io::Stream& stream) {
 }
 
 void Connections::on_accept(io::Listener&, std::unique_ptr<io::Stream> stream) {
+  if (serving_) {
+    open(std::move(stream));
+  } else {
+    early_.push_back(std::move(stream));
+  }
+}
+
+void Connections::open(std::unique_ptr<io::Stream> stream) {
   if (!admit(*stream)) return;
   uint32_t place;
   if (free_places_.empty()) {
@@ -119,12 +134,15 @@ void Connections::on_accept(io::Listener&, std::unique_ptr<io::Stream> stream) {
     free_places_.pop_back();
   }
   const bool unix_socket = stream->local().is_unix;
+  const std::string remote_ip = stream->peer().ip;
   const bool local = unix_socket || is_loopback(stream->peer());
   const ClientRef ref{static_cast<uint16_t>(engine_.index()), place, ++places_[place].generation};
   places_[place].connection =
       std::make_unique<Connection>(*this, engine_, std::move(stream), ref, unix_socket);
   Connection& made = *places_[place].connection;
   made.session().local = local;
+  made.session().ipv6 =
+      !unix_socket && remote_ip.find(':') != std::string::npos && remote_ip.rfind("::ffff:", 0) != 0;
   engine_.acl_view().welcome(made.session().user, made.session().authenticated);
   made.session().acl_version = engine_.acl_version();
   engine_.counters().connections_received.add();
@@ -177,6 +195,16 @@ void Connections::to_flush(Connection& connection) {
   if (connection.queued_to_flush) return;
   connection.queued_to_flush = true;
   dirty_.push_back(&connection);
+}
+
+void Connections::note_http(const dispatch::Session& session) {
+  if (engine_.mono() < next_http_note_) return;
+  next_http_note_ = engine_.mono() + seconds(60);
+  engine_.node().log->warning(
+      "Possible SECURITY ATTACK detected. It looks like somebody is sending POST or Host: commands to "
+      "Tessera. This is likely due to an attacker attempting to use Cross Protocol Scripting to compromise "
+      "your instance. Connection from %s aborted.",
+      session.peer_text.c_str());
 }
 
 bool Connections::run_ready() {

@@ -27,6 +27,9 @@ class Connections : public dispatch::ClientSink, public io::ListenHandler {
   // The listener of the Unix socket, for other threads to accept from it too; nullptr: none.
   const io::Listener* unix_listener() const;
   void stop_listening() { listeners_.clear(); }
+  // From now on connections are served; those that came before wait, unread, until then: no client runs a
+  // command in a node that is not complete.
+  void serve();
 
   void start(io::Loop& loop) override;
   void stop() override;
@@ -46,6 +49,8 @@ class Connections : public dispatch::ClientSink, public io::ListenHandler {
 
   void to_run(Connection& connection);
   void to_flush(Connection& connection);
+  // A connection that speaks HTTP is about to be closed: logged, at most once a minute.
+  void note_http(const dispatch::Session& session);
   Connection* connection(dispatch::ClientRef ref);
 
   // Scratch of the connection that is running.
@@ -59,6 +64,7 @@ class Connections : public dispatch::ClientSink, public io::ListenHandler {
     uint32_t generation = 0;
   };
   bool admit(io::Stream& stream);
+  void open(std::unique_ptr<io::Stream> stream);
   void close(Connection& connection);
 
   dispatch::Engine& engine_;
@@ -68,6 +74,8 @@ class Connections : public dispatch::ClientSink, public io::ListenHandler {
     std::unique_ptr<io::Listener> listener;
   };
   std::vector<Listening> listeners_;
+  bool serving_ = false;
+  std::vector<std::unique_ptr<io::Stream>> early_;  // came before serve()
   std::vector<Place> places_;
   std::vector<uint32_t> free_places_;
   std::vector<Connection*> ready_, running_;
@@ -75,6 +83,7 @@ class Connections : public dispatch::ClientSink, public io::ListenHandler {
   resp::ParsedArgs scratch_args_;
   std::vector<std::vector<SharedBytes>> scratch_owners_;
   size_t cron_place_ = 0;
+  MonoTime next_http_note_;
 };
 
 }  // namespace tessera::conn

@@ -116,6 +116,7 @@ Micros Engine::tick(io::Loop& loop) {
   if (tick_hook_ && !tick_hook_()) tick_hook_ = nullptr;
   if (!held_.empty()) more_work_ |= run_held();
   more_work_ |= clients_->run_ready();
+  launch_runs();
   expire();
   gather_progress();
   if (mono_ >= next_cron_) {
@@ -324,10 +325,10 @@ int64_t used_memory_bytes(const NodeShared& node) {
   return used;
 }
 
-bool Engine::must_hold(const CommandView& command) const {
+bool Engine::must_hold(const registry::CommandRow& row) const {
   if (__builtin_expect(pause_->until_ms == 0, 1)) return false;
   if (pause_->until_ms <= now_.ms) return false;
-  return pause_->all || (command.row->flags & (registry::kWrite | registry::kMayReplicate));
+  return pause_->all || (row.flags & (registry::kWrite | registry::kMayReplicate));
 }
 
 void Engine::run_here(const CommandView& command, const SessionBits& bits, resp::Writer& reply) {
@@ -383,9 +384,9 @@ void Engine::prefetch(RequestBatch& batch, uint32_t first, uint32_t count) {
   }
 }
 
-bool Engine::run_group(RequestBatch& batch, RequestBatch::Group& group, uint32_t& done) {
+bool Engine::run_group(RequestBatch& batch, RequestBatch::Group& group, uint32_t& done, uint32_t until) {
   resp::Writer reply(batch.replies(), group.bits.proto);
-  while (done < group.command_count) {
+  while (done < until) {
     RequestBatch::Command& command = batch.commands()[group.command_first + done];
     const CommandView view = batch.view(command, views_, owners_);
     if (must_hold(view)) return false;
@@ -510,7 +511,20 @@ void Engine::deliver(std::unique_ptr<RequestBatch> batch) {
 void Engine::wake_all(std::vector<ClientRef>& waiters) {
   std::vector<ClientRef> woken;
   woken.swap(waiters);  // who still has to wait says so again
-  for (ClientRef waiter : woken) clients_->wake(waiter);
+  for (ClientRef waiter : woken) {
+    clients_->wake(waiter);
+    launch_later(waiter);
+  }
+}
+
+void Engine::launch_runs() {
+  for (size_t i = 0; i < launches_.size(); ++i) {
+    Pipeline* pipeline = clients_->find(launches_[i]);
+    if (pipeline == nullptr || !pipeline->launch() || !pipeline->stalled()) continue;
+    clients_->wake(launches_[i]);  // there is room for the next run
+    more_work_ = true;
+  }
+  launches_.clear();
 }
 
 void RequestBatch::arrive(Engine& engine) {

@@ -98,7 +98,8 @@ class Engine : public io::Actor {
   void run_part(const CommandView& command, const SessionBits& bits, resp::Writer& reply);
   void run_part(const CommandView& command, const SessionBits& bits, registry::Part& part);
   // CLIENT PAUSE, slot hand-over: writes (or all) have to wait.
-  bool must_hold(const CommandView& command) const;
+  bool must_hold(const registry::CommandRow& row) const;
+  bool must_hold(const CommandView& command) const { return must_hold(*command.row); }
   // Records a call that did not go through run_here (connection, control, fan-out commands).
   void note_call(const registry::CommandRow& row, uint64_t begin_ticks, const resp::Writer& reply,
                  uint32_t errors_before);
@@ -122,6 +123,9 @@ class Engine : public io::Actor {
   void wait_for_credit(ClientRef ref) { credit_waiters_.push_back(ref); }
   // Wakes the connection when CLIENT PAUSE is over.
   void wait_for_pause_end(ClientRef ref) { pause_waiters_.push_back(ref); }
+
+  // Calls the connection's Pipeline::launch() when all that can run in this tick has.
+  void launch_later(ClientRef ref) { launches_.push_back(ref); }
 
   // ---- arriving
   void process(std::unique_ptr<RequestBatch> batch);  // at the target
@@ -165,7 +169,10 @@ class Engine : public io::Actor {
   void take_inbox();
   void arrive_all(io::Message* message);
   // Runs the commands of a group from `done` on; false when it has to be held there.
-  bool run_group(RequestBatch& batch, RequestBatch::Group& group, uint32_t& done);
+  bool run_group(RequestBatch& batch, RequestBatch::Group& group, uint32_t& done) {
+    return run_group(batch, group, done, group.command_count);
+  }
+  bool run_group(RequestBatch& batch, RequestBatch::Group& group, uint32_t& done, uint32_t until);
   // Pipelines do not send what has to wait (Pipeline::start_single), so what is held was on its way when the
   // pause was published: at most kCreditBytes of each shard, which has adopted the pause before it can know
   // that its credit came back.
@@ -174,6 +181,7 @@ class Engine : public io::Actor {
   void count_held(const RequestBatch& batch, int sign);
   bool run_held();
   void wake_all(std::vector<ClientRef>& waiters);
+  void launch_runs();
   void prefetch(RequestBatch& batch, uint32_t first, uint32_t count);
   void expire();
   void close_tick();
@@ -182,6 +190,7 @@ class Engine : public io::Actor {
   void note_tick(uint64_t began_ticks);
   void gather_progress();
   void run_gathers();
+  void run_of_gather(Gather& gather, MonoTime began);
   void ask_to_park();
   void release_parked();
   Envelope* make_parked();
@@ -221,6 +230,7 @@ class Engine : public io::Actor {
   std::vector<std::unique_ptr<RequestBatch>> spare_batches_;
   std::vector<ClientRef> credit_waiters_;
   std::vector<ClientRef> pause_waiters_;
+  std::vector<ClientRef> launches_;
   std::function<bool()> tick_hook_;
   std::deque<Held> held_;
   std::unordered_map<ClientRef, uint32_t, ClientRefHash>

@@ -80,7 +80,11 @@ void Gather::arrive(Engine& engine) {
   }
   std::unique_ptr<Gather> mine(this);
   if (Pipeline* pipeline = engine.clients().find(client_)) {
-    pipeline->deliver_barrier(std::move(reply_));
+    if (run) {
+      pipeline->deliver_run(std::move(run), run_done);
+    } else {
+      pipeline->deliver_barrier(std::move(reply_));
+    }
     engine.clients().wake(client_);
   }
 }
@@ -146,15 +150,20 @@ void Engine::run_gathers() {
   const MonoTime began = clock().mono();
   for (;;) {
     Gather* gather = active_;
-    resp::Writer reply(gather->reply(), gather->bits().proto);
     if (gather->call) {
+      resp::Writer reply(gather->reply(), gather->bits().proto);
       gather->call(reply);
     } else {
       // Only what it asked for is reachable, so that "all shards" means the same however it came to run.
       std::vector<shard::Shard*> reach;
       for (int shard : gather->shards()) reach.push_back(parked_by_index_[static_cast<size_t>(shard)]);
       shard::CtxSetup::gather(ctx_, shard_, parked_by_index_.data(), reach.data(), reach.size());
-      run_here(gather->command(), gather->bits(), reply);
+      if (gather->run) {
+        run_of_gather(*gather, began);
+      } else {
+        resp::Writer reply(gather->reply(), gather->bits().proto);
+        run_here(gather->command(), gather->bits(), reply);
+      }
       shard::CtxSetup::one_shard(ctx_, shard_);
     }
     counters_.gathers_run.add();
@@ -181,6 +190,31 @@ void Engine::run_gathers() {
     if (shard->index() != index()) post(shard->index(), new Unpark);
   }
   step_ = GatherStep::kRelease;
+}
+
+// At least one command; then until the time is over: what is left comes back for another turn. The time is
+// that of all gathers under this park, so that others are not kept from their shards.
+void Engine::run_of_gather(Gather& gather, MonoTime began) {
+  constexpr uint32_t kSlice =
+      16;  // commands whose cache lines are fetched ahead, and between looks at the clock
+  RequestBatch& batch = *gather.run;
+  RequestBatch::Group& group = batch.last_group();
+  uint32_t done = 0;
+  while (done < group.command_count) {
+    const uint32_t until = std::min(done + kSlice, group.command_count);
+    for (uint32_t i = group.command_first + done; i < group.command_first + until; ++i) {
+      const RequestBatch::Command& command = batch.commands()[i];
+      if (command.key_arg == 0) continue;
+      store::Key key;
+      key.hash = command.key_hash;
+      key.slot = command.key_slot;
+      parked_by_index_[batch.targets()[i]]->keyspace().prefetch_bucket(group.bits.db, key);
+    }
+    if (!run_group(batch, group, done, until)) break;  // CLIENT PAUSE
+    if ((clock().mono() - began).us >= kGatherBatchUs) break;
+  }
+  gather.run_done = done;
+  counters_.remote_commands.add(done);
 }
 
 void Engine::release_parked() {

@@ -23,6 +23,14 @@ class Gather : public Envelope, public TokenWaiter {
         command_(command),
         shards_(std::move(shards)),
         reply_(pool_) {}
+  // A run of a connection (strict_run.cc): comes home with `run_done` of its commands done.
+  Gather(int home, std::unique_ptr<RequestBatch> commands, std::vector<int> shards)
+      : run(std::move(commands)),
+        home_(home),
+        client_(run->last_group().client),
+        bits_(run->last_group().bits),
+        shards_(std::move(shards)),
+        reply_(pool_) {}
   // Waiters are reachable from the token's holder only: one that ends before its turn takes them along, which
   // is what the end of the node comes to.
   ~Gather() override;
@@ -38,6 +46,8 @@ class Gather : public Envelope, public TokenWaiter {
   resp::OutChain& reply() { return reply_; }
   bool done = false;
   std::function<void(resp::Writer&)> call;  // instead of the row's handler
+  std::unique_ptr<RequestBatch> run;        // instead of one command
+  uint32_t run_done = 0;
 
  private:
   int home_;

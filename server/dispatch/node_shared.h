@@ -84,7 +84,8 @@ struct NodeShared {
   std::atomic<int> tcp_port{0};  // control writes
   // Of a node of a cluster: writes are acknowledged before this moment only (DESIGN.md 3.6); control writes.
   std::atomic<int64_t> write_until_us{INT64_MAX};
-  std::atomic<int64_t> cluster_link_bytes{0}, cluster_link_count{0};  // of the bus; control writes, now and then
+  std::atomic<int64_t> cluster_link_bytes{0},
+      cluster_link_count{0};              // of the bus; control writes, now and then
   std::atomic<int64_t> startup_bytes{0};  // the allocator's when the node was ready; it serves before that
   std::atomic<int64_t> peak_bytes{0};
   std::array<std::atomic<double>, kRateCount> rates{};     // by the control thread's cron

@@ -53,7 +53,9 @@ void Pipeline::submit(std::span<CommandView> commands) {
     for (size_t i = 0; i < local_count; ++i) keys.prefetch_bucket(session_.db, local[i]->key);
     for (size_t i = 0; i < local_count; ++i) keys.prefetch_entry(session_.db, local[i]->key);
   }
-  for (const CommandView& command : commands) {
+  if (strict_order()) look_ahead(commands);
+  for (ahead_.at = 0; ahead_.at < commands.size(); ++ahead_.at) {
+    const CommandView& command = commands[ahead_.at];
     if (stalled() || start(command) == Step::kStall) keep(command);
   }
   end_submit();
@@ -77,7 +79,12 @@ void Pipeline::keep(const CommandView& command) {
 }
 
 void Pipeline::resume() {
-  while (!queued_.empty() && !barrier_) {
+  if (!queued_.empty() && strict_order()) {
+    std::vector<CommandView> views;
+    for (const OwnedCommand& command : queued_) views.push_back(command.view());
+    look_ahead(views);
+  }
+  for (ahead_.at = 0; !queued_.empty() && !barrier_; ++ahead_.at) {
     const CommandView command = queued_.front().view();
     if (start(command) == Step::kStall) break;
     queued_bytes_ -= queued_.front().size_bytes();
@@ -87,10 +94,6 @@ void Pipeline::resume() {
 }
 
 void Pipeline::end_submit() {
-  for (RequestBatch* batch : chained_) engine_.charge(*batch);
-  chained_.clear();
-  tail_ = nullptr;
-  tail_target_ = -1;
   std::fill(open_groups_.begin(), open_groups_.end(), 0);
 }
 
@@ -177,7 +180,7 @@ Pipeline::Step Pipeline::start_multi_key(const CommandView& command, registry::K
   shards.erase(std::unique(shards.begin(), shards.end()), shards.end());
   if (shards.size() == 1) return start_single(keyed, shards[0]);
 
-  if (in_flight_ != 0) return Step::kStall;
+  if (in_flight_ != 0 || has_run()) return Step::kStall;
   if (engine_.must_hold(command)) {
     engine_.wait_for_pause_end(session_.ref);
     return Step::kStall;
@@ -199,48 +202,26 @@ Pipeline::Step Pipeline::start_single(const CommandView& command, int target) {
     engine_.wait_for_pause_end(session_.ref);
     return Step::kStall;
   }
-  const bool read = (command.row->flags & registry::kReadonly) != 0;
-  const bool at_home = target == engine_.index();
-  if (__builtin_expect(in_flight_ == 0, 1) && at_home) {
+  if (__builtin_expect(in_flight_ == 0, 1) && target == engine_.index() && !has_run()) {
     run_local(command);
     return Step::kDone;
   }
+  return strict_order() ? start_in_order(command, target) : send_one(command, target);
+}
+
+// As a message of its own, or here: nothing in flight is in its way.
+Pipeline::Step Pipeline::send_one(const CommandView& command, int target) {
+  const bool at_home = target == engine_.index();
   if (!at_home && engine_.outstanding_bytes(target) > Engine::kCreditBytes) {
     engine_.wait_for_credit(session_.ref);
     return Step::kStall;
   }
-  if (in_flight_ == 0) {
+  if (at_home && home_in_flight_ == 0) {
+    run_local(command);
+  } else {
     add_to_group(engine_.batch_for(target), command, target);
-    return Step::kDone;
   }
-  const bool overlap =
-      engine_.settings().cluster_enabled || !engine_.settings().strict_pipelines || (read && all_reads_);
-  if (overlap) {
-    if (at_home && home_in_flight_ == 0) {
-      run_local(command);
-    } else {
-      add_to_group(engine_.batch_for(target), command, target);
-    }
-    return Step::kDone;
-  }
-  // Strict order: the command runs after everything before it. Either it follows on the same shard, or it is
-  // passed on from the last shard of the chain that this submit is building.
-  if (tail_ != nullptr) {
-    chain_to(command, target);
-    return Step::kDone;
-  }
-  if (single_target_ == target) {
-    add_to_group(engine_.batch_for(target), command, target);
-    return Step::kDone;
-  }
-  if (single_target_ >= 0 && open_groups_.size() > static_cast<size_t>(single_target_) &&
-      open_groups_[static_cast<size_t>(single_target_)] != 0 &&
-      engine_.batch_for(single_target_)
-          .last_group_is(session_.ref, open_groups_[static_cast<size_t>(single_target_)])) {
-    chain_to(command, target);
-    return Step::kDone;
-  }
-  return Step::kStall;
+  return Step::kDone;
 }
 
 void Pipeline::begin_command(const CommandView& command) {
@@ -338,25 +319,6 @@ void Pipeline::note_in_flight(RequestBatch& batch, const CommandView& command, i
   session_.clear(kAskingSession);
 }
 
-void Pipeline::chain_to(const CommandView& command, int target) {
-  if (tail_ == nullptr || tail_target_ != target) {
-    RequestBatch::Group& before =
-        tail_ ? tail_->last_group() : engine_.batch_for(single_target_).last_group();
-    if (tail_ == nullptr && single_target_ == target) {
-      add_to_group(engine_.batch_for(target), command, target);
-      return;
-    }
-    before.then = engine_.new_batch(target);
-    before.then_target = target;
-    tail_ = before.then.get();
-    tail_target_ = target;
-    tail_group_ = new_group();
-    tail_->begin_group(session_.ref, tail_group_, bits());
-    chained_.push_back(tail_);
-  }
-  note_in_flight(*tail_, command, target, tail_group_);
-}
-
 void Pipeline::push_slot(uint32_t group, size_t size) {
   if (slots_empty()) {
     slots_.clear();
@@ -389,6 +351,7 @@ void Pipeline::deliver_group(uint32_t group_id, std::span<const RequestBatch::Co
     home_in_flight_ = 0;
     all_reads_ = true;
     single_target_ = -1;
+    if (has_run()) engine_.launch_later(session_.ref);
   }
 }
 

@@ -2,6 +2,7 @@
 // in the order of requests (DESIGN.md section 4, Pipelines). Thread: the connection's. Invariants: commands
 // are started in order; what cannot start yet is kept here (a few at most: its connection stops reading).
 // Replies that are early wait in `blocked_` or in their group. Nothing is in flight when a barrier runs.
+// Strict order: strict_run.cc.
 #pragma once
 
 #include <deque>
@@ -35,7 +36,11 @@ class Pipeline {
 
   // Replies that may leave now.
   resp::OutChain& out() { return out_; }
-  size_t memory_bytes() const { return out_.memory_bytes() + blocked_.memory_bytes() + queued_bytes_; }
+  size_t memory_bytes() const {
+    return out_.memory_bytes() + blocked_.memory_bytes() + queued_bytes_ + run_bytes();
+  }
+  // The bytes of runs that wait, and of the one that is gathered.
+  size_t run_bytes() const;
   // A push or another message outside the order of replies (always between complete replies).
   resp::OutChain& push_chain() { return out_; }
 
@@ -43,6 +48,10 @@ class Pipeline {
   // `replies`.
   void deliver_group(uint32_t group_id, std::span<const RequestBatch::Command> commands,
                      resp::OutChain& replies);
+  // A run comes home: its first `done` commands have run, the others are still to be started.
+  void deliver_run(std::unique_ptr<RequestBatch> run, uint32_t done);
+  // Starts the run that was made, if all before it is home. Whether it did.
+  bool launch();
   // The answer of the barrier command in flight.
   void deliver_barrier(resp::OutChain&& reply);
   // As above, without a reply (SHUTDOWN).
@@ -88,7 +97,14 @@ class Pipeline {
   void run_local(const CommandView& command);
   void run_conn(const CommandView& command);
   void add_to_group(RequestBatch& batch, const CommandView& command, int target);
-  void chain_to(const CommandView& command, int target);
+  Step send_one(const CommandView& command, int target);
+  bool strict_order() const;
+  bool has_run() const { return run_ || back_; }
+  void look_ahead(std::span<const CommandView> commands);
+  Step start_in_order(const CommandView& command, int target);
+  Step add_to_run(const CommandView& command, int target);
+  void pass_on(RequestBatch& run, bool ordered);
+  void gather_run(std::unique_ptr<RequestBatch> run);
   uint32_t new_group();
   void note_in_flight(RequestBatch& batch, const CommandView& command, int target, uint32_t group);
   // The command starts now: counters and one-shot flags.
@@ -128,11 +144,15 @@ class Pipeline {
   bool all_reads_ = true;
   uint32_t home_in_flight_ = 0;  // of them, on our own shard (held there, or behind others)
   int single_target_ = -1;       // all of it goes to this shard; -1: several
-  // Strict order, within one submit: the last stop of the chain.
-  RequestBatch* tail_ = nullptr;
-  int tail_target_ = -1;
-  uint32_t tail_group_ = 0;
-  std::vector<RequestBatch*> chained_;  // made in this submit, to be charged
+  // Strict order. Of the commands being submitted, the one at `at` is started; from these positions on all
+  // are reads, or for one shard.
+  struct Ahead {
+    size_t at = 0, reads_from = 0, same_from = 0;
+  };
+  Ahead ahead_;
+  std::unique_ptr<RequestBatch> run_;   // being made
+  std::unique_ptr<RequestBatch> back_;  // the rest of one that had no time to end: it comes first
+  size_t gathered_bytes_ = 0;
   // Parallel groups opened in this submit, by target: group id (0 none).
   std::vector<uint32_t> open_groups_;
   registry::KeyPositions keys_;

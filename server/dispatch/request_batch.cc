@@ -73,6 +73,7 @@ void RequestBatch::reset(int home, int target) {
   home_ = home;
   target_ = target;
   returning = false;
+  target_of_chain = false;
   charged = 0;
   bytes_.clear();
   if (bytes_.capacity() > 256 * 1024) bytes_.shrink_to_fit();
@@ -81,6 +82,7 @@ void RequestBatch::reset(int home, int target) {
   args_.clear();
   commands_.clear();
   groups_.clear();
+  targets_.clear();
   replies_.clear();
 }
 

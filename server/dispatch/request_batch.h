@@ -64,6 +64,8 @@ class RequestBatch : public Envelope {
   std::vector<Group>& groups() { return groups_; }
   std::vector<Command>& commands() { return commands_; }
   resp::OutChain& replies() { return replies_; }
+  // Of a connection's run: the shard of each command.
+  std::vector<uint16_t>& targets() { return targets_; }
   // Arguments of a command as views; `views` and `owners` are scratch of the caller, cleared here.
   CommandView view(const Command& command, std::vector<std::string_view>& views,
                    std::vector<SharedBytes>& owners) const;
@@ -71,7 +73,8 @@ class RequestBatch : public Envelope {
   void reset(int home, int target);
   void arrive(Engine& engine) override;
   bool returning = false;
-  size_t charged = 0;  // of the sender's credit for the target; given back when it returns
+  bool target_of_chain = false;  // comes behind another shard's commands
+  size_t charged = 0;            // of the sender's credit for the target; given back when it returns
 
  private:
   int home_;
@@ -82,6 +85,7 @@ class RequestBatch : public Envelope {
   std::vector<Arg> args_;
   std::vector<Command> commands_;
   std::vector<Group> groups_;
+  std::vector<uint16_t> targets_;
   resp::ChunkPool pool_;
   resp::OutChain replies_;
 };

@@ -10,7 +10,8 @@ namespace {
 TEST(RequestBatch, AnEmptyKeyIsNotTakenForItsNeighbour) {
   const registry::CommandRow row{};
   const std::string block = "delkey:1";
-  const std::vector<std::string_view> views = {{block.data(), 3}, {block.data() + 3, 0}, {block.data() + 3, 5}};
+  const std::vector<std::string_view> views = {
+      {block.data(), 3}, {block.data() + 3, 0}, {block.data() + 3, 5}};
   CommandView command;
   command.row = &row;
   command.args = registry::Args(views);

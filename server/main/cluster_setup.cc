@@ -107,7 +107,11 @@ Result<void> Node::open_cluster() {
   plane_ = std::move(*plane);
   shared_.view->publish(std::make_shared<route::ClusterView>(plane_->view()));
   control_.services().cluster = plane_.get();
-  control_.add_cron(millis(100), [this] { plane_->tick(); });
+  control_.add_cron(millis(100), [this] {
+    plane_->tick();
+    shared_.cluster_link_bytes.store(static_cast<int64_t>(plane_->link_bytes()), std::memory_order_relaxed);
+    shared_.cluster_link_count.store(static_cast<int64_t>(plane_->link_count()), std::memory_order_relaxed);
+  });
   control_.add_turn([this] { return plane_->turn(); });
   control_.add_finish([this] { plane_->stop(); });
   return {};
@@ -125,13 +129,14 @@ Result<void> Node::start_cluster() {
         kBusPortOffset);
     return Error{"cluster bus port number too high", 0};
   }
-  Result<void> result;
-  on_control([this, &result] { result = plane_->start(control_thread_->loop()); });
-  if (!result.ok()) {
+  const auto result = std::make_shared<Result<void>>();
+  on_control([this, result] { *result = plane_->start(control_thread_->loop()); });
+  if (shared_.shutting_down.load()) return Error{"stopped", kStopped};
+  if (!result->ok()) {
     log.warning("Failed listening on port %d (cluster), aborting: %s", plane_settings(config).state.bus_port,
-                result.error().message.c_str());
+                result->error().message.c_str());
   }
-  return result;
+  return *result;
 }
 
 void Node::change_cluster(const config::Config& config) {

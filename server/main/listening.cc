@@ -14,18 +14,26 @@ namespace {
 struct OnEngine : dispatch::Envelope {
   std::function<void(dispatch::Engine&)> run;
   io::Loop* back_to = nullptr;
-  io::Message* answer = nullptr;
+  std::unique_ptr<io::Message> answer;
   void arrive(dispatch::Engine& engine) override {
     const std::unique_ptr<OnEngine> mine(this);
     run(engine);
-    if (back_to != nullptr) back_to->post(answer);
+    if (back_to != nullptr) back_to->post(answer.release());
   }
 };
 
+// Who waits for it may have given up, because the node ends: the flag is shared.
 struct Done : io::Message {
-  bool* flag;
-  explicit Done(bool* f) : flag(f) {}
+  std::shared_ptr<bool> flag;
+  explicit Done(std::shared_ptr<bool> f) : flag(std::move(f)) {}
 };
+
+// The error without the address, which who tells it has said already.
+std::string reason_of(const Error& error, const io::ListenOptions& options) {
+  const std::string where =
+      !options.unix_path.empty() ? options.unix_path : options.host + ":" + std::to_string(options.port);
+  return error.message.rfind(where + ": ", 0) == 0 ? error.message.substr(where.size() + 2) : error.message;
+}
 
 bool is_unavailable(const Error& error) {
   return error.code == EADDRNOTAVAIL || error.code == EAFNOSUPPORT || error.code == EPROTONOSUPPORT ||
@@ -60,10 +68,11 @@ Result<std::vector<io::ListenOptions>> try_addresses(io::Loop& loop, const confi
     }
     const bool unavailable = is_unavailable(probe.error());
     if (optional && unavailable) continue;
+    const std::string reason = reason_of(probe.error(), options);
     log.warning("Warning: Could not create server TCP listening socket %s:%d: %s", host.c_str(), port,
-                probe.error().message.c_str());
+                reason.c_str());
     if (!unavailable)
-      return Error{"Failed listening on port " + std::to_string(port) + " (TCP): " + probe.error().message,
+      return Error{"Failed listening on port " + std::to_string(port) + " (TCP): " + reason,
                    probe.error().code};
   }
   if (found.empty() && !config.bind_addresses().empty()) {
@@ -84,45 +93,56 @@ void Node::take_answers() {
   }
 }
 
+bool Node::wait_for(const bool& finished) {
+  while (!finished) {
+    if (shared_.shutting_down.load()) return false;
+    main_loop_->poll(millis(100));
+    take_answers();
+  }
+  return true;
+}
+
 void Node::on_control(std::function<void()> job) {
-  bool finished = false;
+  const auto finished = std::make_shared<bool>(false);
   struct Job : control::Request {
     std::function<void()> run;
     io::Loop* back_to;
-    io::Message* answer;
+    std::unique_ptr<io::Message> answer;
     void handle(control::Control&) override {
       const std::unique_ptr<Job> mine(this);
       run();
-      back_to->post(answer);
+      back_to->post(answer.release());
     }
   };
   auto* request = new Job;
   request->run = std::move(job);
   request->back_to = main_loop_.get();
-  request->answer = new Done(&finished);
+  request->answer = std::make_unique<Done>(finished);
   control_.post(request);
-  while (!finished) {
-    main_loop_->poll(millis(100));
-    take_answers();
-  }
+  (void)wait_for(*finished);
 }
 
 Result<int> Node::listen_on(int engine, const io::ListenOptions& options) {
-  Result<int> result = Error{"not tried", 0};
-  bool finished = false;
+  const auto finished = std::make_shared<bool>(false);
+  const auto result = std::make_shared<Result<int>>(Error{"stopped", kStopped});
   auto* envelope = new OnEngine;
   envelope->back_to = main_loop_.get();
-  envelope->answer = new Done(&finished);
+  envelope->answer = std::make_unique<Done>(finished);
   conn::Connections* connections = connections_[static_cast<size_t>(engine)].get();
-  envelope->run = [&result, connections, options](dispatch::Engine&) {
-    result = connections->listen(options);
+  envelope->run = [result, connections, options](dispatch::Engine&) {
+    *result = connections->listen(options);
   };
   engines_[static_cast<size_t>(engine)]->loop().post(envelope);
-  while (!finished) {
-    main_loop_->poll(millis(100));
-    take_answers();
+  if (!wait_for(*finished)) return Error{"stopped", kStopped};
+  return *result;
+}
+
+void Node::serve() {
+  for (size_t i = 0; i < engines_.size(); ++i) {
+    auto* envelope = new OnEngine;
+    envelope->run = [connections = connections_[i].get()](dispatch::Engine&) { connections->serve(); };
+    engines_[i]->loop().post(envelope);
   }
-  return result;
 }
 
 Result<void> Node::listen() {
@@ -140,7 +160,8 @@ Result<void> Node::listen() {
     for (int i = 0; i < count(); ++i) {
       const auto result = listen_on(i, options);
       if (result.ok()) continue;
-      log.warning("Failed listening on port %d (TCP), aborting.", port);
+      if (result.error().code == kStopped) return result.error();
+      log.warning("Failed listening on port %d (TCP), aborting: %s", port, result.error().message.c_str());
       return result.error();
     }
   }
@@ -152,7 +173,8 @@ Result<void> Node::listen() {
     for (int i = 0; i < count(); ++i) {
       const auto result = listen_on(i, options);
       if (!result.ok()) {
-        log.warning("Failed opening Unix socket: %s", result.error().message.c_str());
+        if (result.error().code != kStopped)
+          log.warning("Failed opening Unix socket: %s", result.error().message.c_str());
         return result.error();
       }
       options.share = connections_[0]->unix_listener();

@@ -35,7 +35,7 @@ std::string hex40(io::Env& env) {
 
 }  // namespace
 
-Node::Node(NodeOptions options) : options_(std::move(options)) {}
+Node::Node(NodeOptions options) : options_(std::move(options)), main_loop_(options_.env->make_loop()) {}
 
 Node::~Node() {
   if (!stopped_ && control_thread_) {
@@ -46,10 +46,15 @@ Node::~Node() {
 
 Result<void> Node::start() {
   auto commands = build_commands(*options_.config);
-  if (!commands.ok()) return commands.error();
+  if (!commands.ok()) {
+    options_.log->warning("%s", commands.error().message.c_str());
+    return commands.error();
+  }
   commands_ = std::move(*commands);
-  if (auto made = make_users(); !made.ok()) return made.error();
-  main_loop_ = options_.env->make_loop();
+  if (auto made = make_users(); !made.ok()) {
+    options_.log->warning("%s", made.error().message.c_str());
+    return made.error();
+  }
   make_shared_state();
   if (auto opened = open_cluster(); !opened.ok()) return opened.error();
   make_engines();
@@ -194,6 +199,7 @@ int Node::wait() {
     main_loop_->poll(millis(500));
     take_answers();
   }
+  if (options_.stopping) std::exchange(options_.stopping, nullptr)();
   for (auto& thread : threads_) thread->join();
   if (control_thread_) control_thread_->join();
   options_.env->pool().drain();

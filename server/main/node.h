@@ -32,6 +32,8 @@ struct NodeOptions {
   std::string executable;
   // What the process has to do when parameters change; called once, before threads start.
   std::function<void(config::Editor&)> process_hooks = nullptr;
+  // Called once when the node begins to stop, on the thread that waits for it.
+  std::function<void()> stopping = nullptr;
   // A value of `dir` into an absolute path (control::Services).
   std::function<Result<std::string>(const std::string& path, const std::string& base)> resolve_dir = nullptr;
 };
@@ -41,8 +43,12 @@ class Node : public control::Workers {
   explicit Node(NodeOptions options);
   ~Node() override;
 
-  // Starts all threads and listens. The error says what could not be bound.
+  // Starts all threads and listens, but serves nobody yet. The error says what could not be bound, and the
+  // log has it; kStopped as its code: request_shutdown() came first.
   Result<void> start();
+  static constexpr int kStopped = -1;
+  // From now on clients are served. Once, when all that a client may ask for or end is there.
+  void serve();
   // Until SHUTDOWN or request_shutdown; the process' exit code. `poll` is called now and then on this thread.
   int wait();
   // As SHUTDOWN: `save` 0 as configured, 1, -1.
@@ -66,13 +72,16 @@ class Node : public control::Workers {
   void make_engines();
   Result<void> listen();
   void take_answers();  // what engines posted to the main loop
+  // Until `finished` or the end of the node; false: it ends, and what was asked for may still happen.
+  bool wait_for(const bool& finished);
   Result<int> listen_on(int engine, const io::ListenOptions& options);
   Result<void> move_listeners(const config::Config& before, const config::Config& after);
   // A node of a cluster: takes nodes.conf over, before any thread; listens and speaks; later settings.
   Result<void> open_cluster();
   Result<void> start_cluster();
   void change_cluster(const config::Config& config);
-  // Runs a job on the control thread and waits for its end. On the main thread.
+  // Runs a job on the control thread and waits for its end, or the node's: then its result is not there. What
+  // the job touches lives as long as the node. On the main thread.
   void on_control(std::function<void()> job);
   std::string absolute_path(const std::string& path) const;
   void publish(std::shared_ptr<const config::Config> config);

@@ -126,6 +126,18 @@ class StopSignals {
   bool asked_ = false;
 };
 
+// Absolute, whatever folder the server was started in and is in by now.
+std::string executable_path(const std::string& program) {
+  char path[4096];
+  const ssize_t length = readlink("/proc/self/exe", path, sizeof(path));
+  return length > 0 ? std::string(path, static_cast<size_t>(length)) : program;
+}
+
+// The log is not where a terminal, or who started the process, sees it.
+bool logs_elsewhere(const config::Config& config) {
+  return !config.text("logfile").empty() || config.boolean("syslog-enabled");
+}
+
 // Everything behind the configuration: the process' surroundings, then the node, until it stops.
 int run_node(std::shared_ptr<const config::Config> config, Supervisor supervisor, bool in_background,
              const std::string& program, ProcTitle& title, Log& log) {
@@ -142,20 +154,28 @@ int run_node(std::shared_ptr<const config::Config> config, Supervisor supervisor
   options.env = env.get();
   options.log = &log;
   options.config = config;
-  options.executable = program;
+  options.executable = executable_path(program);
   options.resolve_dir = resolve_dir;
   options.process_hooks = [&](config::Editor& editor) {
     add_process_hooks(editor, oom_base, program, title, log);
     log_unserved(editor, log);
   };
+  options.stopping = [supervisor] { tell_stopping(supervisor); };
   // Before there are threads: from the first client on, CONFIG SET may change it.
   if (config->boolean("set-proc-title")) title.set(proc_title(*config, program));
   Node node(std::move(options));
+  PidFile pid_file;
+  // From before anybody can reach the node, and until it has ended: a signal at any moment ends it in order.
+  StopSignals stop_signals(node, pid_file, log);
+  auto watcher =
+      node.main_loop().watch_signals({SIGINT, SIGTERM}, [&](int number) { stop_signals.on_signal(number); });
+  if (!watcher) log.warning("Signals cannot be watched: %s", watcher.error().message.c_str());
   if (const auto started = node.start(); !started) {
-    std::fprintf(stderr, "%s\n", started.error().message.c_str());
+    if (started.error().code == Node::kStopped) return 0;
+    // The log has it; where that is a file, who started the server by hand sees nothing of it.
+    if (logs_elsewhere(*config)) std::fprintf(stderr, "%s\n", started.error().message.c_str());
     return 1;
   }
-  PidFile pid_file;
   const std::string& wanted_pid_file = config->text("pidfile");
   if (in_background || !wanted_pid_file.empty()) {
     const auto written = pid_file.write(wanted_pid_file.empty() ? kDefaultPidFile : wanted_pid_file);
@@ -164,16 +184,11 @@ int run_node(std::shared_ptr<const config::Config> config, Supervisor supervisor
   log_mode(*config, log);
   log.warning("Server initialized");
   warn_of_system(*config, log);
-
-  StopSignals stop_signals(node, pid_file, log);
-  auto watcher =
-      node.main_loop().watch_signals({SIGINT, SIGTERM}, [&](int number) { stop_signals.on_signal(number); });
-  if (!watcher) log.warning("Signals cannot be watched: %s", watcher.error().message.c_str());
+  node.serve();
   log.notice("Ready to accept connections");
   tell_ready(supervisor);
   const int exit_code = node.wait();
   pid_file.remove(log);
-  log.warning("Tessera is now ready to exit, bye bye...");
   return exit_code;
 }
 
@@ -205,6 +220,7 @@ int serve(const ProcessOptions& options, const std::string& program, ProcTitle& 
   }
   log_start(options, program, log);
   const int exit_code = run_node(std::move(config), supervisor, in_background, program, title, log);
+  if (exit_code == 0) log.warning("Tessera is now ready to exit, bye bye...");
   remove_crash_report();  // it knows this log
   return exit_code;
 }

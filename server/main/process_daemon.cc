@@ -87,6 +87,10 @@ void tell_ready(Supervisor supervisor) {
   }
 }
 
+void tell_stopping(Supervisor supervisor) {
+  if (supervisor == Supervisor::kSystemd) (void)notify_systemd("STOPPING=1\n");
+}
+
 Result<void> daemonize() {
   const pid_t child = fork();
   if (child < 0) return Error{error_text("Can't daemonize"), errno};

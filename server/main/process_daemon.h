@@ -21,6 +21,8 @@ bool notify_systemd(const std::string& state);
 
 // Tells the supervisor that the node serves. Upstart is told by stopping once (SIGSTOP).
 void tell_ready(Supervisor supervisor);
+// That the server has begun to stop.
+void tell_stopping(Supervisor supervisor);
 
 // Goes on in a child of its own session, without terminal; the parent leaves with 0. REQUIRES: no other
 // thread.

@@ -14,6 +14,18 @@ Result<void> Node::make_users() {
     const std::vector<std::string_view> words(line.begin(), line.end());
     if (auto loaded = users_->load_line(words); !loaded.ok()) return loaded;
   }
+  if (const std::string& name = config.text("aclfile"); !name.empty()) {
+    users_->set_file(std::make_unique<acl::AclFile>(name, absolute_path(name)));
+    const auto text = users_->file()->read(options_.env->files());
+    const Result<void> loaded = text.ok() ? users_->load(*text, name) : Result<void>(text.error());
+    if (!loaded.ok()) {
+      return Error{"Aborting the start because of ACL errors: " + loaded.error().message,
+                   loaded.error().code};
+    }
+    if (!config.text("requirepass").empty()) {
+      options_.log->warning("requirepass is ignored: what the default user needs is said in the ACL file.");
+    }
+  }
   shared_.acl = std::make_unique<Published<acl::AclView>>(users_->view());
   users_->publish_to(shared_.acl.get());
   control_.services().acl = users_.get();

@@ -67,6 +67,15 @@ const std::vector<Difference>& differences() {
          return command_is(e, "bitcount") && e.args.size() == 3 && e.theirs.is_error() &&
                 e.theirs.text == "ERR syntax error";
        }},
+      {"freq-of-shared-integer",
+       "their small integers are one object for all keys, whose use is not counted; each of our keys counts",
+       {{"CONFIG", "SET", "maxmemory-policy", "allkeys-lfu"}, {"SET", "k", "1"}, {"OBJECT", "FREQ", "k"}},
+       ":5\r\n",
+       ":",
+       [](const Exchange& e) {
+         return command_is(e, "object") && e.args.size() == 3 && is(e.args[1], "freq") &&
+                e.ours.type == e.theirs.type && !e.ours.is_error() && e.theirs.integer < e.ours.integer;
+       }},
       {"getkeys-of-one-word",
        "COMMAND GETKEYS takes a command without arguments: the arity of the recorded rows",
        {{"COMMAND", "GETKEYS", "PING"}},

@@ -2,12 +2,14 @@
 
 Runs against redis-server as well; where both are at hand, the same random rules and calls are compared.
 """
+import os
 import random
+import subprocess
 
 import pytest
 
-from tests.support.resp import ReplyError
-from tests.support.server import ORACLE, Server
+from tests.support.resp import Closed, ReplyError
+from tests.support.server import ORACLE, Server, free_port, redis_under_test, server_under_test
 
 WRONGPASS = ReplyError("WRONGPASS invalid username-password pair or user is disabled.")
 NOAUTH = ReplyError("NOAUTH Authentication required.")
@@ -194,3 +196,160 @@ def test_random_rules_beside_redis_server(server):
             for call in CALLS:
                 one, other = (connection.call("ACL", "DRYRUN", "u", *call.split(" ")) for connection in (ours, theirs))
                 assert one == other, (rules, call)
+
+
+# ---- the file of users
+
+FILE = "user joe on >p ~* &* +@all\nuser default off nopass ~* &* +@all -acl\n"
+NO_FILE = ReplyError(
+    "ERR This Redis instance is not configured to use an ACL file. You may want to specify users via the ACL SETUSER "
+    "command and then issue a CONFIG REWRITE (assuming you have a Redis configuration file set) in order to store users "
+    "in the Redis configuration.")
+SAVE_FAILED = ReplyError("ERR There was an error trying to save the ACLs. Please check the server logs for more information")
+
+
+@pytest.fixture
+def filed(start, tmp_path):
+    """A server with an ACL file, and that file."""
+    path = tmp_path / "users.acl"
+    path.write_text(FILE)
+    return start("--aclfile", path, shards=3), path
+
+
+def joe(server):
+    connection = server.connect()
+    assert connection.call("AUTH", "joe", "p") == "OK"
+    return connection
+
+
+def start_and_fail(*words):
+    done = subprocess.run([server_under_test(), "--port", str(free_port()), "--save", ""] + [str(word) for word in words],
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=30, universal_newlines=True)
+    assert done.returncode == 1, done.stdout
+    return done.stdout
+
+
+def test_acl_file_is_read_at_start(filed):
+    server, path = filed
+    assert server.call("PING") == NOAUTH  # the default user is off
+    with joe(server) as connection:
+        assert connection.call("PING") == "PONG"
+        assert connection.call("CONFIG", "GET", "aclfile") == [b"aclfile", str(path).encode()]
+        refused = connection.call("CONFIG", "SET", "aclfile", "x")
+        assert isinstance(refused, ReplyError) and "immutable" in str(refused)
+
+
+@pytest.mark.parametrize("text,complaint", [
+    ("user a on >secret\n\nuser b on foo +nosuch\n", ":3: Syntax error. "),
+    ("user b on foo +nosuch\n", ":1: Error in applying operation '+nosuch': Unknown command or category name in ACL. "),
+    ("# comment\n", ":1 should start with user keyword followed by the username. "),
+    ("user a on\nuser a off\n", "WARNING: Duplicate user 'a' found on line 2. "),
+    ("user a on (+get ~a\n", ":1: Unmatched parenthesis in selector definition."),
+    (None, "No such file or directory")])
+def test_bad_acl_file_keeps_from_starting(tmp_path, text, complaint):
+    path = tmp_path / "users.acl"
+    if text is not None:
+        path.write_text(text)
+    output = start_and_fail("--aclfile", path)
+    assert complaint in output and (str(path) in output or complaint.startswith("WARNING: Dup")), output
+    assert "because of ACL errors: " in output and "secret" not in output, output
+
+
+def test_acl_file_and_user_lines_exclude_each_other(tmp_path):
+    path, config = tmp_path / "users.acl", tmp_path / "server.conf"
+    path.write_text(FILE)
+    config.write_text("aclfile %s\nuser amy on\n" % path)
+    done = subprocess.run([server_under_test(), str(config), "--port", str(free_port())], stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                          timeout=30, universal_newlines=True)
+    assert done.returncode == 1, done.stdout
+    if not redis_under_test():
+        assert "line 2" in done.stdout and "'user'" in done.stdout and str(config) in done.stdout, done.stdout
+
+
+def test_acl_load(filed):
+    server, path = filed
+    with joe(server) as connection, joe(server) as other:
+        before = connection.call("ACL", "LIST")
+        path.write_text("user joe on >p ~a* +@all\nuser amy on nosuch\n")
+        assert connection.call("ACL", "LOAD") == ReplyError(
+            "ERR %s:2: Syntax error. WARNING: ACL errors detected, no change to the previously active ACL rules was performed" % path)
+        assert connection.call("ACL", "LIST") == before
+        path.unlink()
+        assert connection.call("ACL", "LOAD") == ReplyError("ERR Error loading ACLs, opening file '%s': No such file or directory" % path)
+        assert connection.call("ACL", "LIST") == before
+        assert connection.call("ACL", "LOAD", "x") == ReplyError("ERR wrong number of arguments for 'acl|load' command")
+        path.write_text("user amy on >q ~* +@all\n")
+        try:
+            assert connection.call("ACL", "LOAD") == "OK"
+        except Closed:
+            pass  # its user left
+        # On every thread before the reply: joe has gone with his connections.
+        with pytest.raises(Closed):
+            other.call("PING")
+            other.call("PING")
+    # Without a line for it the default user is a new server's.
+    assert server.call("ACL", "LIST")[1] == b"user default on nopass ~* &* +@all"
+    with server.connect() as amy:
+        assert amy.call("AUTH", "amy", "q") == "OK" and amy.call("PING") == "PONG"
+
+
+def test_acl_save(filed):
+    server, path = filed
+    with joe(server) as connection:
+        assert connection.call("ACL", "SETUSER", "kk", "on", ">x", "%R~a", "&c", "(+get ~b)", "-@all", "+set") == "OK"
+        assert connection.call("ACL", "SAVE") == "OK"
+        listed = connection.call("ACL", "LIST")
+        assert path.read_text() == "".join(line.decode() + "\n" for line in listed)
+        assert os.listdir(path.parent) == [path.name]  # no temporary file is left
+        assert connection.call("ACL", "SETUSER", "kk", "off") == "OK"
+        assert connection.call("ACL", "LOAD") in ("OK",) or redis_under_test()
+    with joe(server) as connection:
+        assert connection.call("ACL", "LIST") == listed
+        assert connection.call("ACL", "SAVE", "x") == ReplyError("ERR wrong number of arguments for 'acl|save' command")
+        path.unlink()
+        path.mkdir()
+        assert connection.call("ACL", "SAVE") == SAVE_FAILED
+        path.rmdir()
+        assert connection.call("ACL", "SAVE") == "OK" and path.is_file()
+
+
+def test_many_acl_saves_at_once_leave_the_last(filed):
+    server, path = filed
+    connections = [joe(server) for _ in range(8)]
+    try:
+        for round_number in range(20):
+            for i, connection in enumerate(connections):
+                connection.send(b"ACL SETUSER u on >p%d_%d\r\nACL SAVE\r\n" % (i, round_number))
+            for connection in connections:
+                assert [connection.read(), connection.read()] == ["OK", "OK"]
+            # The last to set was followed by a save, so the file has what is true now.
+            listed = connections[0].call("ACL", "LIST")
+            assert path.read_text() == "".join(line.decode() + "\n" for line in listed)
+    finally:
+        for connection in connections:
+            connection.close()
+
+
+def test_without_an_acl_file(server):
+    assert server.call("ACL", "LOAD") == NO_FILE
+    assert server.call("ACL", "SAVE") == NO_FILE
+
+
+def test_config_rewrite_with_an_acl_file(start, tmp_path):
+    path = tmp_path / "users.acl"
+    path.write_text("user default on nopass ~* &* +@all\nuser amy on\n")
+    server = start(config="# first\naclfile %s\n" % path)
+    with open(server.config_path, "a") as file:
+        file.write("user late on\n")  # would keep it from starting
+    assert server.call("CONFIG", "REWRITE") == "OK"
+    with open(server.config_path) as file:
+        lines = file.read().split("\n")
+    assert lines[0] == "# first" and not [line for line in lines if line.startswith("user ")]
+    assert [line for line in lines if line.startswith("aclfile ")]
+
+
+def test_acl_help_offers_what_exists(server):
+    names = {line.split()[0].lower() for line in server.call("ACL", "HELP")[1:] if not line.startswith(" ")}
+    rows = server.call("COMMAND", "INFO", "acl")[0]
+    there = {row[0].decode().split("|")[1] for row in rows[-1]}
+    assert names == there

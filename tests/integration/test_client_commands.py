@@ -192,3 +192,14 @@ def test_unknown_subcommand(server):
     assert server.call("CLIENT") == ReplyError("ERR wrong number of arguments for 'client' command")
     help_lines = server.call("CLIENT", "HELP")
     assert len(help_lines) > 10 and re.match(r"CLIENT <subcommand>", help_lines[0])
+
+
+@pytest.mark.parametrize("words,reply", [
+    (["1"], 0), (["-1"], 0), (["1", "timeout"], 0), (["1", "ERROR"], 0),
+    (["a"], ReplyError("ERR value is not an integer or out of range")),
+    (["99999999999999999999"], ReplyError("ERR value is not an integer or out of range")),
+    (["a", "foo"], ReplyError("ERR CLIENT UNBLOCK reason should be TIMEOUT or ERROR")),
+    (["1", "ERROR", "x"], ReplyError("ERR unknown subcommand or wrong number of arguments for 'UNBLOCK'. Try CLIENT HELP.")),
+    ([], ReplyError("ERR wrong number of arguments for 'client|unblock' command"))])
+def test_unblock_of_who_is_not_blocked(server, words, reply):
+    assert server.call("CLIENT", "UNBLOCK", *words) == reply

@@ -65,6 +65,8 @@ def test_slots_are_added_and_taken(fresh):
     assert fresh.call("CLUSTER", "ADDSLOTS", 16384) == ReplyError("ERR Invalid or out of range slot")
     assert fresh.call("CLUSTER", "ADDSLOTSRANGE", 10, 20, 30, 40) == "OK"
     assert fresh.call("CLUSTER", "ADDSLOTSRANGE", 60, 50) == ReplyError("ERR start slot number 60 is greater than end slot number 50")
+    for name in ("addslotsrange", "delslotsrange"):
+        assert fresh.call("CLUSTER", name, 0, 16383, 3) == ReplyError("ERR wrong number of arguments for 'cluster|%s' command" % name)
     assert fresh.call("CLUSTER", "ADDSLOTSRANGE", 1) == ReplyError(
         "ERR wrong number of arguments for 'cluster|addslotsrange' command")
     assert cluster_info(fresh)["cluster_slots_assigned"] == str(3 + 11 + 11)

@@ -259,3 +259,28 @@ def test_largest_value(start):
         assert connection.call("BITCOUNT", "bits") == 1
         assert connection.call("GETRANGE", "largest", 0, 99) == b"ab" * 50
         assert connection.call("GET", "largest") == value
+
+
+SPEAKS_HTTP = [b"POST / HTTP/1.1\r\nHost: x\r\n", b"post\r\n", b"HOST: x\r\n", b"host:\r\n", encode("PoSt", "/"), encode("host:"), encode(b"POST\0x"),
+               b"PING\r\nPOST /\r\n"]
+
+
+def test_cross_protocol_scripting(start):
+    """A web page that makes a browser send its own lines to this port gets nothing done, before or after AUTH."""
+    server = start(shards=2)
+    for hello in SPEAKS_HTTP:
+        with server.connect() as connection:
+            connection.send(hello + b"SET pwn 1\r\nGET pwn\r\n")
+            # Only what came before may have been answered.
+            assert connection.closed_by_peer() and connection.buffer in (b"", b"+PONG\r\n", b"+OK\r\n"), hello
+    assert server.call("EXISTS", "pwn") == 0
+    for harmless in ("HOST", "POSTS", "Host:x", "GET"):
+        with server.connect() as connection:
+            assert isinstance(connection.call(harmless), ReplyError)
+            assert connection.call("PING") == "PONG"
+    assert 1 <= server.log().count("Possible SECURITY ATTACK detected.") <= 2  # a line a minute and thread
+    with server.connect() as connection:
+        assert connection.call("CONFIG", "SET", "requirepass", "x") == "OK"
+    with server.connect() as connection:
+        connection.send(SPEAKS_HTTP[0])
+        assert connection.closed_by_peer() and connection.buffer == b""

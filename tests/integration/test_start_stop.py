@@ -7,8 +7,8 @@ import subprocess
 
 import pytest
 
-from tests.support.resp import Closed, ReplyError
-from tests.support.server import ORACLE, ROOT, Server, ServerDied, eventually, free_port, server_under_test
+from tests.support.resp import Closed, Connection, ReplyError
+from tests.support.server import ORACLE, ROOT, Server, ServerDied, eventually, free_port, redis_under_test, server_under_test
 
 DEBIAN_CONF = "/etc/redis/redis.conf"
 
@@ -84,7 +84,9 @@ def test_config_rewrite_without_a_file(start):
 
 @pytest.mark.parametrize("line,word", [
     ("maxmemory abc", "maxmemory"), ("port 70000", "port"), ("nosuchparameter 1", "nosuchparameter"),
-    ('logfile "unbalanced', "logfile"), ("hz", "hz"), ("appendonly maybe", "appendonly"), ("databases 0", "databases")])
+    ('logfile "unbalanced', '"unbalanced'), ("hz", "hz"), ("appendonly maybe", "maybe"), ("databases 0", "0"), ("port 7430 7431", "7431"),
+    ("client-output-buffer-limit normal 1", "client-output-buffer-limit"), ("user x on foo", "foo"), ("include", "include"),
+    ("user a on >\"x y", '>"x'), ("rename-command nosuch x", "nosuch")])
 def test_bad_config_names_file_line_and_word(tmp_path, line, word):
     path = tmp_path / "bad.conf"
     path.write_text("# fine\ntimeout 0\n%s\ntcp-backlog 511\n" % line)
@@ -93,6 +95,7 @@ def test_bad_config_names_file_line_and_word(tmp_path, line, word):
     assert re.search(r"line 3\b", done.stdout) and word in done.stdout, done.stdout
     if "tessera" in server_under_test():
         assert str(path) in done.stdout, done.stdout
+        assert "at the word '%s': " % word in done.stdout or word not in line.split()[1:], done.stdout
 
 
 def test_missing_config_file():
@@ -236,6 +239,88 @@ def test_signals(start, number):
     assert "scheduling shutdown" in server.log() and "bye bye" in server.log()
 
 
+def first_client(port, process):
+    """The first connection that the server takes, however early."""
+    def connected():
+        assert process.poll() is None
+        try:
+            connection = Connection(port)
+        except OSError:
+            return None
+        # What tries the port before the shards listen takes nobody: who came then is reset.
+        try:
+            return connection if connection.call("PING") == "PONG" else None
+        except (OSError, Closed):
+            connection.close()
+            return None
+    return eventually(connected, interval=0.0001)
+
+
+def test_shutdown_by_the_first_client(tmp_path):
+    """Nobody is served before the server is complete: whoever ends it at once ends all of it."""
+    for _ in range(40):
+        port = free_port()
+        log, pidfile = tmp_path / "log", tmp_path / "pid"
+        process = subprocess.Popen([server_under_test(), "--port", str(port), "--save", "", "--dir", str(tmp_path), "--pidfile", str(pidfile),
+                                    "--logfile", str(log)], stdout=subprocess.DEVNULL, stderr=subprocess.STDOUT)
+        try:
+            with first_client(port, process) as connection:
+                assert connection.call("PING") == "PONG"
+                assert pidfile.exists() and "Server initialized" in log.read_text()
+                with pytest.raises(Closed):
+                    connection.call("SHUTDOWN")
+            assert process.wait(20) == 0
+            assert not pidfile.exists() and log.read_text().rstrip().endswith("bye bye...")
+            log.unlink()
+        finally:
+            process.kill()
+            process.wait(30)
+
+
+def test_signal_during_the_start(tmp_path):
+    """From the first listener on, SIGTERM ends the server in order."""
+    for _ in range(20):
+        port = free_port()
+        log, path = tmp_path / "log", tmp_path / "sock"
+        process = subprocess.Popen([server_under_test(), "--port", str(port), "--save", "", "--dir", str(tmp_path), "--unixsocket", str(path),
+                                    "--logfile", str(log)], stdout=subprocess.DEVNULL, stderr=subprocess.STDOUT)
+        try:
+            first_client(port, process).close()
+            process.terminate()
+            assert process.wait(20) == 0
+            assert not path.exists() and log.read_text().rstrip().endswith("bye bye...")
+            log.unlink()
+        finally:
+            process.kill()
+            process.wait(30)
+
+
+def test_info_names_the_program(start):
+    path = start().info("server")["executable"]
+    assert os.path.isabs(path) and os.path.exists(path)
+    shown = subprocess.Popen(["./" + os.path.basename(server_under_test()), "--port", str(free_port()), "--save", ""],
+                             cwd=os.path.dirname(os.path.abspath(server_under_test())), stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    try:
+        with first_client(int(shown.args[2]), shown) as connection:
+            assert b"executable:/" in connection.call("INFO", "server")
+    finally:
+        shown.kill()
+        shown.wait(30)
+        shown.stdout.close()
+
+
+def test_a_failed_start_says_why_once(start, tmp_path):
+    taken = start().port
+    text = run("--port", taken).stdout
+    assert "*:%d: bind: Address already in use" % taken in text, text
+    assert text.count("Address already in use") == 1 or redis_under_test(), text
+    log = tmp_path / "log"
+    text = run("--port", taken, "--logfile", log).stdout
+    if not redis_under_test():
+        assert "Address already in use" in text  # who started it sees it, wherever the log goes
+    assert "Address already in use" in log.read_text()
+
+
 def test_log_lines(start):
     server = start()
     log = server.log()
@@ -248,7 +333,12 @@ def test_systemd_notify(start, tmp_path):
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as receiver:
         receiver.bind(path)
         receiver.settimeout(30)
-        start("--supervised", "systemd", env=dict(os.environ, NOTIFY_SOCKET=path))
+        server = start("--supervised", "systemd", env=dict(os.environ, NOTIFY_SOCKET=path))
         received = b""
         while b"READY=1" not in received:
             received += receiver.recv(1000)
+        assert b"STOPPING=1" not in received
+        with server.connect() as connection, pytest.raises(Closed):
+            connection.call("SHUTDOWN")
+        assert receiver.recv(1000) == b"STOPPING=1\n"
+        assert server.wait_exit() == 0

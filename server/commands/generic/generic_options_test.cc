@@ -173,11 +173,11 @@ TEST(GenericRows, AreAllThere) {
     EXPECT_TRUE(row.run || row.part || !row.subcommands.empty()) << row.name;
     EXPECT_NE(std::string(row.summary), "") << row.name;
   }
-  EXPECT_EQ(names,
-            (std::set<std::string>{"copy",       "dbsize",      "del",  "exists",    "expire",  "expireat",
-                                   "expiretime", "keys",        "move", "object",    "persist", "pexpire",
-                                   "pexpireat",  "pexpiretime", "pttl", "randomkey", "rename",  "renamenx",
-                                   "scan",       "touch",       "ttl",  "type",      "unlink"}));
+  EXPECT_EQ(names, (std::set<std::string>{
+                       "clusterscan", "copy",       "dbsize",      "del",  "exists",    "expire",
+                       "expireat",    "expiretime", "keys",        "move", "object",    "persist",
+                       "pexpire",     "pexpireat",  "pexpiretime", "pttl", "randomkey", "rename",
+                       "renamenx",    "scan",       "touch",       "ttl",  "type",      "unlink"}));
 }
 
 }  // namespace

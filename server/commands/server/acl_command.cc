@@ -3,6 +3,7 @@
 #include "server/acl/acl_commands.h"
 
 #include <array>
+#include <memory>
 
 #include "server/commands/server/tables.h"
 #include "server/control/control.h"
@@ -66,6 +67,56 @@ void deluser(ControlCtx& ctx, const Args& args, Writer& reply) {
 
 void log(ControlCtx& ctx, const Args& args, Writer& reply) {
   acl::acl_log(*ctx.services().acl, args, ctx.services().node->env->clock().wall_ms(), reply);
+}
+
+constexpr const char* kNoFile =
+    "ERR This Redis instance is not configured to use an ACL file. You may want to specify users via the ACL "
+    "SETUSER command and then issue a CONFIG REWRITE (assuming you have a Redis configuration file set) in "
+    "order to store users in the Redis configuration.";
+
+// What the pool has read, back on the control thread.
+struct FileRead : control::Request {
+  explicit FileRead(Result<std::string> t, control::SendReply s) : text(std::move(t)), send(std::move(s)) {}
+  Result<std::string> text;
+  control::SendReply send;
+  void handle(control::Control& control) override {
+    const std::unique_ptr<FileRead> mine(this);
+    acl::AclStore& store = *control.services().acl;
+    const Result<void> done =
+        text.ok() ? store.load(*text, store.file()->name()) : Result<void>(text.error());
+    if (!done.ok()) {
+      send([&](Writer& out) { out.error("ERR " + done.error().message); });
+      return;
+    }
+    control.when_adopted([answer = send] { answer([](Writer& out) { out.ok(); }); });
+  }
+};
+
+void load(ControlCtx& ctx, const Args&, Writer& reply) {
+  acl::AclFile* file = ctx.services().acl->file();
+  if (file == nullptr) return reply.error(kNoFile);
+  io::Env& env = *ctx.services().node->env;
+  env.pool().submit([&env, &control = ctx.control(), file, send = ctx.reply_later()] {
+    control.post(new FileRead(file->read(env.files()), send));
+  });
+}
+
+void save(ControlCtx& ctx, const Args&, Writer& reply) {
+  acl::AclStore& store = *ctx.services().acl;
+  acl::AclFile* file = store.file();
+  if (file == nullptr) return reply.error(kNoFile);
+  dispatch::NodeShared& node = *ctx.services().node;
+  node.env->pool().submit(
+      [&node, file, text = store.save(), turn = file->next_turn(), send = ctx.reply_later()] {
+        const Result<void> written = file->write(node.env->files(), text, turn);
+        if (!written.ok()) node.log->warning("ACL SAVE: %s", written.error().message.c_str());
+        send([&](Writer& out) {
+          if (written.ok()) return out.ok();
+          out.error(
+              "ERR There was an error trying to save the ACLs. Please check the server logs for more "
+              "information");
+        });
+      });
 }
 
 constexpr uint32_t kOpen = registry::kNoscript | registry::kLoading | registry::kStale;
@@ -163,6 +214,18 @@ constexpr CommandRow kAclSubcommands[] = {
         .full_name = "acl|list",
     },
     {
+        .name = "load",
+        .arity = 2,
+        .flags = kAdminOnly,
+        .route = Route::kControl,
+        .group = "server",
+        .since = "6.0.0",
+        .summary = "Replace all users by those of the ACL file",
+        .complexity = "O(N) where N is the number of users and rules",
+        .run_control = load,
+        .full_name = "acl|load",
+    },
+    {
         .name = "log",
         .arity = -2,
         .flags = kAdminOnly,
@@ -174,6 +237,19 @@ constexpr CommandRow kAclSubcommands[] = {
         .arguments = "operation:oneof(count:integer reset=RESET)?",
         .run_control = log,
         .full_name = "acl|log",
+    },
+    {
+        .name = "save",
+        .arity = 2,
+        .flags = kAdminOnly,
+        .route = Route::kControl,
+        .group = "server",
+        .since = "6.0.0",
+        .summary = "Write all users to the ACL file",
+        .complexity = "O(N) where N is the number of users and rules",
+        .tips = "request_policy:all_nodes response_policy:all_succeeded",
+        .run_control = save,
+        .full_name = "acl|save",
     },
     {
         .name = "setuser",

@@ -28,20 +28,14 @@ void delifeq(Ctx& ctx, const Args& args, Writer& reply) {
   reply.integer(string_equals(*entry, args[2]) && ctx.remove(key));
 }
 
-// Whether DELEX's condition holds for the entry; false with an error reply when it makes no sense.
-bool delex_condition(const Args& args, const Entry& entry, Writer& reply, bool& holds) {
-  if (entry.type() != Type::kString) {
-    reply.error("ERR Key should be of string type if conditions are specified");
-    return false;
-  }
-  const Comparison comparison{comparison_kind(args[2]), 3};
+// DELEX's condition; false with an error reply when it makes no sense, whatever is stored.
+bool delex_condition(const Args& args, Comparison& comparison, Writer& reply) {
+  comparison = Comparison{comparison_kind(args[2]), 3};
   if (comparison.kind == ComparisonKind::kNone) {
     reply.error("ERR Invalid condition. Use IFEQ, IFNE, IFDEQ, or IFDNE");
     return false;
   }
-  if (!check_digest_argument(comparison, args, reply)) return false;
-  holds = comparison_holds(comparison, args, entry);
-  return true;
+  return check_digest_argument(comparison, args, reply);
 }
 
 void delex(Ctx& ctx, const Args& args, Writer& reply) {
@@ -49,11 +43,17 @@ void delex(Ctx& ctx, const Args& args, Writer& reply) {
     wrong_arity(ctx.row(), reply);
     return;
   }
+  const bool conditional = args.size() == 4;
+  Comparison comparison;
+  if (conditional && !delex_condition(args, comparison, reply)) return;
   const Key key = ctx.key(args[1]);
   const Entry* entry = ctx.write(key);
-  bool holds = true;
-  if (entry != nullptr && args.size() == 4 && !delex_condition(args, *entry, reply, holds)) return;
-  reply.integer(entry != nullptr && holds && ctx.remove(key));
+  if (conditional && entry != nullptr && entry->type() != Type::kString) {
+    reply.error("ERR Key should be of string type if conditions are specified");
+    return;
+  }
+  const bool holds = entry != nullptr && (!conditional || comparison_holds(comparison, args, *entry));
+  reply.integer(holds && ctx.remove(key));
 }
 
 void digest(Ctx& ctx, const Args& args, Writer& reply) {
