@@ -95,7 +95,7 @@ constexpr const char* kListInfo3 =
     "~1 $23 nondeterministic_output ~0 ~0 ";
 
 TEST_F(Introspection, Info) {
-  EXPECT_EQ(run(command_info, {"command", "info", "GeT", "nope"}), std::string("*2 ") + kGetInfo2 + "*-1 ");
+  EXPECT_EQ(run(command_info, {"command", "info", "GeT", "nope"}), std::string("*2 ") + kGetInfo2 + "$-1 ");
   EXPECT_EQ(run(command_info, {"command", "info", "CLIENT|List", "client|", "x|y"}, 3),
             std::string("*3 ") + kListInfo3 + "_ _ ");
   EXPECT_EQ(run(command_info, {"command", "info", "client"}, 3),
@@ -145,7 +145,7 @@ TEST_F(Introspection, RenamedCommandsKeepTheirName) {
   const Rename renames[] = {{"get", "fetch"}, {"client", ""}};
   table_ = std::move(CommandTable::build(kTables, renames)).value();
   EXPECT_EQ(run(command_info, {"command", "info", "fetch", "get", "client|list"}),
-            std::string("*3 ") + kGetInfo2 + "*-1 *-1 ");
+            std::string("*3 ") + kGetInfo2 + "$-1 $-1 ");
   EXPECT_EQ(text(2, [&](resp::Writer& out) { command_count(*table_, out); }), ":7 ");
   EXPECT_EQ(run(command_list, {"command", "list"}),
             "*7 $3 get $3 set $9 rpoplpush $4 eval $5 xread $4 sort $4 ping ");
