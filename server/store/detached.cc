@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "server/store/container.h"
 #include "server/store/keyspace_impl.h"
 
 namespace tessera::store {
@@ -10,6 +11,11 @@ namespace tessera::store {
 void free_outside(Form form, void* pointer) {
   if (form == Form::kBlock) SharedBytes::adopt(pointer);  // the temporary drops it
   if (form == Form::kChunked) delete static_cast<ChunkedString*>(pointer);
+  if (form == Form::kContainer) {
+    Container* container = static_cast<Container*>(pointer);
+    ContainerLife::detach(*container);
+    Container::destroy(container);
+  }
 }
 
 void DetachedTables::add(Database* d) {
@@ -29,7 +35,7 @@ void free_leaf_entries(Leaf& leaf) {
     if (i + 4 < leaf.slot_count) __builtin_prefetch(entry_of(leaf.slots()[i + 4]));
     Entry* entry = entry_of(leaf.slots()[i]);
     const Form form = EntryAccess::form(*entry);
-    if (form == Form::kBlock || form == Form::kChunked) free_outside(form, EntryAccess::pointer(*entry));
+    if (form >= Form::kBlock) free_outside(form, EntryAccess::pointer(*entry));
     Memory::free_detached(entry, EntryAccess::size(*entry));
   }
   Memory::free_detached(&leaf, leaf.bytes);
@@ -88,7 +94,13 @@ bool DetachedTables::free_some(size_t keys) {
 
 bool DetachedValues::free_some(size_t keys) {
   for (; keys > 0 && !values_.empty(); --keys) {
-    delete values_.back();
+    const OutsideValue& value = values_.back();
+    if (value.form == Form::kContainer) {
+      Container* container = static_cast<Container*>(value.pointer);
+      ContainerLife::detach(*container);
+      if (!container->free_some(keys)) return false;
+    }
+    free_outside(value.form, value.pointer);
     values_.pop_back();
   }
   return values_.empty();
@@ -148,7 +160,7 @@ std::unique_ptr<Detached> Keyspace::detach_slot(int db, int slot) {
 std::unique_ptr<Detached> Keyspace::take_garbage() {
   impl_->check_access();
   if (impl_->garbage.empty()) return nullptr;
-  auto detached = std::make_unique<DetachedValues>(std::move(impl_->garbage));
+  auto detached = std::make_unique<DetachedValues>(impl_->memory.shared_slab(), std::move(impl_->garbage));
   impl_->garbage.clear();
   return detached;
 }

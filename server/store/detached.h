@@ -14,6 +14,12 @@
 
 namespace tessera::store {
 
+// A value that lies outside its entry.
+struct OutsideValue {
+  Form form;
+  void* pointer;
+};
+
 class DetachedTables final : public Detached {
  public:
   explicit DetachedTables(std::shared_ptr<Slab> slab) : slab_(std::move(slab)) {}
@@ -41,13 +47,15 @@ class DetachedTables final : public Detached {
 
 class DetachedValues final : public Detached {
  public:
-  explicit DetachedValues(std::vector<ChunkedString*> values) : values_(std::move(values)) {}
+  DetachedValues(std::shared_ptr<Slab> slab, std::vector<OutsideValue> values)
+      : slab_(std::move(slab)), values_(std::move(values)) {}
   ~DetachedValues() override { free_some(static_cast<size_t>(-1)); }
   size_t key_count() const override { return values_.size(); }
-  bool free_some(size_t keys) override;
+  bool free_some(size_t keys) override;  // of containers: elements
 
  private:
-  std::vector<ChunkedString*> values_;
+  std::shared_ptr<Slab> slab_;  // holds the pages
+  std::vector<OutsideValue> values_;
 };
 
 }  // namespace tessera::store

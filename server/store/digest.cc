@@ -8,53 +8,60 @@
 #include <string_view>
 
 #include "common/hash/sha1.h"
+#include "server/store/container.h"
+#include "server/store/digest.h"
 #include "server/store/keyspace.h"
 #include "server/store/keyspace_impl.h"
+#include "server/store/packed_digest.h"
 #include "server/store/string_ref.h"
 
 namespace tessera::store {
 
 namespace {
 
-constexpr size_t kDigestBytes = 20;
-
 void xor_into(unsigned char* digest, const hash::Sha1Digest& sum) {
-  for (size_t i = 0; i < kDigestBytes; ++i) digest[i] ^= sum[i];
+  for (size_t i = 0; i < Digest::kBytes; ++i) digest[i] ^= sum[i];
 }
 
-void add(unsigned char* digest, std::string_view bytes) {
-  xor_into(digest, hash::sha1(bytes));
+}  // namespace
+
+void Digest::add(std::string_view bytes) {
+  xor_into(bytes_, hash::sha1(bytes));
 }
 
-std::string_view digest_view(const unsigned char* digest) {
-  return {reinterpret_cast<const char*>(digest), kDigestBytes};
+void Digest::rehash() {
+  const hash::Sha1Digest sum = hash::sha1(view());
+  std::memcpy(bytes_, sum.data(), kBytes);
 }
 
-void rehash_digest(unsigned char* digest) {
-  const hash::Sha1Digest sum = hash::sha1(digest_view(digest));
-  std::memcpy(digest, sum.data(), kDigestBytes);
+void Digest::mix(std::string_view bytes) {
+  add(bytes);
+  rehash();
 }
 
-void mix(unsigned char* digest, std::string_view bytes) {
-  add(digest, bytes);
-  rehash_digest(digest);
-}
-
-void mix_number(unsigned char* digest, uint32_t n) {
+void Digest::mix_number(uint32_t n) {
   const char bytes[4] = {static_cast<char>(n >> 24), static_cast<char>(n >> 16), static_cast<char>(n >> 8),
                          static_cast<char>(n)};
-  mix(digest, {bytes, sizeof(bytes)});
+  mix({bytes, sizeof(bytes)});
 }
 
-void mix_string(unsigned char* digest, const Entry& entry) {
-  const StringRef value(entry);
+void Digest::mix_pieces(const std::function<void(const std::function<void(std::string_view)>&)>& pieces) {
   hash::Sha1 sum;
-  value.for_each_piece(0, value.size(), [&](std::string_view piece) {
-    sum.update(piece);
-    return true;
+  pieces([&](std::string_view piece) { sum.update(piece); });
+  xor_into(bytes_, sum.finish());
+  rehash();
+}
+
+namespace {
+
+void mix_string(Digest& digest, const Entry& entry) {
+  const StringRef value(entry);
+  digest.mix_pieces([&](const std::function<void(std::string_view)>& add) {
+    value.for_each_piece(0, value.size(), [&](std::string_view piece) {
+      add(piece);
+      return true;
+    });
   });
-  xor_into(digest, sum.finish());
-  rehash_digest(digest);
 }
 
 // redis-server's numbers of types, which its digest includes.
@@ -76,32 +83,62 @@ uint32_t type_number(Type type) {
   return 0;
 }
 
-void mix_entry(unsigned char* digest, const Entry& entry) {
-  mix_number(digest, type_number(entry.type()));
+void mix_packed(Digest& digest, const Entry& entry) {
+  const std::string_view bytes = Keyspace::packed_bytes(entry);
+  if (entry.encoding() == Encoding::kIntset) {
+    digest_intset(digest, bytes);
+    return;
+  }
   switch (entry.type()) {
-    case Type::kString:
-      mix_string(digest, entry);
+    case Type::kList:
+      digest_packed_list(digest, bytes);
+      break;
+    case Type::kSet:
+      digest_packed_set(digest, bytes);
+      break;
+    case Type::kZset:
+      digest_packed_zset(digest, bytes);
+      break;
+    case Type::kHash:
+      digest_packed_hash(digest, bytes);
       break;
     default:
-      TESSERA_CHECK(!"a type without a digest");
+      TESSERA_CHECK(!"a type that is never packed");
   }
-  if (entry.has_expire()) add(digest, "!!expire!!");
+}
+
+void mix_entry(Digest& digest, const Entry& entry) {
+  digest.mix_number(type_number(entry.type()));
+  if (entry.type() == Type::kString) {
+    mix_string(digest, entry);
+  } else if (Keyspace::is_packed(entry)) {
+    mix_packed(digest, entry);
+  } else {
+    Keyspace::container(entry).digest(digest);
+  }
+  if (entry.has_expire()) digest.add("!!expire!!");
 }
 
 }  // namespace
 
 void Keyspace::digest_mix_database(int db, unsigned char out[20]) {
-  mix_number(out, static_cast<uint32_t>(db));
+  Digest digest;
+  std::memcpy(digest.data(), out, Digest::kBytes);
+  digest.mix_number(static_cast<uint32_t>(db));
+  std::memcpy(out, digest.data(), Digest::kBytes);
 }
 
 void Keyspace::digest_database(int db, unsigned char out[20]) const {
+  Digest all;
+  std::memcpy(all.data(), out, Digest::kBytes);
   for_each(db, -1, [&](const Entry& entry) {
-    unsigned char one[kDigestBytes] = {};
-    mix(one, entry.key());
+    Digest one;
+    one.mix(entry.key());
     mix_entry(one, entry);
-    add(out, digest_view(one));
+    all.add(one);
     return true;
   });
+  std::memcpy(out, all.data(), Digest::kBytes);
 }
 
 void Keyspace::digest(unsigned char out[20]) const {
@@ -113,8 +150,9 @@ void Keyspace::digest(unsigned char out[20]) const {
 }
 
 void Keyspace::digest_value(const Entry& entry, unsigned char out[20]) {
-  std::memset(out, 0, kDigestBytes);
-  mix_entry(out, entry);
+  Digest digest;
+  mix_entry(digest, entry);
+  std::memcpy(out, digest.data(), Digest::kBytes);
 }
 
 }  // namespace tessera::store

@@ -1,10 +1,11 @@
 // Role: one key with its value: a single allocation of the shard's slab. Thread: the shard that owns it, or
 // the holder of the parked shard. Layout (64-bit header, then): [8 bytes expiry, if any] [4 bytes key length,
 // if 255 or more] key bytes, then the value: embedded string bytes, 8 bytes of an integer, or an 8-byte
-// pointer (unaligned). Header: type 0-3, encoding 4-7, flags 8-15, lru 16-39, key length 40-47 (255: the 4
-// bytes), embedded length 48-63. A 16-byte key with 32 bytes of value is exactly 56 bytes, with an expiry 64.
-// Invariants: entries move when they grow; nobody keeps an Entry* over a change of its keyspace. Only
-// Keyspace makes, changes and frees entries; outside store/ an Entry is read only.
+// pointer (unaligned). Small collections are embedded bytes or a block, as strings; large ones a container.
+// Header: type 0-3, encoding 4-7, flags 8-15, lru 16-39, key length 40-47 (255: the 4 bytes), embedded length
+// 48-63. A 16-byte key with 32 bytes of value is exactly 56 bytes, with an expiry 64. Invariants: entries
+// move when they grow; nobody keeps an Entry* over a change of its keyspace. Only Keyspace makes, changes and
+// frees entries; outside store/ an Entry is read only.
 #pragma once
 
 #include <cstdint>
@@ -49,8 +50,8 @@ class Entry {
   static constexpr size_t kHeaderBytes = 8;
   static constexpr uint64_t kHasExpire = 1ULL << 8;
   // Bits 9 and 10 are the planes of the cut (F: everything, S: slots in migration; DESIGN.md section 7), 11
-  // is free.
-  static constexpr int kFormShift = 12;  // 2 bits, see Form
+  // and 15 are free.
+  static constexpr int kFormShift = 12;  // 3 bits, see Form
   static constexpr int kLruShift = 16;   // bits 16..39
   static constexpr int kKeyLengthShift = 40;
   static constexpr int kEmbeddedShift = 48;

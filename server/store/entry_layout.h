@@ -11,12 +11,15 @@
 
 namespace tessera::store {
 
+class Container;
+
 // How the value is held. Independent of the encoding that OBJECT ENCODING names.
 enum class Form : uint8_t {
-  kEmbedded,  // bytes behind the key, up to kEmbeddedMax
-  kInt,       // an int64 behind the key
-  kBlock,     // pointer to one counted buffer (SharedBytes)
-  kChunked,   // pointer to a ChunkedString
+  kEmbedded,   // bytes behind the key, up to kEmbeddedMax
+  kInt,        // an int64 behind the key
+  kBlock,      // pointer to one counted buffer (SharedBytes)
+  kChunked,    // pointer to a ChunkedString
+  kContainer,  // pointer to a Container (container.h)
 };
 
 // With a short key such an entry still fits the slab's classes.
@@ -26,7 +29,7 @@ constexpr size_t kBlockMax = 1 << 20;
 
 class EntryAccess {
  public:
-  static Form form(const Entry& e) { return static_cast<Form>((e.header_ >> Entry::kFormShift) & 3); }
+  static Form form(const Entry& e) { return static_cast<Form>((e.header_ >> Entry::kFormShift) & 7); }
   static size_t embedded_size(const Entry& e) { return e.header_ >> Entry::kEmbeddedShift; }
   static bool long_key(size_t key_bytes) { return key_bytes >= Entry::kLongKey; }
 
@@ -50,6 +53,16 @@ class EntryAccess {
     int64_t n;
     std::memcpy(&n, value(e), sizeof(n));
     return n;
+  }
+  static Container* container(const Entry& e) { return static_cast<Container*>(pointer(e)); }
+  // When the entry, or a part of it, expires: what the index of expiries has to know. kNoExpire: never.
+  static int64_t due_ms(const Entry& e) {
+    if (__builtin_expect(form(e) == Form::kContainer, 0)) return container_due_ms(e);
+    return e.expire_ms();
+  }
+  static bool due(const Entry& e, int64_t now_ms) {
+    const int64_t when = due_ms(e);
+    return when != kNoExpire && when <= now_ms;
   }
   static void* pointer(const Entry& e) {
     void* p;
@@ -97,7 +110,7 @@ class EntryAccess {
 
   // Changes what the header says about the value; the bytes are the caller's.
   static void set_value_kind(Entry& e, Type type, Encoding encoding, Form form, size_t value_bytes) {
-    constexpr uint64_t kMask = 0xffULL | (3ULL << Entry::kFormShift) | (0xffffULL << Entry::kEmbeddedShift);
+    constexpr uint64_t kMask = 0xffULL | (7ULL << Entry::kFormShift) | (0xffffULL << Entry::kEmbeddedShift);
     e.header_ = (e.header_ & ~kMask) | static_cast<uint64_t>(type) | static_cast<uint64_t>(encoding) << 4 |
                 static_cast<uint64_t>(form) << Entry::kFormShift |
                 static_cast<uint64_t>(form == Form::kEmbedded ? value_bytes : 0) << Entry::kEmbeddedShift;
@@ -123,6 +136,7 @@ class EntryAccess {
   static void set_pointer(Entry& e, void* p) { std::memcpy(value(e), &p, sizeof(p)); }
 
  private:
+  static int64_t container_due_ms(const Entry& e);  // container.cc
   static uint64_t load(const char* p) {
     uint64_t word;
     std::memcpy(&word, p, sizeof(word));

@@ -29,7 +29,7 @@ Keyspace::Impl::~Impl() {
   for (Database* d : databases) {
     if (d) DetachedTables(memory.shared_slab(), d);
   }
-  for (ChunkedString* chunks : garbage) delete chunks;
+  for (const OutsideValue& value : garbage) free_outside(value.form, value.pointer);
 }
 
 Database& Keyspace::Impl::database_for_write(int db) {

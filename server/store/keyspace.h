@@ -31,6 +31,9 @@ class Detached {
   virtual bool free_some(size_t keys) = 0;
 };
 
+class Container;
+class Memory;
+
 struct KeyspaceOptions {
   int shard = 0;
   int shard_count = 1;
@@ -114,6 +117,39 @@ class Keyspace {
   // A missing key is made by set_string's rules, as APPEND does.
   Entry* append(int db, const Key& key, std::string_view bytes);
 
+  // ---- collections: small ones are packed bytes (listpack, intset), large ones containers (container.h).
+  // The types in store/types/ know what is in them; nobody else calls these. The bytes of a packed value;
+  // valid until the keyspace changes. REQUIRES: is_packed(entry)
+  static bool is_packed(const Entry& entry);
+  static std::string_view packed_bytes(const Entry& entry);
+  // Makes or overwrites. `bytes` may be a view of the entry itself. Cost: one copy of the bytes.
+  Entry* set_packed(int db, const Key& key, Type type, Encoding encoding, std::string_view bytes,
+                    int64_t expire_ms);
+  // The container of an entry. REQUIRES: !is_packed(entry), and a type that is no string
+  static const Container& container(const Entry& entry);
+  // Makes or overwrites; takes the container, which was made in memory() and is not in a keyspace.
+  Entry* set_container(int db, const Key& key, Type type, Encoding encoding, Container* container,
+                       int64_t expire_ms);
+  Memory& memory();
+  // Write access to the inside of a container, as one change of its key: while an Edit lives nothing else of
+  // the keyspace may be changed. Afterwards an empty container has to be erased by the caller. What the
+  // container says is due (fields that expire) is noted when the Edit ends.
+  class Edit {
+   public:
+    Edit(Keyspace& keyspace, int db, const Key& key);  // REQUIRES: the key holds a container
+    ~Edit();
+    Edit(const Edit&) = delete;
+    Edit& operator=(const Edit&) = delete;
+    Container& container() const { return *container_; }
+
+   private:
+    Keyspace& keyspace_;
+    Container* container_;
+    int db_;
+    const Key& key_;
+    int64_t used_before_;
+  };
+
   // kNoExpire removes it. False when the key does not exist.
   bool set_expire(int db, const Key& key, int64_t expire_ms);
   bool erase(int db, const Key& key);  // a large value goes to take_garbage()
@@ -139,7 +175,8 @@ class Keyspace {
   int64_t soonest_expire_ms() const;
   // Calls `expire` for entries whose time has come, until none is left (true) or `stop` says so (false);
   // `stop` is asked before each of them. `expire` may erase that very entry (by key) and nothing else; one
-  // that it leaves alone is offered again from the next millisecond on.
+  // that it leaves alone is offered again from the next millisecond on. An entry that is not expired itself
+  // is a container of which a part is due: `expire` may change it, or erase it.
   bool expire_due(int64_t now_ms, const std::function<bool()>& stop,
                   const std::function<void(int db, const Key& key, const Entry& entry)>& expire);
 

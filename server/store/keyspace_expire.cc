@@ -30,7 +30,7 @@ Scan scan_group(Sweep& sweep, Leaf* leaf, uint32_t group) {
   for (uint32_t i = end; i-- > begin;) {
     if (slots[i] == 0) continue;
     const Entry& entry = *entry_of(slots[i]);
-    if (!entry.expired(sweep.now_ms)) continue;
+    if (!EntryAccess::due(entry, sweep.now_ms)) continue;
     if (sweep.stop()) return Scan::kStopped;
     sweep.key_bytes.assign(entry.key());
     const Key key{sweep.key_bytes, sweep.impl.rehash(entry), leaf->slot};
@@ -53,7 +53,8 @@ void refresh_groups(Database& d, Leaf& leaf, int64_t now_ms) {
     for (uint32_t i = g * Leaf::kGroup; i < end; ++i) {
       if (leaf.slots()[i] == 0) continue;
       const Entry& entry = *entry_of(leaf.slots()[i]);
-      if (entry.has_expire()) soonest = std::min(soonest, std::max(entry.expire_ms(), now_ms + 1));
+      const int64_t due = EntryAccess::due_ms(entry);
+      if (due != kNoExpire) soonest = std::min(soonest, std::max(due, now_ms + 1));
     }
     leaf.soonest()[g] = soonest;
   }

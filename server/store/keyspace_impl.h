@@ -11,7 +11,9 @@
 
 #include "common/base/check.h"
 #include "server/store/chunked_string.h"
+#include "server/store/container.h"
 #include "server/store/database.h"
+#include "server/store/detached.h"
 #include "server/store/entry_layout.h"
 #include "server/store/keyspace.h"
 #include "server/store/memory.h"
@@ -22,10 +24,11 @@ namespace tessera::store {
 // receiver.
 struct NewValue {
   Form form = Form::kEmbedded;
+  Type type = Type::kString;
   Encoding encoding = Encoding::kRaw;
   std::string_view bytes;    // kEmbedded
   int64_t integer = 0;       // kInt
-  void* pointer = nullptr;   // kBlock: a SharedBytes given up by leak(); kChunked: ChunkedString*
+  void* pointer = nullptr;   // kBlock: a SharedBytes given up by leak(); kChunked: ChunkedString*; ...
   size_t counted_bytes = 0;  // what Memory counted for it already
 
   size_t value_bytes() const { return form == Form::kEmbedded ? bytes.size() : 8; }
@@ -99,6 +102,9 @@ struct Keyspace::Impl {
   NewValue text_value(std::string_view bytes, Encoding encoding, const SharedBytes* owner);
   NewValue block_value(SharedBytes block);
   NewValue chunked_value(ChunkedString* chunks);
+  NewValue packed_value(Type type, Encoding encoding, std::string_view bytes);
+  // Counted by Memory already.
+  static NewValue container_value(Type type, Encoding encoding, Container* container);
   // keyspace_ranges.cc
   Entry* extend(Database& d, Table& table, const Key& key, const Place& place, size_t total);
   void overwrite(Entry& entry, size_t offset, std::string_view bytes);
@@ -123,6 +129,7 @@ struct Keyspace::Impl {
   static constexpr size_t kWriteStripes = 1024;
   // Freeing a chunk is about 1 us; more of them go to the garbage.
   static constexpr size_t kFreeAtOncePieces = 16;
+  static constexpr size_t kFreeAtOnceElements = 512;
 
   KeyspaceOptions options;
   HashFunction hash;
@@ -130,7 +137,7 @@ struct Keyspace::Impl {
   std::vector<Database*> databases;
   LeafScratch scratch;
   Evacuation evacuation;
-  std::vector<ChunkedString*> garbage;
+  std::vector<OutsideValue> garbage;
   std::unique_ptr<std::atomic<uint64_t>[]> writes;
   std::atomic<uint64_t> owner{0};
   std::atomic<uint64_t> holder{0};

@@ -120,7 +120,8 @@ void Keyspace::Impl::overwrite(Entry& entry, size_t offset, std::string_view byt
       break;
     }
     case Form::kInt:
-      TESSERA_CHECK(!"an integer has no bytes to write");
+    case Form::kContainer:
+      TESSERA_CHECK(!"a value without bytes to write");
       break;
   }
 }

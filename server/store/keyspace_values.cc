@@ -14,7 +14,6 @@ constexpr size_t kEmbstrMax = 44;
 }
 
 size_t outside_bytes(const Entry& entry) {
-  // Other types of value will be asked here by type.
   switch (EntryAccess::form(entry)) {
     case Form::kEmbedded:
     case Form::kInt:
@@ -27,6 +26,8 @@ size_t outside_bytes(const Entry& entry) {
     }
     case Form::kChunked:
       return static_cast<const ChunkedString*>(EntryAccess::pointer(entry))->allocated_bytes();
+    case Form::kContainer:
+      return EntryAccess::container(entry)->allocated_bytes();
   }
   return 0;
 }
@@ -74,9 +75,17 @@ void Keyspace::Impl::release_value(Form form, void* pointer) {
     ChunkedString* chunks = static_cast<ChunkedString*>(pointer);
     memory.add(-static_cast<int64_t>(chunks->allocated_bytes()));
     if (chunks->piece_count() > kFreeAtOncePieces) {
-      garbage.push_back(chunks);
+      garbage.push_back({form, chunks});
     } else {
       delete chunks;
+    }
+  } else if (form == Form::kContainer) {
+    Container* container = static_cast<Container*>(pointer);
+    if (container->element_count() > kFreeAtOnceElements) {
+      memory.add(-static_cast<int64_t>(container->allocated_bytes()));
+      garbage.push_back({form, container});
+    } else {
+      Container::destroy(container);
     }
   }
 }
@@ -92,6 +101,7 @@ void Keyspace::Impl::write_value(Entry& entry, const NewValue& value) {
       break;
     case Form::kBlock:
     case Form::kChunked:
+    case Form::kContainer:
       EntryAccess::set_pointer(entry, value.pointer);
       break;
   }
@@ -111,8 +121,8 @@ Entry* Keyspace::Impl::insert_new(Database& d, Table& table, const Key& key, con
   if (expire_ms == kKeepExpire) expire_ms = kNoExpire;
   const size_t value_bytes = value.value_bytes();
   void* place = memory.alloc(EntryAccess::size_for(key.bytes.size(), expire_ms != kNoExpire, value_bytes));
-  Entry* entry = EntryAccess::init(place, Type::kString, value.encoding, value.form, key.bytes, expire_ms,
-                                   value_bytes, 0);
+  Entry* entry =
+      EntryAccess::init(place, value.type, value.encoding, value.form, key.bytes, expire_ms, value_bytes, 0);
   write_value(*entry, value);
   TableEnv e = env(d, key.slot);
   table_insert(table, e, key.hash, entry);
@@ -146,10 +156,10 @@ Entry* Keyspace::Impl::replace(Database& d, Table& table, const Key& key, const 
       safe.bytes = {copy, value_bytes};
     }
     if (had || has) EntryAccess::set_expire_in_place(*old, expire_ms, 0);
-    EntryAccess::set_value_kind(*old, Type::kString, value.encoding, value.form, value_bytes);
+    EntryAccess::set_value_kind(*old, value.type, value.encoding, value.form, value_bytes);
     write_value(*old, safe);
   } else {
-    entry = EntryAccess::init(memory.alloc(size), Type::kString, value.encoding, value.form, key_bytes,
+    entry = EntryAccess::init(memory.alloc(size), value.type, value.encoding, value.form, key_bytes,
                               expire_ms, value_bytes, old->lru());
     write_value(*entry, value);
     table_replace(place, entry);
@@ -157,6 +167,11 @@ Entry* Keyspace::Impl::replace(Database& d, Table& table, const Key& key, const 
   }
   if (old_pointer) release_value(old_form, old_pointer);
   if (had || has) note_expire(d, place, had, expire_ms, key.slot);
+  if (value.form == Form::kContainer) {
+    const int64_t due = EntryAccess::due_ms(*entry);
+    TableEnv e = env(d, key.slot);
+    if (due != kNoExpire) table_note_expire(e, place, due);
+  }
   return entry;
 }
 
@@ -310,7 +325,13 @@ Entry* Keyspace::put_copy(int db, const Key& key, const Entry& source) {
       value =
           impl_->chunked_value(new ChunkedString(*static_cast<ChunkedString*>(EntryAccess::pointer(source))));
       break;
+    case Form::kContainer:
+      value.form = Form::kContainer;
+      value.pointer = EntryAccess::container(source)->clone(impl_->memory);
+      value.counted_bytes = static_cast<const Container*>(value.pointer)->allocated_bytes();
+      break;
   }
+  value.type = source.type();
   value.encoding = source.encoding();
   return impl_->put(db, key, value, source.expire_ms());
 }

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <string>
 
+#include "server/store/container.h"
 #include "server/store/keyspace.h"
 #include "server/store/keyspace_impl.h"
 
@@ -46,10 +47,15 @@ class Checker {
       expect(fingerprint_of(hash, leaf.depth) == fingerprint, "wrong fingerprint");
       expect(leaf.depth == 0 || hash >> (64 - leaf.depth) == prefix, "entry in the wrong leaf");
       totals.bytes += static_cast<int64_t>(keyspace_.entry_bytes(entry));
-      if (!entry.has_expire()) continue;
-      ++totals.expires;
+      if (EntryAccess::form(entry) == Form::kContainer) {
+        const std::string inside = EntryAccess::container(entry)->self_check();
+        if (!inside.empty() && failure.empty()) failure = inside;
+      }
+      totals.expires += entry.has_expire();
+      const int64_t due = EntryAccess::due_ms(entry);
+      if (due == kNoExpire) continue;
       expect(leaf.heap_pos != Leaf::kNotInHeap, "leaf with an expiry is not in the heap");
-      expect(leaf.soonest()[i / Leaf::kGroup] <= entry.expire_ms(), "a group's time is late");
+      expect(leaf.soonest()[i / Leaf::kGroup] <= due, "a group's time is late");
     }
     expect(count == leaf.count, "leaf counts its entries wrong");
     totals.keys += count;

@@ -129,7 +129,7 @@ void Slab::free(void* object, size_t) {
   next_of(object) = page->free_list;
   page->free_list = object;
   --page->used;
-  freed_bytes_[page->size_class >= kSizeClasses] += page->object_bytes;
+  freed_bytes_[page->size_class / kSizeClasses] += page->object_bytes;
   if (__builtin_expect(page->used == 0 || page->state != kPartial, 0)) page_freed_one(page);
 }
 
@@ -209,7 +209,7 @@ void Slab::unlink_partial(Page* page) {
 
 Slab::Page* Slab::take_page(int size_class) {
   void* memory = nullptr;
-  const Kind kind = size_class >= kSizeClasses ? kLeaves : kEntries;
+  const Kind kind = static_cast<Kind>(size_class / kSizeClasses);
   if (!empty_[kind].empty()) {
     memory = empty_[kind].back();
     empty_[kind].pop_back();
@@ -239,7 +239,7 @@ Slab::Page* Slab::take_page(int size_class) {
 
 // Keeps a few pages for the next need; the memory of the others goes back to the system.
 void Slab::give_page(Page* page) {
-  const Kind kind = page->size_class >= kSizeClasses ? kLeaves : kEntries;
+  const Kind kind = static_cast<Kind>(page->size_class / kSizeClasses);
   --kind_pages_[kind];
   if (empty_[kind].size() < kKeepEmptyPages) {
     empty_[kind].push_back(page);

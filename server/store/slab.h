@@ -2,9 +2,9 @@
 // then as many as divide a page well up to 4088; cut from pages of 64 KB. Larger ones are malloc's (Memory,
 // memory.h). Thread: all by the owner of the keyspace or its holder, but free_remote() by any thread.
 //
-// Pages are of two kinds, entries and leaves, since leaves come and go in waves as tables grow: a page that
-// is left with few objects is evacuated by moving them (plan_evacuation; the keyspace moves, it knows who
-// points where).
+// Pages are of three kinds: entries and leaves, since leaves come and go in waves as tables grow (a page that
+// is left with few objects is evacuated by moving them: plan_evacuation; the keyspace moves, it knows who
+// points where), and pieces of containers, which only their container could move and so stay where they are.
 //
 // Invariants: a page is aligned to its size, so an object finds its page by a mask; a page serves one class
 // of one slab; `used` counts objects that the owner has not got back, those on the remote list included; a
@@ -40,7 +40,8 @@ class Slab {
     return kLargeClasses[large_class(size)];
   }
 
-  enum Kind : unsigned { kEntries, kLeaves };
+  enum Kind : unsigned { kEntries, kLeaves, kPieces };
+  static constexpr size_t kKindCount = 3;
   void* alloc(size_t size, Kind kind);  // REQUIRES: 0 < size <= kMaxBytes. Aligned to 8. About 3 ns.
   void free(void* object, size_t size);
   // From a thread that is neither owner nor holder. Lock-free; the memory is used again after collect().
@@ -62,7 +63,8 @@ class Slab {
   struct Page;
   struct Region;
   static constexpr int kSizeClasses = 64 + 8 + static_cast<int>(kLargeClasses.size());
-  static constexpr int kClassCount = 2 * kSizeClasses;
+  static constexpr int kClassCount = static_cast<int>(kKindCount) * kSizeClasses;
+  static_assert(kClassCount <= 256);
   static constexpr size_t kRegionBytes = 2 * 1024 * 1024;  // one huge page
   static constexpr size_t kPagesPerRegion = kRegionBytes / kPageBytes;
   static constexpr size_t kKeepEmptyPages = 8;
@@ -97,14 +99,14 @@ class Slab {
   std::array<Page*, kClassCount> current_{};  // allocated from; in no list
   std::array<Page*, kClassCount> partial_{};  // pages with room
   // By kind, so that the coming and going of leaves leaves the huge pages of entries whole.
-  std::array<std::vector<Page*>, 2> empty_;   // touched, free; the last is used first
-  std::vector<Region*> regions_;              // by address
-  std::array<Region*, 2> open_{};             // lists of regions with pages to take
-  std::atomic<Page*> remote_pages_{nullptr};  // pages with a non-empty remote list
-  Page* collecting_ = nullptr;                // taken from remote_pages_, still to do
+  std::array<std::vector<Page*>, kKindCount> empty_;  // touched, free; the last is used first
+  std::vector<Region*> regions_;                      // by address
+  std::array<Region*, kKindCount> open_{};            // lists of regions with pages to take
+  std::atomic<Page*> remote_pages_{nullptr};          // pages with a non-empty remote list
+  Page* collecting_ = nullptr;                        // taken from remote_pages_, still to do
   std::vector<Page*> evacuating_;
-  std::array<size_t, 2> freed_bytes_{};  // by kind, since the last plan
-  std::array<size_t, 2> kind_pages_{};
+  std::array<size_t, kKindCount> freed_bytes_{};  // by kind, since the last plan
+  std::array<size_t, kKindCount> kind_pages_{};
   size_t page_count_ = 0;
 };
 

@@ -38,6 +38,8 @@ StringRef::StringRef(const Entry& entry) {
       chunks_ = static_cast<const ChunkedString*>(EntryAccess::pointer(entry));
       size_ = chunks_->size();
       return;
+    case Form::kContainer:
+      break;  // no string
   }
 }
 

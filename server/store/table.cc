@@ -160,7 +160,8 @@ void split(Table& table, TableEnv& env, uint64_t hash) {
     const uint64_t entry_hash = env.hash(entry->key(), env.hash_seed);
     left += (entry_hash >> (64 - depth) & 1) == 0;
     const uint64_t word = word_of(fingerprint_of(entry_hash, depth), entry);
-    const int64_t time = timed && entry->has_expire() ? entry->expire_ms() : kNever;
+    const int64_t due = timed ? EntryAccess::due_ms(*entry) : kNoExpire;
+    const int64_t time = due == kNoExpire ? kNever : due;
     // In order already but for equal fingerprints of before; those of the other half never pass.
     size_t at = i;
     const size_t floor = i >= left ? left : 0;
@@ -279,7 +280,7 @@ Leaf* table_move_leaf(TableEnv& env, uint64_t hash) {
 }
 
 void table_insert(Table& table, TableEnv& env, uint64_t hash, Entry* entry) {
-  const int64_t expire_ms = entry->expire_ms();
+  const int64_t expire_ms = EntryAccess::due_ms(*entry);
   if (env.root == 0) {
     const size_t bytes = leaf_bytes_for(1);
     Leaf* leaf = new_leaf(env, bytes);

@@ -1,0 +1,97 @@
+// Role: collections as values of entries: packed bytes and containers. Thread: the owner or holder.
+// Invariants: a change inside a container happens within an Edit, which attributes its memory to the table,
+// and bumps the write count, as every other change.
+#include "server/store/container.h"
+#include "server/store/keyspace.h"
+#include "server/store/keyspace_impl.h"
+
+namespace tessera::store {
+
+NewValue Keyspace::Impl::packed_value(Type type, Encoding encoding, std::string_view bytes) {
+  NewValue value;
+  if (bytes.size() <= kEmbeddedMax) {
+    value.bytes = bytes;
+  } else {
+    value = block_value(SharedBytes::copy_of(bytes));
+  }
+  value.type = type;
+  value.encoding = encoding;
+  return value;
+}
+
+NewValue Keyspace::Impl::container_value(Type type, Encoding encoding, Container* container) {
+  NewValue value;
+  value.form = Form::kContainer;
+  value.type = type;
+  value.encoding = encoding;
+  value.pointer = container;
+  value.counted_bytes = container->allocated_bytes();
+  return value;
+}
+
+bool Keyspace::is_packed(const Entry& entry) {
+  return EntryAccess::form(entry) != Form::kContainer;
+}
+
+std::string_view Keyspace::packed_bytes(const Entry& entry) {
+  TESSERA_DCHECK(entry.type() != Type::kString);
+  if (EntryAccess::form(entry) == Form::kEmbedded) return EntryAccess::embedded(entry);
+  TESSERA_DCHECK(EntryAccess::form(entry) == Form::kBlock);
+  SharedBytes block = SharedBytes::adopt(EntryAccess::pointer(entry));
+  const std::string_view bytes = block.view();
+  block.leak();
+  return bytes;
+}
+
+Entry* Keyspace::set_packed(int db, const Key& key, Type type, Encoding encoding, std::string_view bytes,
+                            int64_t expire_ms) {
+  impl_->check_access();
+  TESSERA_DCHECK(type != Type::kString);
+  return impl_->put(db, key, impl_->packed_value(type, encoding, bytes), expire_ms);
+}
+
+const Container& Keyspace::container(const Entry& entry) {
+  TESSERA_DCHECK(EntryAccess::form(entry) == Form::kContainer);
+  return *EntryAccess::container(entry);
+}
+
+Entry* Keyspace::set_container(int db, const Key& key, Type type, Encoding encoding, Container* container,
+                               int64_t expire_ms) {
+  impl_->check_access();
+  TESSERA_DCHECK(&container->memory() == &impl_->memory);
+  return impl_->put(db, key, Impl::container_value(type, encoding, container), expire_ms);
+}
+
+Memory& Keyspace::memory() {
+  impl_->check_access();
+  return impl_->memory;
+}
+
+Keyspace::Edit::Edit(Keyspace& keyspace, int db, const Key& key) : keyspace_(keyspace), db_(db), key_(key) {
+  Impl& impl = *keyspace.impl_;
+  impl.check_access();
+  const Place place = impl.locate(db, key);
+  TESSERA_CHECK(place.entry != nullptr && EntryAccess::form(*place.entry) == Form::kContainer);
+  Database& d = *impl.databases[static_cast<size_t>(db)];
+  d.heap.reserve(impl.memory, 2);
+  used_before_ = static_cast<int64_t>(impl.memory.used());
+  impl.bump(key.slot);
+  impl.before_change(*d.table(key.slot), *place.entry);
+  container_ = EntryAccess::container(*place.entry);
+}
+
+Keyspace::Edit::~Edit() {
+  Impl& impl = *keyspace_.impl_;
+  Database& d = *impl.databases[static_cast<size_t>(db_)];
+  Table& table = *d.table(key_.slot);
+  const int64_t grown = static_cast<int64_t>(impl.memory.used()) - used_before_;
+  table.bytes += static_cast<uint64_t>(grown);
+  d.bytes += grown;
+  const int64_t due = container_->soonest_due_ms();
+  if (due == Container::kNothingDue) return;
+  const Place place = impl.locate(db_, key_);
+  TableEnv e = impl.env(d, key_.slot);
+  table_note_expire(e, place, due);
+}
+
+}  // namespace tessera::store
