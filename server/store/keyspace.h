@@ -131,6 +131,7 @@ class Keyspace {
   Entry* set_container(int db, const Key& key, Type type, Encoding encoding, Container* container,
                        int64_t expire_ms);
   Memory& memory();
+  uint64_t hash_seed() const;  // for the tables inside containers
   // Write access to the inside of a container, as one change of its key: while an Edit lives nothing else of
   // the keyspace may be changed. Afterwards an empty container has to be erased by the caller. What the
   // container says is due (fields that expire) is noted when the Edit ends.

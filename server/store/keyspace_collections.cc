@@ -67,6 +67,10 @@ Memory& Keyspace::memory() {
   return impl_->memory;
 }
 
+uint64_t Keyspace::hash_seed() const {
+  return impl_->options.hash_seed;
+}
+
 Keyspace::Edit::Edit(Keyspace& keyspace, int db, const Key& key) : keyspace_(keyspace), db_(db), key_(key) {
   Impl& impl = *keyspace.impl_;
   impl.check_access();
