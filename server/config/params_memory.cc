@@ -80,10 +80,8 @@ constexpr ParameterRow kRows[] = {
         .about("Longest field or value of a hash kept as a listpack."),
     integer("list-max-listpack-size", "-2", -kMaxInt - 1, kMaxInt)
         .alias("list-max-ziplist-size")
-        .flags(kNoEffectYet)
         .about("Most elements of a list node; -1 to -5 are 4 to 64 KB."),
     integer("list-compress-depth", "0", 0, kMaxInt)
-        .flags(kNoEffectYet)
         .about("Nodes at each end of a list that stay uncompressed; 0 compresses none."),
     integer("set-max-intset-entries", "512", 0, kMaxLong)
         .flags(kNoEffectYet)

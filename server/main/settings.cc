@@ -13,6 +13,9 @@ std::shared_ptr<const dispatch::Settings> settings_from(std::shared_ptr<const co
   settings->shard.max_bulk_bytes = static_cast<int64_t>(from.bytes("proto-max-bulk-len"));
   settings->shard.is_cluster = from.boolean("cluster-enabled");
   settings->shard.compress_snapshots = from.boolean("rdbcompression");
+  settings->shard.list_limits = {
+      .max_listpack_size = static_cast<int32_t>(from.integer("list-max-listpack-size")),
+      .compress_depth = static_cast<int32_t>(from.integer("list-compress-depth"))};
   settings->max_bulk_bytes = settings->shard.max_bulk_bytes;
   settings->query_buffer_limit_bytes = static_cast<int64_t>(from.bytes("client-query-buffer-limit"));
   const auto limits = from.output_buffer_limits();

@@ -73,6 +73,9 @@ bool Ctx::owns_slot(int slot) const {
 bool Ctx::compress_snapshots() const {
   return home_->settings.compress_snapshots;
 }
+const ShardSettings& Ctx::settings() const {
+  return home_->settings;
+}
 int64_t Ctx::max_bulk_bytes() const {
   return home_->settings.max_bulk_bytes;
 }

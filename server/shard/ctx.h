@@ -57,6 +57,7 @@ class EffectArgs {
 
 class Shard;
 class CtxSetup;
+struct ShardSettings;
 
 class Ctx {
  public:
@@ -73,8 +74,9 @@ class Ctx {
   uint64_t hash_seed() const;
   bool policy_is_lfu() const;  // of maxmemory-policy
   int lfu_decay_minutes() const;
-  bool compress_snapshots() const;  // rdbcompression
-  int64_t max_bulk_bytes() const;   // proto-max-bulk-len: no string grows beyond it
+  bool compress_snapshots() const;        // rdbcompression
+  const ShardSettings& settings() const;  // shard.h; the limits of encodings
+  int64_t max_bulk_bytes() const;         // proto-max-bulk-len: no string grows beyond it
 
   // ---- keys
   store::Key key(std::string_view bytes) const;

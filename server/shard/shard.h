@@ -16,6 +16,7 @@
 #include "server/route/cluster_view.h"
 #include "server/shard/ctx.h"
 #include "server/store/keyspace.h"
+#include "server/store/types/list_limits.h"
 
 namespace tessera::shard {
 
@@ -28,6 +29,7 @@ struct ShardSettings {
   int64_t max_bulk_bytes = 512LL * 1024 * 1024;
   bool is_cluster = false;
   bool compress_snapshots = true;
+  store::ListLimits list_limits;
 };
 
 struct ShardCounters {

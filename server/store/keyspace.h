@@ -142,10 +142,13 @@ class Keyspace {
     Edit(const Edit&) = delete;
     Edit& operator=(const Edit&) = delete;
     Container& container() const { return *container_; }
+    // What OBJECT ENCODING answers from now on.
+    void set_encoding(Encoding encoding);
 
    private:
     Keyspace& keyspace_;
     Container* container_;
+    Entry* entry_;
     int db_;
     const Key& key_;
     int64_t used_before_;

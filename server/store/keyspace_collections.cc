@@ -82,6 +82,11 @@ Keyspace::Edit::Edit(Keyspace& keyspace, int db, const Key& key) : keyspace_(key
   impl.bump(key.slot);
   impl.before_change(*d.table(key.slot), *place.entry);
   container_ = EntryAccess::container(*place.entry);
+  entry_ = place.entry;
+}
+
+void Keyspace::Edit::set_encoding(Encoding encoding) {
+  EntryAccess::set_encoding(*entry_, encoding);
 }
 
 Keyspace::Edit::~Edit() {

@@ -71,6 +71,23 @@ class ListpackView {
   // The element at an index, negative from the end; end() outside. Walks from the nearer side.
   size_t seek(int64_t index) const;
   ListpackElement get(size_t at) const;
+  // The same, and `at` becomes the position behind it. Short bytes and small numbers in a few instructions.
+  ListpackElement read(size_t& at) const {
+    const auto c = static_cast<unsigned char>(data_[at]);
+    ListpackElement e;
+    if (c < 0x80) {
+      e.is_int = true;
+      e.number = c;
+      at += 2;
+    } else if (c < 0xc0) {
+      e.bytes = {data_ + at + 1, c & size_t{0x3f}};
+      at += 2 + e.bytes.size();
+    } else {
+      e = get(at);
+      at = next(at);
+    }
+    return e;
+  }
   // The first of the elements at `from`, and every `step`-th behind it, that equals; end(): none.
   size_t find(const ListpackValue& value, size_t from, size_t step = 1) const;
   // Bytes of the element at `at`, length backwards included.
