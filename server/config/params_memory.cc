@@ -84,13 +84,12 @@ constexpr ParameterRow kRows[] = {
     integer("list-compress-depth", "0", 0, kMaxInt)
         .about("Nodes at each end of a list that stay uncompressed; 0 compresses none."),
     integer("set-max-intset-entries", "512", 0, kMaxLong)
-        .flags(kNoEffectYet)
         .about("Most members of a set of integers kept as an intset."),
     integer("set-max-listpack-entries", "128", 0, kMaxLong)
-        .flags(kNoEffectYet | kValkeyOnly)
+        .flags(kValkeyOnly)
         .about("Most members of a set kept as a listpack."),
     memory("set-max-listpack-value", "64", 0, kMaxLong)
-        .flags(kNoEffectYet | kValkeyOnly)
+        .flags(kValkeyOnly)
         .about("Longest member of a set kept as a listpack."),
     integer("zset-max-listpack-entries", "128", 0, kMaxLong)
         .alias("zset-max-ziplist-entries")

@@ -16,6 +16,10 @@ std::shared_ptr<const dispatch::Settings> settings_from(std::shared_ptr<const co
   settings->shard.list_limits = {
       .max_listpack_size = static_cast<int32_t>(from.integer("list-max-listpack-size")),
       .compress_depth = static_cast<int32_t>(from.integer("list-compress-depth"))};
+  settings->shard.set_limits = {
+      .intset_entries = static_cast<size_t>(from.integer("set-max-intset-entries")),
+      .listpack_entries = static_cast<size_t>(from.integer("set-max-listpack-entries")),
+      .listpack_value_bytes = static_cast<size_t>(from.bytes("set-max-listpack-value"))};
   settings->max_bulk_bytes = settings->shard.max_bulk_bytes;
   settings->query_buffer_limit_bytes = static_cast<int64_t>(from.bytes("client-query-buffer-limit"));
   const auto limits = from.output_buffer_limits();

@@ -17,6 +17,7 @@
 #include "server/shard/ctx.h"
 #include "server/store/keyspace.h"
 #include "server/store/types/list_limits.h"
+#include "server/store/types/set_limits.h"
 
 namespace tessera::shard {
 
@@ -30,6 +31,7 @@ struct ShardSettings {
   bool is_cluster = false;
   bool compress_snapshots = true;
   store::ListLimits list_limits;
+  store::SetLimits set_limits;
 };
 
 struct ShardCounters {

@@ -132,6 +132,8 @@ class Keyspace {
                        int64_t expire_ms);
   Memory& memory();
   uint64_t hash_seed() const;  // for the tables inside containers
+  // A buffer for editing packed values: take it by swap, give it back empty. Saves an allocation a change.
+  std::string& packed_scratch();
   // Write access to the inside of a container, as one change of its key: while an Edit lives nothing else of
   // the keyspace may be changed. Afterwards an empty container has to be erased by the caller. What the
   // container says is due (fields that expire) is noted when the Edit ends.

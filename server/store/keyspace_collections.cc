@@ -71,6 +71,11 @@ uint64_t Keyspace::hash_seed() const {
   return impl_->options.hash_seed;
 }
 
+std::string& Keyspace::packed_scratch() {
+  impl_->check_access();
+  return impl_->packed_scratch;
+}
+
 Keyspace::Edit::Edit(Keyspace& keyspace, int db, const Key& key) : keyspace_(keyspace), db_(db), key_(key) {
   Impl& impl = *keyspace.impl_;
   impl.check_access();

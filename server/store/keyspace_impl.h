@@ -136,6 +136,7 @@ struct Keyspace::Impl {
   Memory memory;
   std::vector<Database*> databases;
   LeafScratch scratch;
+  std::string packed_scratch;
   Evacuation evacuation;
   std::vector<OutsideValue> garbage;
   std::unique_ptr<std::atomic<uint64_t>[]> writes;

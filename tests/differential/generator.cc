@@ -97,6 +97,10 @@ Generator::Generator(const Grammar& grammar, const GeneratorOptions& options)
       if (special.weight != 0) choice.weight = special.weight;
     }
     total_weight_ += choice.weight;
+    if (is_word(spec.group, {"set", "hash", "list", "sorted-set", "stream"}) &&
+        std::find(key_groups_.begin(), key_groups_.end(), spec.group) == key_groups_.end()) {
+      key_groups_.push_back(spec.group);
+    }
     choices_.push_back(choice);
   }
 }
@@ -224,8 +228,17 @@ Op Generator::odd_op() {
   }
 }
 
+// Commands on sets and their kin meet keys of their type; what knows all types meets those as well.
+std::string Generator::a_key() {
+  if (std::find(key_groups_.begin(), key_groups_.end(), group_) != key_groups_.end())
+    return values_.key_of(group_);
+  if (group_ != "generic" || key_groups_.empty() || values_.percent(40)) return values_.key();
+  return values_.key_of(values_.pick(key_groups_));
+}
+
 Op Generator::from_grammar(const CommandSpec& spec) {
   Op op;
+  group_ = spec.group;
   op.args.push_back(values_.random_case(spec.name));
   if (!spec.sub.empty()) op.args.push_back(values_.random_case(spec.sub));
   if (spec.args.empty()) {
@@ -293,7 +306,7 @@ void Generator::emit_leaf(const Arg& arg, std::vector<std::string>& out) {
     return std::any_of(words.begin(), words.end(), [&](const char* word) { return name == word; });
   };
   if (values_.percent(2)) return out.push_back(values_.string());  // the wrong kind of thing
-  if (arg.type == "key") return out.push_back(values_.key());
+  if (arg.type == "key") return out.push_back(a_key());
   if (arg.type == "pattern") return out.push_back(values_.pattern());
   if (arg.type == "unix-time") {
     const bool ms = name.find("milli") != std::string::npos || arg.token == "PXAT";

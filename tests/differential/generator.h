@@ -63,6 +63,7 @@ class Generator {
   Batch reply_off_batch();
   void emit(const Arg& arg, std::vector<std::string>& out, bool& newer, int depth);
   void emit_leaf(const Arg& arg, std::vector<std::string>& out);
+  std::string a_key();  // that suits the command
   void option_soup(const CommandSpec& spec, std::vector<std::string>& out, bool& newer);
   void mutate(std::vector<std::string>& args);
 
@@ -70,6 +71,8 @@ class Generator {
   GeneratorOptions options_;
   Values values_;
   std::vector<Choice> choices_;
+  std::string group_;                    // of the command that is made
+  std::vector<std::string> key_groups_;  // types whose commands are sent
   uint64_t total_weight_ = 0;
 };
 

@@ -51,6 +51,14 @@ const Rule* find_rule(const std::vector<std::string>& args) {
       {"memory|malloc-stats", check_text, true},
       {"debug|object", check_debug, false},
       {"cluster|help", check_help, false},
+      {"object|encoding", check_encoding, false},
+      {"smembers", check_unordered, false},
+      {"sinter", check_unordered, false},
+      {"sunion", check_unordered, false},
+      {"sdiff", check_unordered, false},
+      {"spop", check_spop, false},
+      {"srandmember", check_srandmember, true},
+      {"sscan", check_sscan, true},
   };
   if (args.empty()) return nullptr;
   const std::string name = lower(args[0]);

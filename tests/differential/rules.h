@@ -51,6 +51,17 @@ std::string check_expiretime(const RuleInput&);
 std::string check_pexpiretime(const RuleInput&);
 std::string check_time(const RuleInput&);
 
+// encodings.cc
+bool encodings_agree(const std::string& key, const std::string& ours, const std::string& theirs,
+                     const Ask& ask);
+std::string check_encoding(const RuleInput&);
+
+// rules_set.cc
+std::string check_unordered(const RuleInput&);
+std::string check_spop(const RuleInput&);
+std::string check_srandmember(const RuleInput&);
+std::string check_sscan(const RuleInput&);
+
 // rules_admin.cc
 std::string check_info(const RuleInput&);
 std::string check_client_list(const RuleInput&);

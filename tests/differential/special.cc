@@ -3,8 +3,18 @@
 #include <cstring>
 
 #include "tests/differential/generator.h"
+#include "tests/differential/special.h"
 
 namespace tessera::differential {
+
+Op special_words(Generator& g, const CommandSpec& spec, std::vector<std::string> rest) {
+  Op op;
+  op.args.push_back(g.values().random_case(spec.name));
+  if (!spec.sub.empty()) op.args.push_back(g.values().random_case(spec.sub));
+  for (std::string& word : rest) op.args.push_back(std::move(word));
+  return op;
+}
+
 namespace {
 
 Op plain(std::vector<std::string> args) {
@@ -13,12 +23,8 @@ Op plain(std::vector<std::string> args) {
   return op;
 }
 
-// The words of the command in some case, then `rest`.
 Op with(Generator& g, const CommandSpec& spec, std::vector<std::string> rest) {
-  std::vector<std::string> args = {g.values().random_case(spec.name)};
-  if (!spec.sub.empty()) args.push_back(g.values().random_case(spec.sub));
-  for (std::string& word : rest) args.push_back(std::move(word));
-  return plain(std::move(args));
+  return special_words(g, spec, std::move(rest));
 }
 
 std::string bitfield_encoding(Values& v) {
@@ -422,7 +428,9 @@ Op make_memory_usage(Generator& g, const CommandSpec& spec) {
 
 }  // namespace
 
-const std::vector<Special>& special_commands() {
+namespace {
+
+const std::vector<Special>& common_specials() {
   static const std::vector<Special> kTable = {
       {"set", make_set, 90, true},
       {"get", make_big, 40, true},
@@ -465,7 +473,21 @@ const std::vector<Special>& special_commands() {
       {"quit", make_quit, 1, false},
       {"memory|usage", make_memory_usage, 6, true},
       {"object|idletime", make_alone, 4, true},
+      {"object|encoding", make_alone, 4, false},
   };
+  return kTable;
+}
+
+}  // namespace
+
+const std::vector<Special>& special_commands() {
+  static const std::vector<Special> kTable = [] {
+    std::vector<Special> all;
+    for (const std::vector<Special>* part : {&common_specials(), &set_specials()}) {
+      all.insert(all.end(), part->begin(), part->end());
+    }
+    return all;
+  }();
   return kTable;
 }
 

@@ -72,6 +72,11 @@ std::optional<Mismatch> Session::check_database(int db) {
     if (!sent.ok()) return state_mismatch(where + sent.error().message, "", "");
   }
   std::optional<Mismatch> first;
+  struct Unequal {
+    std::string key;
+    Value ours, theirs;
+  };
+  std::vector<Unequal> unequal_encodings;
   for (const std::string& key : keys) {
     for (const char* what : {"TYPE", "PEXPIRETIME", "OBJECT ENCODING"}) {
       const Result<std::string> ours = control_.side[kTested].read_reply();
@@ -81,8 +86,18 @@ std::optional<Mismatch> Session::check_database(int db) {
       if (what[0] == 'P' &&
           same_expiry(support::parse_value(*ours).integer, support::parse_value(*theirs).integer))
         continue;
+      if (what[0] == 'O') {
+        unequal_encodings.push_back({key, support::parse_value(*ours), support::parse_value(*theirs)});
+        continue;
+      }
       first = state_mismatch(where + what + " of " + printable(key, 80) + " differs", *ours, *theirs);
     }
+  }
+  const Ask ask = [&](int side, const std::vector<std::string>& args) { return ask_in_db(side, db, args); };
+  for (const Unequal& each : unequal_encodings) {
+    if (first || encodings_agree(each.key, each.ours.text, each.theirs.text, ask)) continue;
+    first = state_mismatch(where + "OBJECT ENCODING of " + printable(each.key, 80) + " differs",
+                           each.ours.text, each.theirs.text);
   }
   return first;
 }

@@ -20,6 +20,11 @@ std::string Values::key() {
   return pick(pool_);
 }
 
+std::string Values::key_of(const std::string& group) {
+  if (percent(15)) return key();
+  return (percent(20) ? "{tag}" : "") + group + ":" + std::to_string(below(10));
+}
+
 std::string Values::big_key() {
   return "big:" + std::to_string(below(4));
 }

@@ -23,6 +23,8 @@ class Values {
 
   // A key of the pool: hash-tagged, binary, empty, long and number-like ones among plain ones.
   std::string key();
+  // Mostly a key where values of that kind are ("set", "hash": groups of commands), else any.
+  std::string key_of(const std::string& group);
   // A key that may hold a string over 1 MB: only some commands get it, see Generator.
   std::string big_key();
   bool is_big_key(const std::string& key) const { return key.rfind("big:", 0) == 0; }

@@ -25,7 +25,8 @@ std::optional<uint64_t> parse_scan_cursor(std::string_view arg) {
 }
 
 bool read_scan_options(const registry::Args& args, size_t first, resp::Writer& reply, ScanCall& call,
-                       const std::function<bool(std::string_view name, std::string_view value)>& other) {
+                       const std::function<bool(std::string_view name, std::string_view value)>& other,
+                       bool knows_type) {
   for (size_t i = first; i < args.size(); i += 2) {
     const bool has_value = i + 1 < args.size();
     if (has_value && token_is(args[i], "COUNT")) {
@@ -39,7 +40,7 @@ bool read_scan_options(const registry::Args& args, size_t first, resp::Writer& r
     } else if (has_value && token_is(args[i], "MATCH")) {
       call.pattern.reset();
       if (!text::matches_all(args[i + 1])) call.pattern = args[i + 1];
-    } else if (has_value && token_is(args[i], "TYPE")) {
+    } else if (has_value && knows_type && token_is(args[i], "TYPE")) {
       call.type = args[i + 1];
     } else if (!has_value || !other || !other(args[i], args[i + 1])) {
       if (reply.last_error_code().empty()) syntax_error(reply);

@@ -29,10 +29,11 @@ struct ScanCall {
 std::optional<uint64_t> parse_scan_cursor(std::string_view arg);
 
 // MATCH, COUNT and TYPE from argument `first` on. False: an error was replied. `other`: takes an option that
-// is none of these, with its value; false: it is unknown, or its error was replied.
+// is none of these, with its value; false: it is unknown, or its error was replied. `knows_type`: SCAN alone.
 bool read_scan_options(
     const registry::Args& args, size_t first, resp::Writer& reply, ScanCall& call,
-    const std::function<bool(std::string_view name, std::string_view value)>& other = nullptr);
+    const std::function<bool(std::string_view name, std::string_view value)>& other = nullptr,
+    bool knows_type = true);
 // The same behind a numeric cursor.
 bool read_scan(const registry::Args& args, resp::Writer& reply, ScanCall& call);
 

@@ -1,0 +1,44 @@
+// Role: where OBJECT ENCODING of 7.2 differs from that of 7.0.15: the limits of 7.2, and nothing else,
+// decide.
+#include <algorithm>
+
+#include "tests/differential/rules.h"
+
+namespace tessera::differential {
+namespace {
+
+using support::Value;
+
+constexpr int kOracle = 1;
+
+// 7.2 keeps a small set of strings as a listpack, which 7.0 has not. Where SPOP leaves numbers alone of a
+// hashtable, 7.0 makes an intset of them, 7.2 a listpack.
+bool is_listpack_of_set(const std::string& key, const Ask& ask) {
+  constexpr size_t kMostEntries = 128, kLongest = 64;
+  const Value members = ask(kOracle, {"SMEMBERS", key});
+  if (!members.is_array()) return false;
+  return members.items.size() <= kMostEntries &&
+         std::all_of(members.items.begin(), members.items.end(),
+                     [](const Value& member) { return member.text.size() <= kLongest; });
+}
+
+}  // namespace
+
+bool encodings_agree(const std::string& key, const std::string& ours, const std::string& theirs,
+                     const Ask& ask) {
+  if (ours == theirs) return true;
+  const std::string type = ask(kOracle, {"TYPE", key}).text;
+  if (type == "set") {
+    return ours == "listpack" && (theirs == "hashtable" || theirs == "intset") &&
+           is_listpack_of_set(key, ask);
+  }
+  return false;
+}
+
+std::string check_encoding(const RuleInput& in) {
+  if (in.ours.type != in.theirs.type || in.ours.is_null != in.theirs.is_null)
+    return "types of the replies differ";
+  return encodings_agree(in.args[2], in.ours.text, in.theirs.text, in.ask) ? "" : "encodings differ";
+}
+
+}  // namespace tessera::differential

@@ -1,0 +1,16 @@
+// Role: the parts of the table of commands made by hand, one per file. Thread: any. See generator.h.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "tests/differential/generator.h"
+
+namespace tessera::differential {
+
+// The words of the command in some case, then `rest`.
+Op special_words(Generator& g, const CommandSpec& spec, std::vector<std::string> rest);
+
+const std::vector<Special>& set_specials();  // special_set.cc
+
+}  // namespace tessera::differential
