@@ -65,6 +65,22 @@ Access check_selector(const Selector& selector, const CommandRow& row, const Arg
 
 }  // namespace
 
+bool may_read_any_key(const User& user, const CommandRow& row, const Args& args) {
+  const auto reads_all = [&](const Selector& selector) {
+    if (!command_allowed(selector, row, args)) return false;
+    if (selector.all_keys) return true;
+    for (const KeyPattern& pattern : selector.keys) {
+      if (pattern.read && pattern.glob == "*") return true;
+    }
+    return false;
+  };
+  if (reads_all(user.root)) return true;
+  for (const Selector& selector : user.selectors) {
+    if (reads_all(selector)) return true;
+  }
+  return false;
+}
+
 Access check_restricted(const User& user, const CommandRow& row, const Args& args, KeyPositions& scratch) {
   scratch.clear();
   if (row.first_key_at != 0) registry::get_keys(row, args, scratch);

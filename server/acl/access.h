@@ -31,6 +31,8 @@ inline Access check(const User& user, const registry::CommandRow& row, const reg
 
 // For what is met only while a command runs (SORT's patterns, keys in scripts). `flags` are KeyFlags.
 bool may_access_key(const User& user, std::string_view key, uint16_t flags);
+// Whether what allows the call allows to read every key: for commands that make up names of keys.
+bool may_read_any_key(const User& user, const registry::CommandRow& row, const registry::Args& args);
 bool may_access_channel(const User& user, std::string_view channel, bool is_pattern);
 
 // The NOPERM error, without '-'. REQUIRES: !access.allowed()

@@ -336,6 +336,7 @@ void Engine::run_here(const CommandView& command, const SessionBits& bits, resp:
   const uint32_t errors = reply.error_count();
   shard::CtxSetup::command(ctx_, now_, bits.db, reply.proto(), bits.no_touch, *command.row, command.args,
                            command.key);
+  shard::CtxSetup::permissions(ctx_, bits.any_key);
   shard::CtxSetup::begin_effects(ctx_);
   command.row->run(ctx_, command.args, reply);
   shard::CtxSetup::end_effects(ctx_);
@@ -346,6 +347,7 @@ void Engine::run_here(const CommandView& command, const SessionBits& bits, resp:
 void Engine::run_part(const CommandView& command, const SessionBits& bits, resp::Writer& reply) {
   shard::CtxSetup::command(ctx_, now_, bits.db, bits.proto, bits.no_touch, *command.row, command.args,
                            command.key);
+  shard::CtxSetup::permissions(ctx_, bits.any_key);
   shard::CtxSetup::begin_effects(ctx_);
   command.row->run(ctx_, command.args, reply);
   shard::CtxSetup::end_effects(ctx_);
@@ -354,6 +356,7 @@ void Engine::run_part(const CommandView& command, const SessionBits& bits, resp:
 void Engine::run_part(const CommandView& command, const SessionBits& bits, registry::Part& part) {
   shard::CtxSetup::command(ctx_, now_, bits.db, bits.proto, bits.no_touch, *command.row, command.args,
                            command.key);
+  shard::CtxSetup::permissions(ctx_, bits.any_key);
   shard::CtxSetup::begin_effects(ctx_);
   command.row->part(ctx_, command.args, part);
   shard::CtxSetup::end_effects(ctx_);

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "common/base/check.h"
+#include "server/acl/access.h"
 #include "server/dispatch/conn_ctx.h"
 #include "server/dispatch/control_call.h"
 #include "server/dispatch/fan_out.h"
@@ -36,6 +37,7 @@ SessionBits Pipeline::bits() const {
   bits.readonly = session_.has(kReadonlySession);
   bits.local = session_.local;
   bits.ipv6 = session_.ipv6;
+  bits.any_key = session_.user == nullptr || session_.user->unrestricted;
   return bits;
 }
 
@@ -121,6 +123,10 @@ Pipeline::Step Pipeline::start(const CommandView& command) {
   }
   const Route route = row.route_hook ? row.route_hook(row, command.args) : row.route;
   if (__builtin_expect(route == Route::kShard, 1)) return start_shard(command);
+  // In cluster mode a command with keys belongs to their slot, whatever else it wants to look at.
+  if (route == Route::kGather && row.first_key_at != 0 && engine_.settings().cluster_enabled) {
+    return start_shard(command);
+  }
   return start_barrier(command, route);
 }
 
@@ -406,7 +412,10 @@ Pipeline::Step Pipeline::start_barrier(const CommandView& command, Route route) 
     return Step::kDone;
   }
   barrier_ = true;
-  const SessionBits session_bits = bits();
+  SessionBits session_bits = bits();
+  if (route == Route::kGather && !session_bits.any_key) {
+    session_bits.any_key = acl::may_read_any_key(*session_.user, *command.row, command.args);
+  }
   switch (route) {
     case Route::kControl:
       start_control_call(engine_, session_.ref, session_bits, command);

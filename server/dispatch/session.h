@@ -52,6 +52,7 @@ struct SessionBits {
   bool readonly = false;
   bool local = false;
   bool ipv6 = false;
+  bool any_key = false;  // the user may read whatever a command comes upon (SORT's patterns)
 };
 
 struct Session {

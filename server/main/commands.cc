@@ -5,6 +5,7 @@
 #include "server/commands/list/rows.h"
 #include "server/commands/server/rows.h"
 #include "server/commands/set/rows.h"
+#include "server/commands/sort/rows.h"
 #include "server/commands/string/rows.h"
 #include "server/conn/rows.h"
 #include "server/info/sections.h"
@@ -13,9 +14,9 @@
 namespace tessera::server {
 
 std::vector<std::span<const registry::CommandRow>> Node::command_tables() {
-  return {commands::string_rows(), commands::bitmap_rows(), commands::generic_rows(),
-          commands::list_rows(),   commands::set_rows(),    commands::server_rows(),
-          cluster::cluster_rows(), info::info_rows(),       conn::connection_rows()};
+  return {commands::string_rows(), commands::bitmap_rows(), commands::generic_rows(), commands::list_rows(),
+          commands::set_rows(),    commands::sort_rows(),   commands::server_rows(),  cluster::cluster_rows(),
+          info::info_rows(),       conn::connection_rows()};
 }
 
 Result<std::unique_ptr<registry::CommandTable>> Node::build_commands(const config::Config& config) {

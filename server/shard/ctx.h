@@ -67,8 +67,9 @@ class Ctx {
   int database_count() const;
   int proto() const { return proto_; }
   bool is_cluster() const;
-  bool owns_slot(int slot) const;  // of the cluster; a standalone node owns all
-  bool is_replica() const;         // keys are not expired by us, only hidden
+  bool owns_slot(int slot) const;                     // of the cluster; a standalone node owns all
+  bool may_read_any_key() const { return any_key_; }  // the user: keys beyond those of the row
+  bool is_replica() const;                            // keys are not expired by us, only hidden
   const registry::CommandRow& row() const { return *row_; }
   Random& random();
   uint64_t hash_seed() const;
@@ -168,6 +169,7 @@ class Ctx {
   bool effects_wanted_ = false;
   bool no_touch_ = false;
   bool is_cluster_ = false;
+  bool any_key_ = false;
   const registry::CommandRow* row_ = nullptr;
   const registry::Args* args_ = nullptr;
   Shard* home_ = nullptr;             // the one shard, or the coordinator's in a gather

@@ -123,6 +123,8 @@ class CtxSetup {
     ctx.args_ = &args;
     ctx.hint_ = hint;
   }
+  // Whether the user may read keys that no gate has seen.
+  static void permissions(Ctx& ctx, bool any_key) { ctx.any_key_ = any_key; }
   static void begin_effects(Ctx& ctx);
   static void end_effects(Ctx& ctx);
 };

@@ -1,6 +1,7 @@
 // Role: see effects.h.
 #include "tests/differential/effects.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdlib>
 #include <string_view>
@@ -69,16 +70,32 @@ Result<void> EffectsFollower::pass_on(int timeout_ms) {
   return drain_replies();
 }
 
+namespace {
+
+bool has_error(const support::Value& reply) {
+  if (reply.is_error()) return true;
+  return std::any_of(reply.items.begin(), reply.items.end(), has_error);
+}
+
+}  // namespace
+
 Result<void> EffectsFollower::drain_replies() {
   for (;;) {
     const Result<std::string> bytes = replay_.read_some(0);
     if (!bytes.ok()) return Error{"replaying effects: " + bytes.error().message, bytes.error().code};
     if (bytes->empty()) return {};
-    const size_t error = bytes->rfind('-', 0) == 0 ? 0 : bytes->find("\r\n-");
-    if (error != std::string::npos) {
-      return Error{
-          "an effect was refused: " + support::printable(std::string_view(*bytes).substr(error), 200), 0};
+    replies_ += *bytes;
+    size_t done = 0;
+    for (;;) {
+      support::ReplyScanner scanner;
+      const std::string_view rest = std::string_view(replies_).substr(done);
+      if (scanner.scan(rest) != support::ReplyScanner::Status::kComplete) break;
+      const std::string_view reply = rest.substr(0, scanner.length());
+      if (has_error(support::parse_value(reply)))
+        return Error{"an effect was refused: " + support::printable(reply, 200), 0};
+      done += scanner.length();
     }
+    replies_.erase(0, done);
   }
 }
 

@@ -37,6 +37,7 @@ class EffectsFollower {
   support::RespConnection replay_;   // to the second
   support::RespConnection control_;  // questions to the second
   std::string pending_;              // the beginning of a command whose rest has not come
+  std::string replies_;              // of the second server, the beginning of one
   bool in_transaction_ = false;
   // The second server knows MULTI; else what is between MULTI and EXEC is run one by one.
   bool passes_multi_ = false;

@@ -10,16 +10,33 @@ namespace {
 using support::Value;
 
 constexpr int kOracle = 1;
+constexpr size_t kMostEntries = 128, kLongest = 64;  // of sets and sorted sets
 
 // 7.2 keeps a small set of strings as a listpack, which 7.0 has not. Where SPOP leaves numbers alone of a
 // hashtable, 7.0 makes an intset of them, 7.2 a listpack.
 bool is_listpack_of_set(const std::string& key, const Ask& ask) {
-  constexpr size_t kMostEntries = 128, kLongest = 64;
   const Value members = ask(kOracle, {"SMEMBERS", key});
   if (!members.is_array()) return false;
   return members.items.size() <= kMostEntries &&
          std::all_of(members.items.begin(), members.items.end(),
                      [](const Value& member) { return member.text.size() <= kLongest; });
+}
+
+bool is_small_zset(const std::string& key, const Ask& ask) {
+  const Value members = ask(kOracle, {"ZRANGE", key, "0", "-1"});
+  return members.items.size() <= kMostEntries &&
+         std::all_of(members.items.begin(), members.items.end(),
+                     [](const Value& member) { return member.text.size() <= kLongest; });
+}
+
+// 7.2 keeps a list of one node, of 8 KB at most, as a listpack. Numbers take less there than their texts.
+bool is_listpack_of_list(const std::string& key, const Ask& ask) {
+  constexpr size_t kMostBytes = 8192, kLongestNumber = 20;
+  size_t least_bytes = 0;
+  for (const Value& element : ask(kOracle, {"LRANGE", key, "0", "-1"}).items) {
+    least_bytes += element.text.size() <= kLongestNumber ? 2 : element.text.size() + 2;
+  }
+  return least_bytes <= kMostBytes;
 }
 
 }  // namespace
@@ -32,6 +49,9 @@ bool encodings_agree(const std::string& key, const std::string& ours, const std:
     return ours == "listpack" && (theirs == "hashtable" || theirs == "intset") &&
            is_listpack_of_set(key, ask);
   }
+  if (type == "list") return ours == "listpack" && theirs == "quicklist" && is_listpack_of_list(key, ask);
+  // Their SORT leaves a skiplist behind, ours reads.
+  if (type == "zset") return ours == "listpack" && theirs == "skiplist" && is_small_zset(key, ask);
   return false;
 }
 

@@ -57,6 +57,8 @@ const Rule* find_rule(const std::vector<std::string>& args) {
       {"sunion", check_unordered, false},
       {"sdiff", check_unordered, false},
       {"spop", check_spop, false},
+      {"sort", check_sort, false},
+      {"sort_ro", check_sort, false},
       {"srandmember", check_srandmember, true},
       {"sscan", check_sscan, true},
   };

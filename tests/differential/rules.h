@@ -62,6 +62,9 @@ std::string check_spop(const RuleInput&);
 std::string check_srandmember(const RuleInput&);
 std::string check_sscan(const RuleInput&);
 
+// rules_sort.cc
+std::string check_sort(const RuleInput&);
+
 // rules_admin.cc
 std::string check_info(const RuleInput&);
 std::string check_client_list(const RuleInput&);

@@ -483,7 +483,7 @@ const std::vector<Special>& common_specials() {
 const std::vector<Special>& special_commands() {
   static const std::vector<Special> kTable = [] {
     std::vector<Special> all;
-    for (const std::vector<Special>* part : {&common_specials(), &set_specials()}) {
+    for (const std::vector<Special>* part : {&common_specials(), &set_specials(), &sort_specials()}) {
       all.insert(all.end(), part->begin(), part->end());
     }
     return all;

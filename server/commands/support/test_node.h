@@ -36,6 +36,7 @@ class TestNode {
   int64_t now_ms = 1'700'000'000'000;
   int db = 0;
   int proto = 2;
+  bool any_key = true;  // what a user without restrictions may
 
   // The reply as it goes over the wire.
   std::string raw(const std::vector<std::string>& words) {
@@ -115,6 +116,7 @@ class TestNode {
 
   void begin(shard::Ctx& ctx, const registry::CommandRow& row, const registry::Args& args) {
     shard::CtxSetup::command(ctx, WallMs{now_ms}, db, proto, false, row, args, {});
+    shard::CtxSetup::permissions(ctx, any_key);
     shard::CtxSetup::begin_effects(ctx);
   }
 
