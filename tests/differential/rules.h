@@ -52,6 +52,8 @@ std::string check_pexpiretime(const RuleInput&);
 std::string check_time(const RuleInput&);
 
 // encodings.cc
+// The oracle's answer; the tested server is asked as well, so that a key's idle time stays the same.
+support::Value ask_both(const Ask& ask, const std::vector<std::string>& args);
 bool encodings_agree(const std::string& key, const std::string& ours, const std::string& theirs,
                      const Ask& ask);
 std::string check_encoding(const RuleInput&);

@@ -298,14 +298,14 @@ std::string check_memory_stats(const RuleInput& in) {
 std::string check_debug(const RuleInput& in) {
   if (in.ours.type != in.theirs.type) return "types of the replies differ";
   const Fields ours = read_fields(in.ours.text, ' ', ':'), theirs = read_fields(in.theirs.text, ' ', ':');
-  const std::string missing = missing_field(ours, theirs);
-  if (!missing.empty()) return "no field " + missing;
   const auto our_encoding = ours.find("encoding"), their_encoding = theirs.find("encoding");
   if (our_encoding != ours.end() && their_encoding != theirs.end() &&
       our_encoding->second != their_encoding->second &&
       encodings_agree(in.args[2], our_encoding->second, their_encoding->second, in.ask)) {
-    return "";  // what differs has another length
+    return "";  // what differs has another length and other fields
   }
+  const std::string missing = missing_field(ours, theirs);
+  if (!missing.empty()) return "no field " + missing;
   // The length of collections in a file is known where files are written.
   const bool is_string =
       our_encoding != ours.end() &&

@@ -18,7 +18,7 @@ constexpr int kOracle = 1;
 
 std::set<std::string> members_of(const RuleInput& in, const std::string& key) {
   std::set<std::string> members;
-  for (const Value& item : in.ask(kOracle, {"SMEMBERS", key}).items) members.insert(item.text);
+  for (const Value& item : ask_both(in.ask, {"SMEMBERS", key}).items) members.insert(item.text);
   return members;
 }
 

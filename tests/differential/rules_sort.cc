@@ -51,9 +51,12 @@ std::string weight_of(const RuleInput& in, const Call& call, const std::string& 
   const bool is_field = arrow != std::string::npos && arrow + 2 < call.by.size();
   const std::string key = call.by.substr(0, star) + element +
                           call.by.substr(star + 1, is_field ? arrow - star - 1 : std::string::npos);
-  const Value value =
-      is_field ? in.ask(kOracle, {"HGET", key, call.by.substr(arrow + 2)}) : in.ask(kOracle, {"GET", key});
-  if (value.is_null || value.is_error()) return std::string("\0none", 5);
+  // No question that a server would count as a failed one.
+  if (is_field && in.ask(kOracle, {"TYPE", key}).text != "hash") return std::string("\0none", 5);
+  const Value reply = is_field ? ask_both(in.ask, {"HMGET", key, call.by.substr(arrow + 2)})
+                               : ask_both(in.ask, {"MGET", key});
+  if (reply.items.size() != 1 || reply.items[0].is_null) return std::string("\0none", 5);
+  const Value& value = reply.items[0];
   return value.text.substr(0, value.text.find('\0'));
 }
 

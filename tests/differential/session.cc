@@ -258,7 +258,7 @@ Value Session::ask_in_db(int side, int db, const std::vector<std::string>& args)
     control_db_[side] = db;
     ++own_calls_[side]["select"];
   }
-  ++own_calls_[side][lower(args[0])];
+  if (!is(args[0], "object")) ++own_calls_[side][lower(args[0])];  // its subcommands are what is counted
   return control_.side[side].ask(args);
 }
 

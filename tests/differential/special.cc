@@ -209,8 +209,11 @@ Op make_debug(Generator& g, const CommandSpec& spec) {
                                                      "array",  "set",     "map",      "bignum",
                                                      "true",   "false",   "verbatim", "nosuch"};
   switch (v.below(10)) {
-    case 0:
-      return with(g, spec, {"OBJECT", v.key()});
+    case 0: {
+      Op op = with(g, spec, {"OBJECT", v.key()});
+      op.alone = true;  // its rule asks more about the key
+      return op;
+    }
     case 1:
       return with(g, spec, {v.random_case("DIGEST")});
     case 2:
