@@ -72,11 +72,9 @@ constexpr ParameterRow kRows[] = {
         .about("jemalloc returns memory as its own configuration says."),
     integer("hash-max-listpack-entries", "512", 0, kMaxLong)
         .alias("hash-max-ziplist-entries")
-        .flags(kNoEffectYet)
         .about("Most fields of a hash kept as a listpack."),
     memory("hash-max-listpack-value", "64", 0, kMaxLong)
         .alias("hash-max-ziplist-value")
-        .flags(kNoEffectYet)
         .about("Longest field or value of a hash kept as a listpack."),
     integer("list-max-listpack-size", "-2", -kMaxInt - 1, kMaxInt)
         .alias("list-max-ziplist-size")

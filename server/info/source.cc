@@ -48,6 +48,7 @@ Source::Source(const dispatch::NodeShared& node)
     t.keyspace_hits += shard.keyspace_hits.get();
     t.keyspace_misses += shard.keyspace_misses.get();
     t.expired_keys += shard.expired_keys.get();
+    t.expired_fields += shard.expired_fields.get();
     t.expire_cycle_us += shard.expire_cycle_us.get();
     t.expire_caps += shard.expired_time_cap_reached.get();
     t.dirty += shard.dirty.get();

@@ -20,8 +20,8 @@ struct Totals {
   int64_t query_limit_disconnections = 0, output_limit_disconnections = 0;
   int64_t acl_denied_auth = 0, acl_denied_cmd = 0, acl_denied_key = 0, acl_denied_channel = 0;
   int64_t ticks = 0, tick_us = 0, error_replies = 0;
-  int64_t keyspace_hits = 0, keyspace_misses = 0, expired_keys = 0, expire_cycle_us = 0, expire_caps = 0,
-          dirty = 0;
+  int64_t keyspace_hits = 0, keyspace_misses = 0, expired_keys = 0, expired_fields = 0, expire_cycle_us = 0,
+          expire_caps = 0, dirty = 0;
   int64_t longest_tick_us = 0, parked_count = 0, parked_us = 0, longest_parked_us = 0;
   int64_t data_bytes = 0;  // entries, values, tables
   int64_t key_count = 0;

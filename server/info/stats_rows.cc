@@ -42,7 +42,7 @@ const InfoRow kStats[] = {
     {"sync_partial_ok", zero},
     {"sync_partial_err", zero},
     {"expired_keys", total<&Totals::expired_keys>},
-    {"expired_fields", zero},
+    {"expired_fields", total<&Totals::expired_fields>},
     {"expired_stale_perc", [](const Source&, std::string& o) { o += "0.00"; }},  // nothing waits for a sample
     {"expired_keys_with_volatile_items_stale_perc", [](const Source&, std::string& o) { o += "0.00"; }},
     {"expired_time_cap_reached_count", total<&Totals::expire_caps>},

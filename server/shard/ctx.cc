@@ -79,7 +79,6 @@ const ShardSettings& Ctx::settings() const {
 int64_t Ctx::max_bulk_bytes() const {
   return home_->settings.max_bulk_bytes;
 }
-
 Key Ctx::key(std::string_view bytes) const {
   if (bytes.data() == hint_.bytes.data() && bytes.size() == hint_.bytes.size() && bytes.data() != nullptr)
     return hint_;
@@ -174,6 +173,12 @@ void Ctx::notify(int, const Key&, EventClass, const char*) {
 
 void Ctx::add_dirty(int64_t n) {
   home_->counters().dirty.add(n);
+}
+
+void Ctx::expired_fields(const Key& key, int64_t n) {
+  if (n == 0) return;
+  shard_for(key.slot).counters().expired_fields.add(n);
+  notify(db_, key, kEventHash, "hexpired");
 }
 
 void Ctx::append_effect(int db, uint16_t slot) {

@@ -139,6 +139,8 @@ class Ctx {
   // A notification without a change (for instance key misses), and extra dirty counts as Redis counts them.
   void notify(int db, const store::Key& key, EventClass event_class, const char* event);
   void add_dirty(int64_t n);
+  // Fields of a hash whose time had come went with a change of it.
+  void expired_fields(const store::Key& key, int64_t n);
 
   // Removes a key with its event ("del" or another) and effect (DEL or UNLINK as the command says). False: no
   // such key.

@@ -1,7 +1,10 @@
 // Role: the shard's own work: expiry, handing effects over. See shard.h.
 #include "server/shard/shard.h"
 
+#include <string>
+
 #include "common/hash/crc16.h"
+#include "server/store/types/hash.h"
 
 namespace tessera::shard {
 
@@ -42,13 +45,41 @@ void Shard::drop_slots(const std::function<bool(int slot)>& wanted) {
   }
 }
 
+// A hash of which fields are due: they go some at a time, so that `stop` is heard and effects stay short. The
+// hash goes with its last field, which a replica knows by itself.
+void Shard::expire_fields(int db, const store::Key& key, int64_t now_ms, const std::function<bool()>& stop,
+                          bool effects_wanted) {
+  constexpr size_t kAtOnce = 64;
+  std::vector<std::string> fields;
+  for (;;) {
+    fields.clear();
+    const size_t gone =
+        store::expire_hash_fields(keyspace_, db, key, now_ms, kAtOnce, [&](std::string_view field) {
+          if (effects_wanted) fields.emplace_back(field);
+        });
+    counters_.expired_fields.add(static_cast<int64_t>(gone));
+    if (gone > 0 && effects_wanted) {
+      std::vector<std::string_view> args = {"HDEL", key.bytes};
+      args.insert(args.end(), fields.begin(), fields.end());
+      batch_.begin_command();
+      batch_.effect(db, key.slot, args);
+      batch_.end_command();
+    }
+    if (gone < kAtOnce || keyspace_.find(db, key) == nullptr || stop()) return;
+  }
+}
+
 bool Shard::expire_some(WallMs now, const std::function<bool()>& stop) {
   if (!active_expire || expire_paused) return true;
   const int64_t soonest = keyspace_.soonest_expire_ms();
   if (soonest == store::kNoExpire || soonest > now.ms) return true;
   const bool effects_wanted = options_.journal->wanted();
   const bool done =
-      keyspace_.expire_due(now.ms, stop, [&](int db, const store::Key& key, const store::Entry&) {
+      keyspace_.expire_due(now.ms, stop, [&](int db, const store::Key& key, const store::Entry& entry) {
+        if (!entry.expired(now.ms)) {
+          expire_fields(db, key, now.ms, stop, effects_wanted);
+          return;
+        }
         batch_.begin_command();
         note_expired(db, key, batch_, effects_wanted);
         batch_.end_command();

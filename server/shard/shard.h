@@ -16,6 +16,7 @@
 #include "server/route/cluster_view.h"
 #include "server/shard/ctx.h"
 #include "server/store/keyspace.h"
+#include "server/store/types/hash_limits.h"
 #include "server/store/types/list_limits.h"
 #include "server/store/types/set_limits.h"
 
@@ -32,10 +33,12 @@ struct ShardSettings {
   bool compress_snapshots = true;
   store::ListLimits list_limits;
   store::SetLimits set_limits;
+  store::HashLimits hash_limits;
 };
 
 struct ShardCounters {
   Counter keyspace_hits, keyspace_misses;
+  Counter expired_fields;  // of hashes
   Counter expired_keys, expire_cycle_us, expired_time_cap_reached;
   Counter dirty;
   Counter longest_tick_us;  // thread CPU time of the longest tick
@@ -98,6 +101,9 @@ class Shard {
   void note_expired(int db, const store::Key& key, journal::BatchBuilder& batch, bool effects_wanted);
 
  private:
+  void expire_fields(int db, const store::Key& key, int64_t now_ms, const std::function<bool()>& stop,
+                     bool effects_wanted);
+
   ShardOptions options_;
   store::Keyspace keyspace_;
   ShardCounters counters_;

@@ -58,6 +58,12 @@ const std::vector<Difference>& differences() {
        [](const Exchange& e) {
          return command_is(e, "set") && has_unknown_word(e, 3, {"ifeq", "ifne", "ifdeq", "ifdne"});
        }},
+      {"hscan-novalues",
+       "HSCAN may leave out the values: an option of Valkey 8 and Redis 7.4",
+       {{"HSET", "h", "f", "v"}, {"HSCAN", "h", "0", "NOVALUES"}},
+       "*2\r\n$1\r\n0\r\n*1\r\n$1\r\nf\r\n",
+       "-ERR syntax error\r\n",
+       [](const Exchange& e) { return command_is(e, "hscan") && has_unknown_word(e, 3, {"novalues"}); }},
       {"bitcount-start-only",
        "BITCOUNT may leave out the end: an argument form of Valkey 8.1, see the recorded rows",
        {{"SET", "k", "abc"}, {"BITCOUNT", "k", "1"}},

@@ -90,11 +90,13 @@ Generator::Generator(const Grammar& grammar, const GeneratorOptions& options)
     const std::string full = spec.full_name();
     if (!selected(spec, options_) || not_sent_reason(full) != nullptr) continue;
     Choice choice{&spec, nullptr, default_weight(spec), true};
-    for (const Special& special : special_commands()) {
-      if (full != special.full_name) continue;
-      choice.make = special.make;
-      choice.mutate = special.mutate;
-      if (special.weight != 0) choice.weight = special.weight;
+    for (const std::vector<Special>* table : {&special_commands(), &hash_special_commands()}) {
+      for (const Special& special : *table) {
+        if (full != special.full_name) continue;
+        choice.make = special.make;
+        choice.mutate = special.mutate;
+        if (special.weight != 0) choice.weight = special.weight;
+      }
     }
     total_weight_ += choice.weight;
     if (is_word(spec.group, {"set", "hash", "list", "sorted-set", "stream"}) &&

@@ -84,6 +84,7 @@ struct Special {
   bool mutate;      // arguments may be dropped, doubled and garbled
 };
 const std::vector<Special>& special_commands();
+const std::vector<Special>& hash_special_commands();  // special_hash.cc
 
 // Commands that are not sent, with the reason. special.cc.
 const char* not_sent_reason(const std::string& full_name);

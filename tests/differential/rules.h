@@ -67,6 +67,11 @@ std::string check_sscan(const RuleInput&);
 // rules_sort.cc
 std::string check_sort(const RuleInput&);
 
+// rules_hash.cc
+std::string check_hgetall(const RuleInput&);
+std::string check_hscan(const RuleInput&);
+std::string check_hrandfield(const RuleInput&);
+
 // rules_admin.cc
 std::string check_info(const RuleInput&);
 std::string check_client_list(const RuleInput&);
