@@ -117,9 +117,9 @@ void reset_counters(dispatch::Engine& engine) {
   }
   shard::ShardCounters& shard = engine.shard().counters();
   for (Counter* counter :
-       {&shard.keyspace_hits, &shard.keyspace_misses, &shard.expired_keys, &shard.expire_cycle_us,
-        &shard.expired_time_cap_reached, &shard.longest_tick_us, &shard.parked_count, &shard.parked_us,
-        &shard.longest_parked_us, &shard.commands}) {
+       {&shard.keyspace_hits, &shard.keyspace_misses, &shard.expired_keys, &shard.expired_fields,
+        &shard.expire_cycle_us, &shard.expired_time_cap_reached, &shard.longest_tick_us, &shard.parked_count,
+        &shard.parked_us, &shard.longest_parked_us, &shard.commands}) {
     counter->set(0);
   }
   engine.stats().reset();
