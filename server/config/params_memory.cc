@@ -91,11 +91,9 @@ constexpr ParameterRow kRows[] = {
         .about("Longest member of a set kept as a listpack."),
     integer("zset-max-listpack-entries", "128", 0, kMaxLong)
         .alias("zset-max-ziplist-entries")
-        .flags(kNoEffectYet)
         .about("Most members of a sorted set kept as a listpack."),
     memory("zset-max-listpack-value", "64", 0, kMaxLong)
         .alias("zset-max-ziplist-value")
-        .flags(kNoEffectYet)
         .about("Longest member of a sorted set kept as a listpack."),
     memory("hll-sparse-max-bytes", "3000", 0, kMaxLong)
         .flags(kNoEffectYet)

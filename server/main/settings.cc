@@ -23,6 +23,9 @@ std::shared_ptr<const dispatch::Settings> settings_from(std::shared_ptr<const co
   settings->shard.hash_limits = {
       .max_entries = static_cast<size_t>(from.integer("hash-max-listpack-entries")),
       .max_value_bytes = static_cast<size_t>(from.bytes("hash-max-listpack-value"))};
+  settings->shard.zset_limits = {
+      .listpack_entries = static_cast<size_t>(from.integer("zset-max-listpack-entries")),
+      .listpack_value_bytes = static_cast<size_t>(from.bytes("zset-max-listpack-value"))};
   settings->max_bulk_bytes = settings->shard.max_bulk_bytes;
   settings->query_buffer_limit_bytes = static_cast<int64_t>(from.bytes("client-query-buffer-limit"));
   const auto limits = from.output_buffer_limits();

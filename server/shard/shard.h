@@ -19,6 +19,7 @@
 #include "server/store/types/hash_limits.h"
 #include "server/store/types/list_limits.h"
 #include "server/store/types/set_limits.h"
+#include "server/store/types/zset_limits.h"
 
 namespace tessera::shard {
 
@@ -34,6 +35,7 @@ struct ShardSettings {
   store::ListLimits list_limits;
   store::SetLimits set_limits;
   store::HashLimits hash_limits;
+  store::ZsetLimits zset_limits;
 };
 
 struct ShardCounters {

@@ -73,6 +73,15 @@ const std::vector<Difference>& differences() {
          return command_is(e, "bitcount") && e.args.size() == 3 && e.theirs.is_error() &&
                 e.theirs.text == "ERR syntax error";
        }},
+      {"zrank-withscore",
+       "ZRANK and ZREVRANK can tell the score, too: an option of 7.2",
+       {{"ZADD", "k", "1", "a"}, {"ZRANK", "k", "a", "WITHSCORE"}},
+       "*2\r\n:0\r\n$1\r\n1\r\n",
+       "-ERR wrong number of arguments for 'zrank' command\r\n",
+       [](const Exchange& e) {
+         return (command_is(e, "zrank") || command_is(e, "zrevrank")) && e.args.size() == 4 &&
+                e.theirs.is_error() && e.theirs.text.rfind("ERR wrong number of arguments", 0) == 0;
+       }},
       {"freq-of-shared-integer",
        "their small integers are one object for all keys, whose use is not counted; each of our keys counts",
        {{"CONFIG", "SET", "maxmemory-policy", "allkeys-lfu"}, {"SET", "k", "1"}, {"OBJECT", "FREQ", "k"}},

@@ -5,6 +5,8 @@
 
 #include <algorithm>
 
+#include "tests/differential/special_zset.h"
+
 namespace tessera::differential {
 namespace {
 
@@ -97,6 +99,12 @@ Generator::Generator(const Grammar& grammar, const GeneratorOptions& options)
         choice.mutate = special.mutate;
         if (special.weight != 0) choice.weight = special.weight;
       }
+    }
+    for (const Special& special : zset_specials()) {
+      if (full != special.full_name) continue;
+      choice.make = special.make;
+      choice.mutate = special.mutate;
+      choice.weight = special.weight;
     }
     total_weight_ += choice.weight;
     if (is_word(spec.group, {"set", "hash", "list", "sorted-set", "stream"}) &&

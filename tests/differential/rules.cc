@@ -66,6 +66,13 @@ const Rule* find_rule(const std::vector<std::string>& args) {
       {"sort_ro", check_sort, false},
       {"srandmember", check_srandmember, true},
       {"sscan", check_sscan, true},
+      {"zscan", check_zscan, true},
+      {"zrandmember", check_zrandmember, false},
+      {"georadius", check_places, false},
+      {"georadius_ro", check_places, false},
+      {"georadiusbymember", check_places, false},
+      {"georadiusbymember_ro", check_places, false},
+      {"geosearch", check_places, false},
   };
   if (args.empty()) return nullptr;
   const std::string name = lower(args[0]);

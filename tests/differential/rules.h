@@ -63,6 +63,10 @@ std::string check_unordered(const RuleInput&);
 std::string check_spop(const RuleInput&);
 std::string check_srandmember(const RuleInput&);
 std::string check_sscan(const RuleInput&);
+// rules_zset.cc
+std::string check_zscan(const RuleInput&);
+std::string check_zrandmember(const RuleInput&);
+std::string check_places(const RuleInput&);
 
 // rules_sort.cc
 std::string check_sort(const RuleInput&);
