@@ -82,6 +82,25 @@ const std::vector<Difference>& differences() {
          return (command_is(e, "zrank") || command_is(e, "zrevrank")) && e.args.size() == 4 &&
                 e.theirs.is_error() && e.theirs.text.rfind("ERR wrong number of arguments", 0) == 0;
        }},
+      {"getkeys-of-loose-counts",
+       "a count of keys is read strictly; theirs falls back on a reader that takes the digits in front",
+       {{"COMMAND", "GETKEYS", "ZDIFF", "1e3", "a"}},
+       "-ERR Invalid arguments specified for command\r\n",
+       "*1\r\n$1\r\na\r\n",
+       [](const Exchange& e) {
+         return command_is(e, "command") && e.args.size() > 4 && is(e.args[1].substr(0, 7), "getkeys") &&
+                is(e.args[2].substr(0, 1), "z") && !e.theirs.is_error() &&
+                e.ours.text == "ERR Invalid arguments specified for command";
+       }},
+      {"arity-of-zrank",
+       "COMMAND INFO tells the recorded arity of ZRANK and ZREVRANK, which may tell the score, too",
+       {{"COMMAND", "INFO", "zrank"}},
+       "$5\r\nzrank\r\n:-3\r\n",
+       "$5\r\nzrank\r\n:3\r\n",
+       [](const Exchange& e) {
+         return command_is(e, "command") && (e.problem.rfind("arity or keys differ: zrank", 0) == 0 ||
+                                             e.problem.rfind("arity or keys differ: zrevrank", 0) == 0);
+       }},
       {"freq-of-shared-integer",
        "their small integers are one object for all keys, whose use is not counted; each of our keys counts",
        {{"CONFIG", "SET", "maxmemory-policy", "allkeys-lfu"}, {"SET", "k", "1"}, {"OBJECT", "FREQ", "k"}},
