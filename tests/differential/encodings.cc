@@ -30,14 +30,22 @@ bool is_small_zset(const std::string& key, const Ask& ask) {
                      [](const Value& member) { return member.text.size() <= kLongest; });
 }
 
-// 7.2 keeps a list of one node, of 8 KB at most, as a listpack. Numbers take less there than their texts.
+// Bytes of an element in a listpack; about, for numbers.
+size_t listpack_bytes(const std::string& text) {
+  const bool number = !text.empty() && text.size() <= 20 && text != "-" &&
+                      text.find_first_not_of("0123456789", text[0] == '-' ? 1 : 0) == std::string::npos;
+  return number ? std::min<size_t>(text.size(), 10) : text.size() + (text.size() < 64 ? 2 : 4);
+}
+
+// 7.2 keeps a list as a listpack up to list-max-listpack-size, 8 KB by default, plus what the elements of the
+// last push take beside their bytes; 7.0 never does.
 bool is_listpack_of_list(const std::string& key, const Ask& ask) {
-  constexpr size_t kMostBytes = 8192, kLongestNumber = 20;
-  size_t least_bytes = 0;
-  for (const Value& element : ask_both(ask, {"LRANGE", key, "0", "-1"}).items) {
-    least_bytes += element.text.size() <= kLongestNumber ? 2 : element.text.size() + 2;
-  }
-  return least_bytes <= kMostBytes;
+  constexpr size_t kMostBytes = 8192, kOverhead = 5;
+  const Value elements = ask_both(ask, {"LRANGE", key, "0", "-1"});
+  if (!elements.is_array()) return false;
+  size_t bytes = 0;
+  for (const Value& element : elements.items) bytes += listpack_bytes(element.text);
+  return bytes <= kMostBytes + kOverhead * elements.items.size();
 }
 
 }  // namespace

@@ -174,7 +174,7 @@ Op make_config_set(Generator& g, const CommandSpec& spec) {
       {"hash-max-listpack-entries", "128", "512", "-1", "abc", "99999999999"},
       {"hash-max-ziplist-value", "64", "32", "1k", "-1", ""},
       {"set-max-intset-entries", "512", "10", "1.5"},
-      {"list-max-listpack-size", "-2", "-5", "128", "-6", "abc"},
+      {"list-max-listpack-size", "-2", "-1", "128", "16", "abc", "-2147483649"},
       {"lazyfree-lazy-expire", "yes", "no", "YES", "maybe", "1"},
       {"slowlog-log-slower-than", "10000", "-1", "0", "-2", "x"},
       {"slowlog-max-len", "128", "0", "-1"},
@@ -486,7 +486,8 @@ const std::vector<Special>& common_specials() {
 const std::vector<Special>& special_commands() {
   static const std::vector<Special> kTable = [] {
     std::vector<Special> all;
-    for (const std::vector<Special>* part : {&common_specials(), &set_specials(), &sort_specials()}) {
+    for (const std::vector<Special>* part :
+         {&common_specials(), &set_specials(), &sort_specials(), &list_specials()}) {
       all.insert(all.end(), part->begin(), part->end());
     }
     return all;

@@ -13,5 +13,6 @@ Op special_words(Generator& g, const CommandSpec& spec, std::vector<std::string>
 
 const std::vector<Special>& set_specials();   // special_set.cc
 const std::vector<Special>& sort_specials();  // special_sort.cc
+const std::vector<Special>& list_specials();  // special_list.cc
 
 }  // namespace tessera::differential

@@ -43,7 +43,7 @@ class TakenElement {
  public:
   explicit TakenElement(const ListItem& item) {
     if (item.large) {
-      buffer_ = item.large->plain_buffer();
+      buffer_ = item.large->buffer();
     } else {
       item.element.append_to(bytes_);
     }
@@ -146,7 +146,7 @@ void reply_item(const ListItem& item, resp::Writer& reply) {
   if (item.element.is_int) {
     reply.bulk_int(item.element.number);
   } else if (item.large != nullptr && item.element.bytes.size() >= kSharedReplyBytes) {
-    reply.bulk_shared(item.large->plain_buffer(), 0, item.element.bytes.size());
+    reply.bulk_shared(item.large->buffer(), 0, item.element.bytes.size());
   } else {
     reply.bulk(item.element.bytes);
   }

@@ -102,7 +102,7 @@ void ListEditor::edit(bool shrinks, F&& f) {
   {
     Keyspace::Edit access(keyspace_, db_, key_);
     Quicklist& list = static_cast<Quicklist&>(access.container());
-    f(list, access);
+    f(list, access, shrinks);
     count_ = list.element_count();
     if (shrinks && count_ > 0) pack = name_shrunk(access, list);
   }
@@ -120,7 +120,7 @@ Entry* ListEditor::push(ListSide side, std::span<const NewListElement> elements)
   for (const NewListElement& element : elements) bytes += element.bytes.size();
   const bool as_quicklist = !called_listpack() || outgrows(bytes, elements.size());
   if (packed()) return push_packed(side, elements, as_quicklist);
-  edit(false, [&](Quicklist& list, Keyspace::Edit& access) {
+  edit(false, [&](Quicklist& list, Keyspace::Edit& access, bool) {
     if (as_quicklist && called_listpack()) {
       access.set_encoding(Encoding::kQuicklist);
       list.set_limits(limits_);
@@ -162,7 +162,7 @@ void ListEditor::erase(size_t index, size_t n) {
   if (n == 0) return;
   if (n == count_) return erase_key();
   if (!packed()) {
-    edit(true, [&](Quicklist& list, Keyspace::Edit&) { list.erase(index, n); });
+    edit(true, [&](Quicklist& list, Keyspace::Edit&, bool) { list.erase(index, n); });
     return;
   }
   Scratch scratch(listpack());
@@ -181,12 +181,12 @@ void ListEditor::keep(size_t index, size_t n) {
     Quicklist* const list = Container::make<Quicklist>(keyspace_.memory(), old.limits());
     ListReader(*entry_).for_each(index, n, [&](const ListItem& item) {
       char scratch[ListpackElement::kScratchBytes];
-      const SharedBytes buffer = item.large ? item.large->plain_buffer() : SharedBytes();
+      const SharedBytes buffer = item.large ? item.large->buffer() : SharedBytes();
       list->push(ListSide::kTail, {item.text(scratch), item.large ? &buffer : nullptr});
       return true;
     });
     store(list, entry_->encoding());
-    edit(true, [](Quicklist&, Keyspace::Edit&) {});
+    edit(true, [](Quicklist&, Keyspace::Edit&, bool) {});
     return;
   }
   if (packed()) {
@@ -194,7 +194,7 @@ void ListEditor::keep(size_t index, size_t n) {
     erase(0, index);
     return;
   }
-  edit(true, [&](Quicklist& list, Keyspace::Edit&) {
+  edit(true, [&](Quicklist& list, Keyspace::Edit&, bool) {
     list.erase(index + n, count_ - index - n);
     list.erase(0, index);
   });
@@ -207,7 +207,7 @@ void ListEditor::edit_one(const NewListElement& element, bool shrinks, InPacked&
                           InList&& in_list) {
   const bool as_quicklist = !called_listpack() || outgrows(element.bytes.size(), 1);
   if (!packed()) {
-    edit(shrinks, [&](Quicklist& list, Keyspace::Edit& access) {
+    edit(shrinks, [&](Quicklist& list, Keyspace::Edit& access, bool) {
       if (as_quicklist && called_listpack()) {
         access.set_encoding(Encoding::kQuicklist);
         list.set_limits(limits_);
@@ -250,7 +250,10 @@ void ListEditor::insert(size_t index, const NewListElement& element) {
 size_t ListEditor::erase_equal(std::string_view bytes, size_t limit, ListSide side) {
   size_t erased = 0;
   if (!packed()) {
-    edit(true, [&](Quicklist& list, Keyspace::Edit&) { erased = list.erase_equal(bytes, limit, side); });
+    edit(true, [&](Quicklist& list, Keyspace::Edit&, bool& shrinks) {
+      erased = list.erase_equal(bytes, limit, side);
+      shrinks = erased > 0;
+    });
     return erased;
   }
   const ListpackValue value(bytes);

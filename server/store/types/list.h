@@ -21,15 +21,13 @@ namespace tessera::store {
 // One element of a list as it lies there.
 struct ListItem {
   ListpackElement element;
-  const ListNode* large = nullptr;  // a counted buffer of its own: plain_buffer()
+  const ListNode* large = nullptr;  // lies in a counted buffer of its own: large->buffer()
 
   std::string_view text(char (&scratch)[ListpackElement::kScratchBytes]) const {
     return element.text(scratch);
   }
   std::string to_string() const { return element.to_string(); }
-  bool equals(const ListpackValue& value) const {
-    return large ? element.bytes == value.bytes() : value.equals(element);
-  }
+  bool equals(const ListpackValue& value) const { return value.equals(element); }
 };
 
 class ListReader {
@@ -97,10 +95,10 @@ class ListReader {
     ListTree::Pos pos = list_->nodes().seek(from, rest);
     for (bool first = true; n > 0; first = false) {
       const ListNode& node = pos.node();
-      if (node.is_plain()) {
+      if (node.is_large()) {
         ListItem item;
-        item.element.bytes = node.plain();
-        item.large = &node;
+        item.element.bytes = node.large(unfolded);
+        if (node.kind == ListNode::kLarge) item.large = &node;
         --n;
         if (!f(static_cast<const ListItem&>(item))) return;
       } else {
@@ -149,6 +147,7 @@ class ListEditor {
   Entry* store(Quicklist* list, Encoding encoding);
   void erase_key();
   void put_packed(const Scratch& scratch);
+  // f(list, access, shrinks) may take `shrinks` back.
   template <typename F>
   void edit(bool shrinks, F&& f);
   template <typename InPacked, typename InList>

@@ -28,24 +28,26 @@ size_t with_spare(size_t n) {
   return std::min(round_up(n + (n < 1024 ? n / 2 : n / 8) + 16), limit);
 }
 
-// Below it nothing is pressed, and what is saved must be worth it.
+// Below it nothing is pressed, nor above: that would take too long. What is saved must be worth it.
 constexpr size_t kPressFrom = 48;
+constexpr size_t kPressUpTo = 1 << 20;
 constexpr size_t kPressSaves = 8;
 
 }  // namespace
 
-std::string_view ListNode::plain() const {
-  SharedBytes buffer = SharedBytes::adopt(bytes);
-  const std::string_view view = buffer.view();
-  buffer.leak();
-  return view;
-}
-
-SharedBytes ListNode::plain_buffer() const {
+SharedBytes ListNode::buffer() const {
   SharedBytes buffer = SharedBytes::adopt(bytes);
   SharedBytes copy = buffer;
   buffer.leak();
   return copy;
+}
+
+std::string_view ListNode::large(std::string& scratch) const {
+  if (kind == kPressedLarge) return unfold(scratch);
+  SharedBytes buffer = SharedBytes::adopt(bytes);
+  const std::string_view view = buffer.view();
+  buffer.leak();
+  return view;
 }
 
 std::string_view ListNode::unfold(std::string& scratch) const {
@@ -67,22 +69,22 @@ ListNode ListNode::make_packed(Container& owner, std::string_view listpack, size
   return node;
 }
 
-ListNode ListNode::make_plain(Container& owner, const NewListElement& element) {
+ListNode ListNode::make_large(Container& owner, const NewListElement& element) {
   const size_t size = element.bytes.size();
   const bool keep = element.owner && element.owner->allocated_bytes() <= size + size / 4 + 64;
   SharedBytes buffer = keep ? *element.owner : SharedBytes::copy_of(element.bytes);
   owner.note_outside(static_cast<int64_t>(buffer.allocated_bytes()));
   ListNode node;
-  node.kind = kPlain;
+  node.kind = kLarge;
   node.count = 1;
   node.bytes = static_cast<char*>(buffer.leak());
   return node;
 }
 
 ListNode ListNode::copy_to(Container& other) const {
-  if (kind == kPlain) {
-    const SharedBytes buffer = plain_buffer();
-    return make_plain(other, {buffer.view(), &buffer});
+  if (kind == kLarge) {
+    const SharedBytes shared = buffer();
+    return make_large(other, {shared.view(), &shared});
   }
   if (kind == kPacked) {
     return make_packed(other, packed(), 0, ListSide::kTail);
@@ -94,7 +96,7 @@ ListNode ListNode::copy_to(Container& other) const {
 }
 
 void ListNode::free(Container& owner) {
-  if (kind == kPlain) {
+  if (kind == kLarge) {
     SharedBytes buffer = SharedBytes::adopt(bytes);
     owner.note_outside(-static_cast<int64_t>(buffer.allocated_bytes()));
   } else {
@@ -123,30 +125,46 @@ void ListNode::shrink(Container& owner) {
 }
 
 void ListNode::press(Container& owner) {
-  if (kind != kPacked || size < kPressFrom) return;
-  std::string pressed(size - kPressSaves, '\0');
-  const unsigned n =
-      lzf_compress(bytes + offset, size, pressed.data(), static_cast<unsigned>(pressed.size()));
+  if (is_pressed()) return;
+  std::string none;
+  const std::string_view from = kind == kLarge ? large(none) : packed();
+  if (from.size() < kPressFrom || from.size() > kPressUpTo) return;
+  std::string pressed(from.size() - kPressSaves, '\0');
+  const unsigned n = lzf_compress(from.data(), static_cast<unsigned>(from.size()), pressed.data(),
+                                  static_cast<unsigned>(pressed.size()));
   if (n == 0) return;
-  char* const fresh = static_cast<char*>(owner.allocate(n));
-  std::memcpy(fresh, pressed.data(), n);
-  owner.release(bytes, capacity);
-  bytes = fresh;
-  capacity = n;
-  offset = 0;
-  kind = kPressed;
+  ListNode fresh;
+  fresh.bytes = static_cast<char*>(owner.allocate(n));
+  std::memcpy(fresh.bytes, pressed.data(), n);
+  fresh.count = count;
+  fresh.size = static_cast<uint32_t>(from.size());
+  fresh.capacity = n;
+  fresh.kind = kind == kLarge ? kPressedLarge : kPressed;
+  free(owner);
+  *this = fresh;
 }
 
 void ListNode::unpress(Container& owner) {
-  if (kind != kPressed) return;
-  const size_t wanted = round_up(size);
-  char* const fresh = static_cast<char*>(owner.allocate(wanted));
-  const unsigned n = lzf_decompress(bytes, capacity, fresh, size);
+  if (!is_pressed()) return;
+  ListNode fresh;
+  char* to = nullptr;
+  if (kind == kPressedLarge) {
+    SharedBytes buffer = SharedBytes::make(size);
+    buffer.set_size(size);
+    to = buffer.mutable_data();
+    owner.note_outside(static_cast<int64_t>(buffer.allocated_bytes()));
+    fresh.kind = kLarge;
+    fresh.bytes = static_cast<char*>(buffer.leak());
+  } else {
+    fresh.capacity = static_cast<uint32_t>(round_up(size));
+    fresh.size = size;
+    fresh.bytes = to = static_cast<char*>(owner.allocate(fresh.capacity));
+  }
+  fresh.count = count;
+  const unsigned n = lzf_decompress(bytes, capacity, to, size);
   TESSERA_CHECK(n == size);
-  owner.release(bytes, capacity);
-  bytes = fresh;
-  capacity = static_cast<uint32_t>(wanted);
-  kind = kPacked;
+  free(owner);
+  *this = fresh;
 }
 
 char* ListNodeBuffer::splice_slow(size_t at, size_t removed, size_t inserted) {

@@ -1,5 +1,5 @@
 // Role: one node of a long list: a listpack of bounded size with room to grow on either side, or one large
-// element as a counted buffer, or a listpack pressed by LZF. Thread: as its container.
+// element as a counted buffer; either may be pressed by LZF. Thread: as its container.
 // Invariants: a node's memory is its container's; `size` is the listpack's, pressed or not; the bytes in
 // front of `offset` and behind offset + size are spare, so that a push or a pop at either end moves a few
 // bytes only.
@@ -25,23 +25,25 @@ struct NewListElement {
 };
 
 struct ListNode {
-  enum Kind : uint32_t { kPacked, kPlain, kPressed };
+  enum Kind : uint32_t { kPacked, kLarge, kPressed, kPressedLarge };
 
-  char* bytes = nullptr;  // kPlain: a SharedBytes given up by leak()
+  char* bytes = nullptr;  // kLarge: a SharedBytes given up by leak()
   uint32_t count = 0;
-  uint32_t size = 0;      // of the listpack
-  uint32_t capacity = 0;  // of the allocation; kPressed: the pressed bytes
+  uint32_t size = 0;      // of the listpack; kPressedLarge: of the element
+  uint32_t capacity = 0;  // of the allocation; when pressed: the pressed bytes
   uint32_t offset : 30;   // where the listpack begins
   uint32_t kind : 2;
 
   ListNode() : offset(0), kind(kPacked) {}
-  bool is_plain() const { return kind == kPlain; }
+  bool is_large() const { return kind == kLarge || kind == kPressedLarge; }
+  bool is_pressed() const { return kind == kPressed || kind == kPressedLarge; }
   // REQUIRES: kPacked
   std::string_view packed() const { return {bytes + offset, size}; }
-  // REQUIRES: kPlain
-  std::string_view plain() const;
-  SharedBytes plain_buffer() const;
-  // The listpack of a node that is not plain; a pressed one is unfolded into `scratch`.
+  // REQUIRES: kLarge
+  SharedBytes buffer() const;
+  // REQUIRES: is_large(). A pressed one is unfolded into `scratch`.
+  std::string_view large(std::string& scratch) const;
+  // The listpack of a node that is not large; a pressed one is unfolded into `scratch`.
   ListpackView view(std::string& scratch) const {
     if (__builtin_expect(kind == kPressed, 0)) return ListpackView(unfold(scratch));
     return ListpackView(packed());
@@ -49,7 +51,7 @@ struct ListNode {
   std::string_view unfold(std::string& scratch) const;
 
   static ListNode make_packed(Container& owner, std::string_view listpack, size_t spare, ListSide spare_at);
-  static ListNode make_plain(Container& owner, const NewListElement& element);
+  static ListNode make_large(Container& owner, const NewListElement& element);
   ListNode copy_to(Container& other) const;
   void free(Container& owner);
 
@@ -58,7 +60,7 @@ struct ListNode {
   void give_back(Container& owner) {
     if (__builtin_expect(kind == kPacked && size < capacity / 4 && capacity > 256, 0)) shrink(owner);
   }
-  // Pressed, if that saves enough. Cost: some 10 us per node.
+  // Pressed, if that saves enough. Cost: some 10 us per node; elements above 1 MB stay as they are.
   void press(Container& owner);
   void unpress(Container& owner);
 

@@ -25,8 +25,8 @@ void Quicklist::digest(Digest& digest) const {
   std::string unfolded;
   char scratch[ListpackElement::kScratchBytes];
   for (Pos pos = tree_.first(); pos; pos = ListTree::next(pos)) {
-    if (pos.node().is_plain()) {
-      digest.mix(pos.node().plain());
+    if (pos.node().is_large()) {
+      digest.mix(pos.node().large(unfolded));
       continue;
     }
     const ListpackView view = pos.node().view(unfolded);
@@ -35,7 +35,7 @@ void Quicklist::digest(Digest& digest) const {
 }
 
 ListNode Quicklist::make_node(const NewListElement& element, ListSide grows_at) {
-  if (limits_.is_large(element.bytes.size())) return ListNode::make_plain(*this, element);
+  if (limits_.is_large(element.bytes.size())) return ListNode::make_large(*this, element);
   const ListpackValue value(element.bytes);
   ListNode node = ListNode::make_packed(*this, empty_listpack(), value.encoded_size(), grows_at);
   ListNodeBuffer buffer(*this, node);
@@ -129,7 +129,7 @@ void Quicklist::erase(size_t index, size_t n) {
   settle_around(index);
 }
 
-// The elements from `index` on go to a new node behind. REQUIRES: 0 < index < count, not plain
+// The elements from `index` on go to a new node behind. REQUIRES: 0 < index < count, not large
 Quicklist::Pos Quicklist::split(Pos at, size_t index) {
   ListNode& node = at.node();
   node.unpress(*this);
@@ -151,7 +151,7 @@ Quicklist::Pos Quicklist::split(Pos at, size_t index) {
 // Puts a node's elements in front of the next node's, if they fit. Returns the place of that, or nothing.
 Quicklist::Pos Quicklist::merge_into_next(Pos at) {
   const Pos behind = at ? ListTree::next(at) : Pos{};
-  if (!behind || at.node().is_plain() || behind.node().is_plain()) return {};
+  if (!behind || at.node().is_large() || behind.node().is_large()) return {};
   ListNode &node = at.node(), &other = behind.node();
   if (limits_.exceeded(node.size + other.size, node.count + other.count)) return {};
   node.unpress(*this);
@@ -214,7 +214,7 @@ void Quicklist::replace(size_t index, const NewListElement& element, bool one_no
   uint64_t rest = 0;
   Pos at = tree_.seek(index, rest);
   const bool large = !one_node && limits_.is_large(element.bytes.size());
-  if (!large && !at.node().is_plain()) {
+  if (!large && !at.node().is_large()) {
     at.node().unpress(*this);
     ListNodeBuffer buffer(*this, at.node());
     listpack_replace(buffer, ListpackView(at.node().packed()).seek(static_cast<int64_t>(rest)),
@@ -240,11 +240,11 @@ void Quicklist::replace(size_t index, const NewListElement& element, bool one_no
 size_t Quicklist::erase_equal_in(Pos at, const ListpackValue& value, size_t limit, ListSide side) {
   ListNode& node = at.node();
   size_t erased = 0;
-  if (node.is_plain()) {
-    erased = node.plain() == value.bytes() ? 1 : 0;
+  std::string unfolded;
+  if (node.is_large()) {
+    erased = node.large(unfolded) == value.bytes() ? 1 : 0;
   } else {
     {
-      std::string unfolded;
       const ListpackView view = node.view(unfolded);
       if (view.find(value, view.begin()) == view.end()) return 0;
     }

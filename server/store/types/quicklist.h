@@ -47,7 +47,7 @@ class Quicklist final : public Container {
  private:
   size_t object_bytes() const override { return sizeof(Quicklist); }
   bool has_room(const ListNode& node, size_t bytes) const {
-    return !node.is_plain() && !limits_.exceeded(node.size + bytes + kElementOverhead, node.count + 1);
+    return !node.is_large() && !limits_.exceeded(node.size + bytes + kElementOverhead, node.count + 1);
   }
   ListNode make_node(const NewListElement& element, ListSide grows_at);
   void put(Pos at, size_t index, const NewListElement& element);

@@ -51,7 +51,9 @@ std::string Quicklist::self_check() const {
   for (Pos at = tree_.first(); at; at = ListTree::next(at)) {
     const ListNode& node = at.node();
     if (node.count == 0) return "a list has an empty node";
-    if (node.is_plain()) {
+    if (node.is_pressed() && (limits_.compress_depth == 0 || !is_deep(at)))
+      return "a node near an end is pressed";
+    if (node.is_large()) {
       if (node.count != 1) return "a large element has company";
       continue;
     }
@@ -63,8 +65,6 @@ std::string Quicklist::self_check() const {
     if (count != node.count || view.size_bytes() != node.size) return "a node counts wrongly";
     if (node.kind == ListNode::kPacked && node.offset + node.size > node.capacity)
       return "a node is larger than its memory";
-    if (node.kind == ListNode::kPressed && (limits_.compress_depth == 0 || !is_deep(at)))
-      return "a node near an end is pressed";
   }
   return {};
 }
