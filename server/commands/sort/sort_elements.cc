@@ -11,6 +11,7 @@
 #include "server/commands/support/arguments.h"
 #include "server/store/types/list.h"
 #include "server/store/types/set.h"
+#include "server/store/types/zset.h"
 
 namespace tessera::commands {
 
@@ -95,6 +96,22 @@ void SortElements::load_set(const Entry& source) {
   });
 }
 
+// Their order is that of scores.
+void SortElements::load_zset(const Entry& source, const SortCall& call) {
+  const store::ZsetReader zset(source);
+  const size_t size = zset.size();
+  store::RankRange ranks{0, size};
+  if (call.keep_order) {
+    const SortRange range = sort_range(call, size);
+    ranks = {call.descending ? size - range.first - range.count : range.first, range.count};
+  }
+  items_.reserve(ranks.count);
+  zset.for_range(ranks, call.keep_order && call.descending, [&](std::string_view member, double) {
+    add(member);
+    return true;
+  });
+}
+
 bool SortElements::load(const Entry& source, const SortCall& call) {
   switch (source.type()) {
     case Type::kList:
@@ -102,6 +119,9 @@ bool SortElements::load(const Entry& source, const SortCall& call) {
       return true;
     case Type::kSet:
       load_set(source);
+      return true;
+    case Type::kZset:
+      load_zset(source, call);
       return true;
     default:
       return false;

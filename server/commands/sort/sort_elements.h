@@ -47,6 +47,7 @@ class SortElements {
 
   void load_list(const store::Entry& source, const SortCall& call);
   void load_set(const store::Entry& source);
+  void load_zset(const store::Entry& source, const SortCall& call);
   void add(std::string_view element);
   Slice keep(std::string_view bytes);
   std::string_view view(const Slice& slice) const { return {bytes_.data() + slice.offset, slice.size}; }

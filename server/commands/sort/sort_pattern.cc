@@ -3,6 +3,7 @@
 #include "server/commands/support/arguments.h"
 #include "server/commands/support/string_value.h"
 #include "server/store/string_ref.h"
+#include "server/store/types/hash.h"
 
 namespace tessera::commands {
 
@@ -44,7 +45,12 @@ bool SortPattern::text(Ctx& ctx, std::string_view element, std::string& out) {
   }
   const Entry* entry = look_up(ctx, element);
   if (entry == nullptr) return false;
-  if (kind_ == Kind::kField) return false;
+  if (kind_ == Kind::kField) {
+    store::HashValue value;
+    if (!store::HashReader(*entry, ctx.now().ms).get(field_, value)) return false;
+    out.assign(value.text);
+    return true;
+  }
   std::string scratch;
   out.assign(store::StringRef(*entry).view(scratch));
   return true;
@@ -61,7 +67,12 @@ void SortPattern::reply(Ctx& ctx, std::string_view element, resp::Writer& reply)
     return;
   }
   if (kind_ == Kind::kField) {
-    reply.null();
+    store::HashValue value;
+    if (store::HashReader(*entry, ctx.now().ms).get(field_, value)) {
+      reply.bulk(value.text);
+    } else {
+      reply.null();
+    }
     return;
   }
   reply_string(*entry, reply);
