@@ -90,7 +90,7 @@ constexpr CommandRow kRows[] = {
      .since = "7.0.0",
      .summary = "Takes elements from the first list of several that exists.",
      .complexity = "O(N+M) for N keys and M elements.",
-     .arguments = "numkeys:integer key:key@0... where:oneof(left=LEFT right=RIGHT) count:integer=COUNT?",
+     .arguments = "numkeys:integer key:key@0* where:oneof(left=LEFT right=RIGHT) count:integer=COUNT?",
      .run = lmpop},
 };
 
