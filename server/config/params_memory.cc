@@ -99,10 +99,8 @@ constexpr ParameterRow kRows[] = {
         .flags(kNoEffectYet)
         .about("Most bytes of a HyperLogLog in sparse form."),
     memory("stream-node-max-bytes", "4096", 0, kMaxLong)
-        .flags(kNoEffectYet)
         .about("Most bytes of a node of a stream; 0 for any."),
     integer("stream-node-max-entries", "100", 0, kMaxLong)
-        .flags(kNoEffectYet)
         .about("Most entries of a node of a stream; 0 for any."),
 };
 

@@ -26,6 +26,9 @@ std::shared_ptr<const dispatch::Settings> settings_from(std::shared_ptr<const co
   settings->shard.zset_limits = {
       .listpack_entries = static_cast<size_t>(from.integer("zset-max-listpack-entries")),
       .listpack_value_bytes = static_cast<size_t>(from.bytes("zset-max-listpack-value"))};
+  settings->shard.stream_limits = {
+      .node_max_bytes = static_cast<int64_t>(from.bytes("stream-node-max-bytes")),
+      .node_max_entries = static_cast<int64_t>(from.integer("stream-node-max-entries"))};
   settings->max_bulk_bytes = settings->shard.max_bulk_bytes;
   settings->query_buffer_limit_bytes = static_cast<int64_t>(from.bytes("client-query-buffer-limit"));
   const auto limits = from.output_buffer_limits();

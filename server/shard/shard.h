@@ -20,6 +20,7 @@
 #include "server/store/types/list_limits.h"
 #include "server/store/types/set_limits.h"
 #include "server/store/types/zset_limits.h"
+#include "server/store/types/stream_limits.h"
 
 namespace tessera::shard {
 
@@ -36,6 +37,7 @@ struct ShardSettings {
   store::SetLimits set_limits;
   store::HashLimits hash_limits;
   store::ZsetLimits zset_limits;
+  store::StreamLimits stream_limits;
 };
 
 struct ShardCounters {

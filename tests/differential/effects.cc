@@ -117,6 +117,13 @@ Result<void> EffectsFollower::wait_for(const std::string& key, const std::string
   return Error{"the effects did not arrive within 30 s", ETIMEDOUT};
 }
 
+Value EffectsFollower::ask_in_db(int db, const std::vector<std::string>& args) {
+  (void)control_.ask({"SELECT", std::to_string(db)});
+  Value answer = control_.ask(args);
+  (void)control_.ask({"SELECT", "0"});
+  return answer;
+}
+
 std::string EffectsFollower::digest() {
   return control_.ask({"DEBUG", "DIGEST"}).text;
 }

@@ -24,6 +24,7 @@ class EffectsFollower {
   // it).
   Result<void> wait_for(const std::string& key, const std::string& mark);
   std::string digest();
+  support::Value ask_in_db(int db, const std::vector<std::string>& args);
   uint64_t bytes() const { return bytes_; }
 
  private:

@@ -73,6 +73,9 @@ const Rule* find_rule(const std::vector<std::string>& args) {
       {"georadiusbymember", check_places, false},
       {"georadiusbymember_ro", check_places, false},
       {"geosearch", check_places, false},
+      {"xinfo|stream", check_stream_info, false},
+      {"xinfo|consumers", check_stream_info, false},
+      {"xpending", check_stream_pending, false},
   };
   if (args.empty()) return nullptr;
   const std::string name = lower(args[0]);
@@ -80,7 +83,7 @@ const Rule* find_rule(const std::vector<std::string>& args) {
   if (args.size() == 2 && lower(args[1]) == "help") {
     static constexpr Rule kHelp = {"help", check_help, false};
     for (const char* parent : {"client", "config", "object", "memory", "command", "acl", "debug", "cluster",
-                               "module", "latency", "slowlog"}) {
+                               "module", "latency", "slowlog", "xgroup", "xinfo"}) {
       if (name == parent) return &kHelp;
     }
   }

@@ -75,6 +75,11 @@ std::string check_sort(const RuleInput&);
 std::string check_hgetall(const RuleInput&);
 std::string check_hscan(const RuleInput&);
 std::string check_hrandfield(const RuleInput&);
+// rules_stream.cc
+std::string check_stream_info(const RuleInput&);
+std::string check_stream_pending(const RuleInput&);
+// Two replies of XINFO; `ignore_seen`: whatever consumers' times say.
+std::string compare_stream_info(const support::Value& ours, const support::Value& theirs, bool ignore_seen);
 
 // rules_admin.cc
 std::string check_info(const RuleInput&);

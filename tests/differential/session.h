@@ -77,6 +77,7 @@ class Session {
   void note_effects_on_link(Link& link, const Op& op, const support::Value& ours);
   void forget_newer(Link& link, const Op& op);
   std::optional<Mismatch> check_database(int db);
+  std::optional<Mismatch> check_streams(bool replayed);
   std::optional<Mismatch> check_effects();
   Result<void> select_control(int side, int db);
   support::Value ask_in_db(int side, int db, const std::vector<std::string>& args);

@@ -4,6 +4,7 @@
 
 #include "tests/differential/generator.h"
 #include "tests/differential/special.h"
+#include "tests/differential/special_stream.h"
 
 namespace tessera::differential {
 
@@ -487,7 +488,7 @@ const std::vector<Special>& special_commands() {
   static const std::vector<Special> kTable = [] {
     std::vector<Special> all;
     for (const std::vector<Special>* part :
-         {&common_specials(), &set_specials(), &sort_specials(), &list_specials()}) {
+         {&common_specials(), &set_specials(), &sort_specials(), &list_specials(), &stream_specials()}) {
       all.insert(all.end(), part->begin(), part->end());
     }
     return all;

@@ -46,10 +46,14 @@ class Values {
   std::string unix_milliseconds();
   std::string random_case(const std::string& word);
   std::string junk();  // a short word that is no option of anything
+  // A number that only rises: ids of streams.
+  uint64_t rising_number() const { return rising_; }
+  void raise_number(uint64_t by) { rising_ += by; }
 
  private:
   Random random_;
   std::vector<std::string> pool_;
+  uint64_t rising_ = 0;
 };
 
 // The band of exact absolute expiries, in milliseconds; relative ones never end in it.

@@ -50,7 +50,7 @@ def docs_of(server):
 
 
 # Options of Redis 8 beside the recorded ones, by name.
-ADDED = {"set": {"ifne-value", "ifdeq-digest", "ifdne-digest"}}
+ADDED = {"set": {"ifne-value", "ifdeq-digest", "ifdne-digest"}, "xadd": {"condition"}, "xtrim": {"condition"}}
 
 
 def without(arguments, names):

@@ -1,0 +1,123 @@
+// Role: consumer groups. See stream_group.h.
+#include "server/store/types/stream_group.h"
+
+namespace tessera::store {
+
+StreamConsumer* StreamGroup::find_consumer(std::string_view name) const {
+  StreamConsumer** found = consumers_.find(name);
+  return found == nullptr ? nullptr : *found;
+}
+
+StreamConsumer* StreamGroup::make_consumer(std::string_view name, int64_t now_ms) {
+  StreamConsumer* consumer = make_named<StreamConsumer>(*owner_, name);
+  consumer->seen_ms = now_ms;
+  consumers_.insert(consumer);
+  return consumer;
+}
+
+void StreamGroup::free_consumer(StreamConsumer* consumer) {
+  while (consumer->pending.free_first_leaf([](const StreamId&) {})) {
+  }
+  free_named(*owner_, consumer);
+}
+
+size_t StreamGroup::erase_consumer(StreamConsumer* consumer) {
+  const size_t pending = consumer->pending.size();
+  for (auto place = consumer->pending.first(); place; place.next()) pending_.erase(*place);
+  consumers_.erase(consumer->name());
+  free_consumer(consumer);
+  return pending;
+}
+
+StreamPending* StreamGroup::assign(StreamId id, StreamConsumer* consumer, bool* is_new) {
+  StreamPending* pending = pending_.insert({id, 0, 0, consumer}, is_new);
+  if (!*is_new) {
+    if (pending->consumer == consumer) return pending;
+    if (pending->consumer != nullptr) pending->consumer->pending.erase(id);
+    pending->consumer = consumer;
+  }
+  consumer->pending.insert(id);
+  return pending;
+}
+
+void StreamGroup::release(StreamPending& pending) {
+  if (pending.consumer == nullptr) return;
+  pending.consumer->pending.erase(pending.id);
+  pending.consumer = nullptr;
+}
+
+bool StreamGroup::erase_pending(StreamId id) {
+  StreamPending* pending = pending_.find(id);
+  if (pending == nullptr) return false;
+  if (pending->consumer != nullptr) pending->consumer->pending.erase(id);
+  return pending_.erase(id);
+}
+
+bool StreamGroup::free_some(size_t& items) {
+  const auto count = [&](size_t freed) { items -= freed < items ? freed : items; };
+  while (items > 0) {
+    const size_t before = pending_.size();
+    if (!pending_.free_first_leaf([](const StreamPending&) {})) break;
+    count(before - pending_.size());
+  }
+  while (items > 0 && !consumers_.empty()) {
+    StreamConsumer* consumer = *consumers_.first();
+    while (items > 0) {
+      const size_t before = consumer->pending.size();
+      if (!consumer->pending.free_first_leaf([](const StreamId&) {})) break;
+      count(before - consumer->pending.size());
+    }
+    if (!consumer->pending.empty()) break;
+    consumers_.erase(consumer->name());
+    free_named(*owner_, consumer);
+    count(1);
+  }
+  return pending_.empty() && consumers_.empty();
+}
+
+void StreamGroup::copy_from(const StreamGroup& other) {
+  last_id = other.last_id;
+  entries_read = other.entries_read;
+  for (auto place = other.consumers_.first(); place; place.next()) {
+    const StreamConsumer& from = **place;
+    StreamConsumer* to = make_consumer(from.name(), from.seen_ms);
+    to->active_ms = from.active_ms;
+  }
+  StreamConsumer* to = nullptr;
+  const StreamConsumer* from = nullptr;
+  for (auto place = other.pending_.first(); place; place.next()) {
+    StreamPending copy = *place;
+    if (copy.consumer != nullptr) {
+      if (copy.consumer != from) {
+        from = copy.consumer;
+        to = find_consumer(from->name());
+      }
+      copy.consumer = to;
+      to->pending.insert(copy.id);
+    }
+    pending_.insert(copy);
+  }
+}
+
+std::string StreamGroup::self_check() const {
+  std::string problem = pending_.self_check();
+  if (problem.empty()) problem = consumers_.self_check();
+  size_t owned = 0;
+  for (auto place = consumers_.first(); place && problem.empty(); place.next()) {
+    StreamConsumer& consumer = **place;
+    problem = consumer.pending.self_check();
+    owned += consumer.pending.size();
+    for (auto id = consumer.pending.first(); id; id.next()) {
+      const StreamPending* pending = pending_.find(*id);
+      if (pending == nullptr || pending->consumer != &consumer)
+        problem = "a consumer's pending id is not the group's";
+    }
+  }
+  size_t unowned = 0;
+  for (auto place = pending_.first(); place; place.next()) unowned += place->consumer == nullptr;
+  if (problem.empty() && owned + unowned != pending_.size())
+    problem = "pending entries without their consumer";
+  return problem;
+}
+
+}  // namespace tessera::store
