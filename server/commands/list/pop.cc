@@ -47,7 +47,7 @@ void rpop(Ctx& ctx, const Args& args, Writer& reply) {
 }
 
 void lmpop(Ctx& ctx, const Args& args, Writer& reply) {
-  MultiPop pop;
+  ListMultiPop pop;
   if (!read_multi_pop(args, 1, reply, pop)) return;
   for (size_t i = 0; i < pop.key_count; ++i) {
     const Key key = ctx.key(args[pop.first_key_at + i]);
@@ -90,7 +90,7 @@ constexpr CommandRow kRows[] = {
      .since = "7.0.0",
      .summary = "Takes elements from the first list of several that exists.",
      .complexity = "O(N+M) for N keys and M elements.",
-     .arguments = "numkeys:integer key:key@0... where:oneof(left=LEFT right=RIGHT) count:integer=COUNT?",
+     .arguments = "numkeys:integer key:key@0* where:oneof(left=LEFT right=RIGHT) count:integer=COUNT?",
      .run = lmpop},
 };
 

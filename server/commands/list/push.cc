@@ -71,7 +71,7 @@ constexpr CommandRow push_row(const char* name, const char* since, const char* s
           .since = since,
           .summary = summary,
           .complexity = "O(1) per element.",
-          .arguments = "key:key@0 element:string...",
+          .arguments = "key:key@0 element:string*",
           .run = run,
           .history = history};
 }
