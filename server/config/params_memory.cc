@@ -96,7 +96,6 @@ constexpr ParameterRow kRows[] = {
         .alias("zset-max-ziplist-value")
         .about("Longest member of a sorted set kept as a listpack."),
     memory("hll-sparse-max-bytes", "3000", 0, kMaxLong)
-        .flags(kNoEffectYet)
         .about("Most bytes of a HyperLogLog in sparse form."),
     memory("stream-node-max-bytes", "4096", 0, kMaxLong)
         .about("Most bytes of a node of a stream; 0 for any."),

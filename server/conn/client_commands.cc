@@ -105,20 +105,6 @@ void get_redirection(ConnCtx&, const Args&, Writer& reply) {
   reply.integer(-1);
 }
 
-// No command blocks: whoever is named is not blocked, if it is there at all.
-void unblock(ConnCtx&, const Args& args, Writer& reply) {
-  if (args.size() > 4) {
-    reply.errorf("ERR unknown subcommand or wrong number of arguments for '%.128s'. Try CLIENT HELP.",
-                 std::string(args[1]).c_str());
-  } else if (args.size() == 4 && !text::iequals(args[3], "timeout") && !text::iequals(args[3], "error")) {
-    reply.error("ERR CLIENT UNBLOCK reason should be TIMEOUT or ERROR");
-  } else if (!text::parse_int64(args[2])) {
-    reply.error("ERR value is not an integer or out of range");
-  } else {
-    reply.integer(0);
-  }
-}
-
 constexpr const char* kHelp[] = {
     "CAPA <option> [options ...]",
     "    Tell what this client can do: REDIRECT.",
@@ -289,18 +275,6 @@ constexpr CommandRow kSelfRows[] = {
      .complexity = "O(1)",
      .run_conn = get_redirection,
      .full_name = "client|getredir"},
-    {.name = "unblock",
-     .arity = -3,
-     .flags = registry::kAdmin | registry::kNoscript | registry::kLoading | registry::kStale,
-     .acl = registry::kCatConnection,
-     .route = Route::kConn,
-     .group = "connection",
-     .since = "5.0.0",
-     .summary = "Ends the wait of a client that is blocked.",
-     .complexity = "O(log N) where N is the number of connections",
-     .arguments = "client-id:integer unblock-type:oneof(timeout=TIMEOUT error=ERROR)?",
-     .run_conn = unblock,
-     .full_name = "client|unblock"},
     {.name = "help",
      .arity = 2,
      .flags = registry::kLoading | registry::kStale,
@@ -327,7 +301,8 @@ RowTable client_self_rows() {
 RowTable client_rows() {
   static const auto subcommands = [] {
     std::vector<CommandRow> all;
-    for (const RowTable& table : {client_self_rows(), client_list_rows(), client_pause_rows()}) {
+    for (const RowTable& table :
+         {client_self_rows(), client_unblock_rows(), client_list_rows(), client_pause_rows()}) {
       all.insert(all.end(), table.begin(), table.end());
     }
     return all;

@@ -83,6 +83,7 @@ bool read_positive(std::string_view value, std::string_view name, std::optional<
 std::string flag_letters(const Session& session) {
   std::string letters;
   if (session.has(dispatch::kMonitor)) letters += 'O';
+  if (session.has(dispatch::kBlocked)) letters += 'b';
   if (session.has(dispatch::kCloseAfterReply)) letters += 'c';
   if (session.has(dispatch::kCloseAsap)) letters += 'A';
   if (session.has(dispatch::kUnixSocket)) letters += 'U';

@@ -92,7 +92,9 @@ bool Connection::run() {
 }
 
 void Connection::update_reading() {
-  const bool want = !pipeline_.stalled() && !ended_ && !session_.has(dispatch::kCloseAfterReply);
+  // One that waits for a key is read on, up to the query buffer limit: it may leave.
+  const bool takes = !pipeline_.stalled() || pipeline_.wait() != nullptr;
+  const bool want = takes && !ended_ && !session_.has(dispatch::kCloseAfterReply);
   if (want == reading_ || ended_) return;
   reading_ = want;
   if (want) {

@@ -1,6 +1,7 @@
 // Role: one client connection: bytes in, commands to its pipeline, replies out. Thread: the shard thread that
 // accepted it. Invariants: callbacks only collect; commands run in Connections::run_ready(). A connection
-// whose pipeline is stalled does not read, so what it holds is bounded by its query buffer limit. Replies
+// whose pipeline is stalled does not read (one that waits for a key does), so what it holds is bounded by its
+// query buffer limit. Replies
 // leave once per tick in one vectored write; what the kernel does not take waits, bounded by the output
 // limits.
 #pragma once

@@ -16,6 +16,7 @@ RowTable client_rows();
 // CLIENT's subcommands by file; client_rows() joins them.
 RowTable client_self_rows();
 RowTable client_list_rows();
+RowTable client_unblock_rows();
 RowTable client_pause_rows();
 
 // Names of clients and libraries: no blanks, no control characters, ASCII only.

@@ -77,6 +77,11 @@ void CommandStats::called(uint32_t id, uint64_t ns, bool failed) {
   histogram->add(ns);
 }
 
+void CommandStats::continued(uint32_t id, uint64_t ns, bool failed) {
+  commands_[id].ns.add(static_cast<int64_t>(ns));
+  if (failed) commands_[id].failed.add();
+}
+
 void CommandStats::error(std::string_view code) {
   error_total_.add();
   code = code.substr(0, sizeof(ErrorCount::code) - 1);

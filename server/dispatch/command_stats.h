@@ -41,6 +41,8 @@ class CommandStats {
   ~CommandStats();
 
   void called(uint32_t id, uint64_t ns, bool failed);
+  // The rest of a call that was counted when it began to wait.
+  void continued(uint32_t id, uint64_t ns, bool failed);
   void rejected(uint32_t id) { commands_[id].rejected.add(); }
   void error(std::string_view code);
   const CommandCounters& at(uint32_t id) const { return commands_[id]; }

@@ -62,6 +62,7 @@ void Engine::start(io::Loop& loop) {
 }
 
 void Engine::finish(io::Loop&) {
+  blocked_.close();
   clients_->stop();
 }
 
@@ -81,18 +82,20 @@ void Engine::adopt_now() {
     apply_settings();
     clients_->settings_changed();
   }
-  view_.adopt();
+  const bool slots_changed = view_.adopt();
   shard_.view = &*view_;
   if (acl_.adopt()) close_users_that_left();
   pause_.adopt();
   shard_.expire_paused = pause_->until_ms > now_.ms;
+  if (slots_changed && counters_.blocked_clients.get() > 0) blocked_.slots_changed();
 }
 
 // Connections that wait for a reply get it (a user may delete itself); the gates close them at their next
 // command.
 void Engine::close_users_that_left() {
   clients_->for_each([this](Session& session, Pipeline& pipeline) {
-    if (!session.authenticated || !pipeline.idle() || acl_->find(session.user_name) != nullptr) return;
+    const bool waits_for_reply = !pipeline.idle() && pipeline.wait() == nullptr;
+    if (!session.authenticated || waits_for_reply || acl_->find(session.user_name) != nullptr) return;
     clients_->kill(session);
   });
 }
@@ -111,13 +114,19 @@ Micros Engine::tick(io::Loop& loop) {
     return stopping_ ? kDone : kInboxOnly;
   }
   adopt_now();
+  shard_.waiting().later_is_now();
+  if (frozen_ && !shard_.waiting().has_ready()) thaw();  // whoever had us parked has served them
+  blocked_.expire(mono_);
   const bool paused = pause_->until_ms > now_.ms;
-  if (!pause_waiters_.empty() && !paused) wake_all(pause_waiters_);
+  if (!pause_waiters_.empty() && !paused && !frozen_) wake_all(pause_waiters_);
   if (tick_hook_ && !tick_hook_()) tick_hook_ = nullptr;
   if (!held_.empty()) more_work_ |= run_held();
   more_work_ |= clients_->run_ready();
   launch_runs();
-  expire();
+  if (!frozen_) {
+    expire();
+    if (shard_.waiting().has_ready()) (void)serve_ready();  // by expiry, or by parts of fan-outs
+  }
   gather_progress();
   if (mono_ >= next_cron_) {
     if (!cron_paused) clients_->cron(mono_);
@@ -137,6 +146,8 @@ Micros Engine::tick(io::Loop& loop) {
   if (more_work_) return Micros{0};
   Micros wait = next_cron_ - mono_;
   if (paused) wait = std::min(wait, millis(std::max<int64_t>(pause_->until_ms - now_.ms, 1)));
+  if (const MonoTime timeout = blocked_.next_timeout(); timeout.us != 0)
+    wait = std::min(wait, timeout - mono_);
   const int64_t soonest = shard_.keyspace().soonest_expire_ms();
   if (soonest != store::kNoExpire && shard_.active_expire && !shard_.expire_paused) {
     wait = std::min(wait, millis(std::max<int64_t>(soonest - now_.ms, 1)));
@@ -326,6 +337,7 @@ int64_t used_memory_bytes(const NodeShared& node) {
 }
 
 bool Engine::must_hold(const registry::CommandRow& row) const {
+  if (__builtin_expect(frozen_, 0)) return true;
   if (__builtin_expect(pause_->until_ms == 0, 1)) return false;
   if (pause_->until_ms <= now_.ms) return false;
   return pause_->all || (row.flags & (registry::kWrite | registry::kMayReplicate));
@@ -342,6 +354,7 @@ void Engine::run_here(const CommandView& command, const SessionBits& bits, resp:
   shard::CtxSetup::end_effects(ctx_);
   shard_.counters().commands.add();
   note_call(*command.row, began, reply, errors);
+  if (__builtin_expect(reaches_parked_ || shard_.waiting().has_ready(), 0)) (void)serve_ready();
 }
 
 void Engine::run_part(const CommandView& command, const SessionBits& bits, resp::Writer& reply) {

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "common/resp/out.h"
+#include "server/dispatch/blocked_clients.h"
 #include "server/dispatch/command_stats.h"
 #include "server/dispatch/envelope.h"
 #include "server/dispatch/latency_events.h"
@@ -52,7 +53,7 @@ class ClientSink {
 struct ThreadCounters {
   Counter connections_received, connections_rejected, connections_open;
   Counter commands_processed, net_in_bytes, net_out_bytes, reads_processed, writes_processed;
-  Counter client_memory_bytes, blocked_clients;
+  Counter client_memory_bytes, blocked_clients, clients_in_timeout_table;
   Counter largest_input_bytes, largest_output_bytes;
   Counter gathers_run, gathers_in_batch, fanouts_run, remote_commands, local_commands, held_commands;
   Counter query_buffer_limit_disconnections, output_buffer_limit_disconnections, acl_denied_auth,
@@ -97,12 +98,23 @@ class Engine : public io::Actor {
   // A part of a fan-out or split read: runs the handler or the row's part, without counting a call.
   void run_part(const CommandView& command, const SessionBits& bits, resp::Writer& reply);
   void run_part(const CommandView& command, const SessionBits& bits, registry::Part& part);
-  // CLIENT PAUSE, slot hand-over: writes (or all) have to wait.
+  // CLIENT PAUSE, slot hand-over: writes (or all) have to wait. Everything, while a client that waited for
+  // one of our keys is about to be served and that takes other shards.
   bool must_hold(const registry::CommandRow& row) const;
   bool must_hold(const CommandView& command) const { return must_hold(*command.row); }
   // Records a call that did not go through run_here (connection, control, fan-out commands).
   void note_call(const registry::CommandRow& row, uint64_t begin_ticks, const resp::Writer& reply,
                  uint32_t errors_before);
+  // ---- blocked clients: serving.cc, blocked_clients.h
+  static bool may_block(const CommandView& command);
+  // As run_here(), for a command that may wait: then nothing is written to `reply`, and what is returned is
+  // its wait. Its home has to be told (BlockedClients::begins).
+  BlockedRef run_blocking(const CommandView& command, const SessionBits& bits, int home, ClientRef client,
+                          resp::Writer& reply);
+  void run_for_another(const BlockedRef& wait);
+  BlockedClients& blocked() { return blocked_; }
+  void wake_done();  // the gather that was asked for is home
+
   // Node-wide: maxmemory is set and reached.
   bool over_maxmemory() const;
 
@@ -189,11 +201,27 @@ class Engine : public io::Actor {
   void flush_outboxes();
   void note_tick(uint64_t began_ticks);
   void gather_progress();
+  void reach_parked();
   void run_gathers();
+  void run_gather(Gather& gather, MonoTime began);
   void run_of_gather(Gather& gather, MonoTime began);
-  void ask_to_park();
+  void ask_to_park(const std::vector<int>& shards);
   void release_parked();
   Envelope* make_parked();
+
+  enum class Served { kAnswered, kStopped, kWaits };
+  void run_row(const CommandView& command, const SessionBits& bits, resp::Writer& reply,
+               std::function<void(const shard::BlockRequest&)>* blocker, std::string_view woken_by);
+  void begin_wait(const BlockedRef& wait, const shard::BlockRequest& request);
+  bool in_reach(int shard) const;
+  shard::Shard* first_ready();
+  // Serves those who wait for keys that became ready, on all shards in reach. False: the next one needs
+  // shards that are not, and nothing else runs here until they are.
+  bool serve_ready();
+  bool serve_key(shard::Shard& from, int db, const std::string& name);
+  Served serve_one(const BlockedRef& wait, const store::Key& key);
+  void ask_for_wake();
+  void thaw();
 
   NodeShared& node_;
   const int index_;
@@ -208,6 +236,10 @@ class Engine : public io::Actor {
   LatencyEvents latency_events_;
   uint64_t latency_threshold_ns_ = UINT64_MAX;
   shard::Ctx ctx_;
+  BlockedClients blocked_{*this};
+  bool frozen_ = false;       // see must_hold
+  bool wake_asked_ = false;   // a gather is under way that will serve
+  std::vector<int> missing_;  // what serve_key() needs
 
   Published<Settings>::Reader settings_;
   Published<route::ClusterView>::Reader view_;
@@ -253,6 +285,8 @@ class Engine : public io::Actor {
   int awaited_ = 0;
   std::vector<shard::Shard*> parked_by_index_;
   std::vector<shard::Shard*> parked_list_;
+  bool reaches_parked_ = false;  // commands run with these shards in reach, ours among them
+  std::vector<int> extension_;   // asked to park beside those that the gather named
 };
 
 // What maxmemory is compared with and INFO calls used_memory: the process at start, keys and values as the

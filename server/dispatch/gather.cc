@@ -79,6 +79,15 @@ void Gather::arrive(Engine& engine) {
     return;
   }
   std::unique_ptr<Gather> mine(this);
+  if (is_wake) {
+    engine.wake_done();
+    return;
+  }
+  if (wait) {
+    engine.blocked().begins(wait);
+    engine.clients().wake(client_);
+    return;
+  }
   if (Pipeline* pipeline = engine.clients().find(client_)) {
     if (run) {
       pipeline->deliver_run(std::move(run), run_done);
@@ -121,56 +130,60 @@ void Engine::gather_progress() {
         ++awaited_;
       }
     }
-    if (awaited_ == 0) ask_to_park();
+    if (awaited_ == 0) ask_to_park(active_->shards());
   }
   if (step_ == GatherStep::kParking && awaited_ == 0) run_gathers();
   if (step_ == GatherStep::kRelease) release_parked();
 }
 
-void Engine::ask_to_park() {
+void Engine::ask_to_park(const std::vector<int>& shards) {
   step_ = GatherStep::kParking;
-  for (int shard : active_->shards()) {
+  for (int shard : shards) {
     if (shard == index()) continue;
     post(shard, new ParkRequest(index()));
     ++awaited_;
   }
 }
 
-void Engine::run_gathers() {
-  parked_by_index_.assign(node_.engines.size(), nullptr);
-  parked_list_.clear();
-  // Our own shard is always at hand.
-  parked_by_index_[static_cast<size_t>(index())] = &shard_;
-  for (int shard : active_->shards()) {
+// All that were asked have parked: they are in reach. Our own shard always is.
+void Engine::reach_parked() {
+  if (extension_.empty()) {
+    parked_by_index_.assign(node_.engines.size(), nullptr);
+    parked_by_index_[static_cast<size_t>(index())] = &shard_;
+  }
+  for (int shard : extension_.empty() ? active_->shards() : extension_) {
     parked_by_index_[static_cast<size_t>(shard)] = &node_.engines[static_cast<size_t>(shard)]->shard_;
   }
+  extension_.clear();
+  parked_list_.clear();
   for (shard::Shard* shard : parked_by_index_) {
     if (shard) parked_list_.push_back(shard);
   }
+}
+
+void Engine::run_gathers() {
+  reach_parked();
   const MonoTime began = clock().mono();
   for (;;) {
-    Gather* gather = active_;
-    if (gather->call) {
-      resp::Writer reply(gather->reply(), gather->bits().proto);
-      gather->call(reply);
-    } else {
-      // Only what it asked for is reachable, so that "all shards" means the same however it came to run.
-      std::vector<shard::Shard*> reach;
-      for (int shard : gather->shards()) reach.push_back(parked_by_index_[static_cast<size_t>(shard)]);
-      shard::CtxSetup::gather(ctx_, shard_, parked_by_index_.data(), reach.data(), reach.size());
-      if (gather->run) {
-        run_of_gather(*gather, began);
-      } else {
-        resp::Writer reply(gather->reply(), gather->bits().proto);
-        run_here(gather->command(), gather->bits(), reply);
-      }
-      shard::CtxSetup::one_shard(ctx_, shard_);
+    // What is ready comes first: it was before this gather had its turn, or by its own doing.
+    reaches_parked_ = true;
+    shard::CtxSetup::gather(ctx_, shard_, parked_by_index_.data(), parked_list_.data(), parked_list_.size());
+    if (serve_ready() && !active_->done) {
+      run_gather(*active_, began);
+      (void)serve_ready();
     }
-    counters_.gathers_run.add();
-    gather->done = true;
-
+    reaches_parked_ = false;
+    shard::CtxSetup::one_shard(ctx_, shard_);
+    if (frozen_) {
+      // More shards are needed. The token's holder may take them.
+      extension_ = missing_;
+      std::erase_if(extension_,
+                    [&](int shard) { return parked_by_index_[static_cast<size_t>(shard)] != nullptr; });
+      ask_to_park(extension_);
+      return;
+    }
     auto* next = static_cast<Gather*>(nullptr);
-    if (TokenWaiter* waiter = gather->successor.load(std::memory_order_acquire))
+    if (TokenWaiter* waiter = active_->successor.load(std::memory_order_acquire))
       next = static_cast<Gather*>(waiter);
     const bool along = next != nullptr && (clock().mono() - began).us < kGatherBatchUs &&
                        std::all_of(next->shards().begin(), next->shards().end(), [&](int shard) {
@@ -178,6 +191,7 @@ void Engine::run_gathers() {
                        });
     if (!along) break;
     // The successor's turn: it holds the token from here on, the one before goes home.
+    Gather* gather = active_;
     active_ = next;
     post(gather->home(), gather);
     counters_.gathers_in_batch.add();
@@ -190,6 +204,27 @@ void Engine::run_gathers() {
     if (shard->index() != index()) post(shard->index(), new Unpark);
   }
   step_ = GatherStep::kRelease;
+}
+
+void Engine::run_gather(Gather& gather, MonoTime began) {
+  resp::Writer reply(gather.reply(), gather.bits().proto);
+  if (gather.call) {
+    gather.call(reply);
+  } else {
+    // Only what it asked for is reachable, so that "all shards" means the same however it came to run.
+    std::vector<shard::Shard*> reach;
+    for (int shard : gather.shards()) reach.push_back(parked_by_index_[static_cast<size_t>(shard)]);
+    shard::CtxSetup::gather(ctx_, shard_, parked_by_index_.data(), reach.data(), reach.size());
+    if (gather.run) {
+      run_of_gather(gather, began);
+    } else if (may_block(gather.command())) {
+      gather.wait = run_blocking(gather.command(), gather.bits(), gather.home(), gather.client(), reply);
+    } else {
+      run_here(gather.command(), gather.bits(), reply);
+    }
+  }
+  counters_.gathers_run.add();
+  gather.done = true;
 }
 
 // At least one command; then until the time is over: what is left comes back for another turn. The time is
@@ -210,7 +245,7 @@ void Engine::run_of_gather(Gather& gather, MonoTime began) {
       key.slot = command.key_slot;
       parked_by_index_[batch.targets()[i]]->keyspace().prefetch_bucket(group.bits.db, key);
     }
-    if (!run_group(batch, group, done, until)) break;  // CLIENT PAUSE
+    if (!run_group(batch, group, done, until)) break;  // CLIENT PAUSE, or a client is to be served
     if ((clock().mono() - began).us >= kGatherBatchUs) break;
   }
   gather.run_done = done;

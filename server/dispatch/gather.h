@@ -40,11 +40,14 @@ class Gather : public Envelope, public TokenWaiter {
   void arrive(Engine& engine) override;
 
   int home() const { return home_; }
+  ClientRef client() const { return client_; }
   const std::vector<int>& shards() const { return shards_; }
   const SessionBits& bits() const { return bits_; }
   CommandView command() const { return command_.view(); }
   resp::OutChain& reply() { return reply_; }
   bool done = false;
+  bool is_wake = false;                     // asked for by an engine that has clients to serve (serving.cc)
+  BlockedRef wait;                          // the command waits now
   std::function<void(resp::Writer&)> call;  // instead of the row's handler
   std::unique_ptr<RequestBatch> run;        // instead of one command
   uint32_t run_done = 0;

@@ -26,6 +26,10 @@ void transfer(resp::OutChain& from, resp::OutChain& to, size_t n) {
 Pipeline::Pipeline(Engine& engine, Session& session)
     : engine_(engine), session_(session), out_(engine.chunks()), blocked_(engine.chunks()) {}
 
+Pipeline::~Pipeline() {
+  if (wait_) engine_.blocked().client_left(wait_);
+}
+
 SessionBits Pipeline::bits() const {
   SessionBits bits;
   bits.client_id = session_.id;
@@ -146,8 +150,10 @@ Pipeline::Step Pipeline::start_shard(const CommandView& command) {
     }
     return start_single(command, engine_.shard_of(command.key.slot));
   }
-  if (row.first_key_at == 0 || !registry::get_keys(row, command.args, keys_, registry::FakeKeys::kInclude) ||
-      keys_.empty()) {
+  if (row.first_key_at != 0 && !registry::get_keys(row, command.args, keys_, registry::FakeKeys::kInclude)) {
+    registry::get_fitting_keys(row, command.args, keys_);
+  }
+  if (row.first_key_at == 0 || keys_.empty()) {
     return start_single(command, engine_.index());  // no key: the handler says what is wrong, or needs none
   }
   return start_multi_key(command, keys_);
@@ -207,6 +213,9 @@ Pipeline::Step Pipeline::start_single(const CommandView& command, int target) {
   if (__builtin_expect(engine_.must_hold(command), 0)) {
     engine_.wait_for_pause_end(session_.ref);
     return Step::kStall;
+  }
+  if (__builtin_expect((command.row->flags & registry::kBlocking) != 0, 0) && Engine::may_block(command)) {
+    return start_blocking(command, target);
   }
   if (__builtin_expect(in_flight_ == 0, 1) && target == engine_.index() && !has_run()) {
     run_local(command);
@@ -433,6 +442,54 @@ Pipeline::Step Pipeline::start_barrier(const CommandView& command, Route route) 
     }
   }
   return Step::kDone;
+}
+
+// A command that may wait is a barrier: what comes behind it must not run before it is over.
+Pipeline::Step Pipeline::start_blocking(const CommandView& command, int target) {
+  if (in_flight_ != 0 || !slots_empty() || has_run()) return Step::kStall;
+  begin_command(command);
+  const SessionBits session_bits = bits();
+  session_.clear(kAskingSession);
+  const int home = engine_.index();
+  if (target != home) {
+    barrier_ = true;
+    auto wait = std::make_shared<BlockedCommand>(home, session_.ref, session_bits, command);
+    engine_.post(target, new BlockingMessage(BlockingMessage::What::kRun, std::move(wait)));
+    return Step::kDone;
+  }
+  engine_.counters().local_commands.add();
+  BlockedRef wait;
+  write_in_place([&](resp::Writer& reply) {
+    wait = engine_.run_blocking(command, session_bits, home, session_.ref, reply);
+  });
+  if (wait) {
+    barrier_ = true;
+    engine_.blocked().begins(wait);
+  }
+  return Step::kDone;
+}
+
+void Pipeline::wait_begins(const BlockedRef& wait) {
+  wait_ = wait;
+  session_.set(kBlocked);
+}
+
+void Pipeline::wait_ended() {
+  wait_.reset();
+  session_.clear(kBlocked);
+}
+
+void Pipeline::retry_barrier(OwnedCommand&& command) {
+  barrier_ = false;
+  queued_bytes_ += command.size_bytes();
+  queued_.push_front(std::move(command));
+  // It counts once.
+  --session_.commands_count;
+  engine_.counters().commands_processed.add(-1);
+  if (session_.has(kReplySkip)) {
+    session_.clear(kReplySkip);
+    session_.set(kReplySkipNext);
+  }
 }
 
 void Pipeline::run_conn(const CommandView& command) {

@@ -20,6 +20,7 @@ namespace tessera::dispatch {
 class Pipeline {
  public:
   Pipeline(Engine& engine, Session& session);
+  ~Pipeline();
   Pipeline(const Pipeline&) = delete;
   Pipeline& operator=(const Pipeline&) = delete;
 
@@ -37,7 +38,8 @@ class Pipeline {
   // Replies that may leave now.
   resp::OutChain& out() { return out_; }
   size_t memory_bytes() const {
-    return out_.memory_bytes() + blocked_.memory_bytes() + queued_bytes_ + run_bytes();
+    return out_.memory_bytes() + blocked_.memory_bytes() + queued_bytes_ + run_bytes() +
+           (wait_ ? wait_->size_bytes() : 0);
   }
   // The bytes of runs that wait, and of the one that is gathered.
   size_t run_bytes() const;
@@ -54,6 +56,13 @@ class Pipeline {
   bool launch();
   // The answer of the barrier command in flight.
   void deliver_barrier(resp::OutChain&& reply);
+  // The command of the barrier waits for keys; its reply comes by deliver_barrier().
+  void wait_begins(const BlockedRef& wait);
+  void wait_ended();
+  // nullptr: nothing is waited for.
+  const BlockedRef& wait() const { return wait_; }
+  // It could not be run where its keys are, and is started again.
+  void retry_barrier(OwnedCommand&& command);
   // As above, without a reply (SHUTDOWN).
   void drop_barrier() { barrier_ = false; }
   // A fan-out whose parts did not see one moment: the same barrier, gathered.
@@ -94,6 +103,7 @@ class Pipeline {
   Step start_multi_key(const CommandView& command, registry::KeyPositions& keys);
   Step start_single(const CommandView& command, int target);
   Step start_barrier(const CommandView& command, registry::Route route);
+  Step start_blocking(const CommandView& command, int target);
   void run_local(const CommandView& command);
   void run_conn(const CommandView& command);
   void add_to_group(RequestBatch& batch, const CommandView& command, int target);
@@ -138,6 +148,7 @@ class Pipeline {
   std::deque<OwnedCommand> queued_;
   size_t queued_bytes_ = 0;
   bool barrier_ = false;
+  BlockedRef wait_;  // of the barrier's command
 
   // What is in flight, to decide what may overlap.
   uint32_t in_flight_ = 0;  // commands

@@ -40,6 +40,7 @@ enum SessionFlag : uint32_t {
   kCapaRedirect = 1u << 10,
   kMonitor = 1u << 11,
   kProtectedRefused = 1u << 12,
+  kBlocked = 1u << 13,  // waits for keys
 };
 
 struct SessionBits {

@@ -79,10 +79,12 @@ const InfoRow kClients[] = {
     {"tracking_clients", [](const Source&, std::string& o) { o += "0"; }},
     {"pubsub_clients", [](const Source&, std::string& o) { o += "0"; }},
     {"watching_clients", [](const Source&, std::string& o) { o += "0"; }},
-    {"clients_in_timeout_table", [](const Source&, std::string& o) { o += "0"; }},
+    {"clients_in_timeout_table",
+     [](const Source& s, std::string& o) { add(o, s.totals().clients_in_timeout_table); }},
     {"total_watched_keys", [](const Source&, std::string& o) { o += "0"; }},
-    {"total_blocking_keys", [](const Source&, std::string& o) { o += "0"; }},
-    {"total_blocking_keys_on_nokey", [](const Source&, std::string& o) { o += "0"; }},
+    {"total_blocking_keys", [](const Source& s, std::string& o) { add(o, s.totals().blocking_keys); }},
+    {"total_blocking_keys_on_nokey",
+     [](const Source& s, std::string& o) { add(o, s.totals().blocking_keys_when_gone); }},
     {"paused_reason",
      [](const Source& s, std::string& o) {
        o += s.node().pause->get()->until_ms > s.wall_us() / 1000 ? "client_pause" : "none";

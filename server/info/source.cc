@@ -27,6 +27,9 @@ Source::Source(const dispatch::NodeShared& node)
     t.writes += thread.writes_processed.get();
     t.client_memory_bytes += thread.client_memory_bytes.get();
     t.blocked_clients += thread.blocked_clients.get();
+    t.clients_in_timeout_table += thread.clients_in_timeout_table.get();
+    t.blocking_keys += engine->shard().waiting().counts().keys.get();
+    t.blocking_keys_when_gone += engine->shard().waiting().counts().keys_when_gone.get();
     t.largest_input_bytes = std::max(t.largest_input_bytes, thread.largest_input_bytes.get());
     t.largest_output_bytes = std::max(t.largest_output_bytes, thread.largest_output_bytes.get());
     t.gathers += thread.gathers_run.get();

@@ -4,6 +4,7 @@
 #include "server/commands/generic/rows.h"
 #include "server/commands/geo/rows.h"
 #include "server/commands/hash/rows.h"
+#include "server/commands/hyperloglog/rows.h"
 #include "server/commands/list/rows.h"
 #include "server/commands/server/rows.h"
 #include "server/commands/set/rows.h"
@@ -18,11 +19,11 @@
 namespace tessera::server {
 
 std::vector<std::span<const registry::CommandRow>> Node::command_tables() {
-  return {commands::string_rows(),     commands::stream_rows(), commands::bitmap_rows(),
-          commands::generic_rows(),    commands::list_rows(),   commands::hash_rows(),
-          commands::set_rows(),        commands::sort_rows(),   commands::server_rows(),
-          commands::sorted_set_rows(), commands::geo_rows(),    cluster::cluster_rows(),
-          info::info_rows(),           conn::connection_rows()};
+  return {commands::string_rows(),      commands::stream_rows(),     commands::bitmap_rows(),
+          commands::generic_rows(),     commands::list_rows(),       commands::hash_rows(),
+          commands::hyperloglog_rows(), commands::set_rows(),        commands::sort_rows(),
+          commands::server_rows(),      commands::sorted_set_rows(), commands::geo_rows(),
+          cluster::cluster_rows(),      info::info_rows(),           conn::connection_rows()};
 }
 
 Result<std::unique_ptr<registry::CommandTable>> Node::build_commands(const config::Config& config) {

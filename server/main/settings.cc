@@ -11,6 +11,7 @@ std::shared_ptr<const dispatch::Settings> settings_from(std::shared_ptr<const co
   settings->shard.lfu_decay_minutes = static_cast<int>(from.integer("lfu-decay-time"));
   settings->shard.lfu_log_factor = static_cast<int>(from.integer("lfu-log-factor"));
   settings->shard.max_bulk_bytes = static_cast<int64_t>(from.bytes("proto-max-bulk-len"));
+  settings->shard.hll_sparse_max_bytes = static_cast<int64_t>(from.bytes("hll-sparse-max-bytes"));
   settings->shard.is_cluster = from.boolean("cluster-enabled");
   settings->shard.compress_snapshots = from.boolean("rdbcompression");
   settings->shard.list_limits = {

@@ -49,7 +49,9 @@ bool run_of(const KeySpec& spec, const Args& args, int64_t begin, bool none_is_f
   return run.first > 0 && run.first <= run.last && run.last < argc;
 }
 
-bool keys_by_specs(const CommandRow& row, const Args& args, KeyPositions& out, FakeKeys fake) {
+// `all_must_fit`: one that does not is the end; else it is left out.
+bool keys_by_specs(const CommandRow& row, const Args& args, KeyPositions& out, FakeKeys fake,
+                   bool all_must_fit = true) {
   for (const KeySpec& spec : row.keys.spec) {
     if (spec.begin == KeySpec::Begin::kNone) break;
     if ((spec.flags & kKeyNotKey) != 0 && fake == FakeKeys::kSkip) continue;
@@ -57,7 +59,10 @@ bool keys_by_specs(const CommandRow& row, const Args& args, KeyPositions& out, F
     const int64_t begin = begin_of(spec, args);
     if (begin == 0) continue;
     Run run;
-    if (!run_of(spec, args, begin, (row.flags & kNoMandatoryKeys) != 0, run)) return false;
+    if (!run_of(spec, args, begin, (row.flags & kNoMandatoryKeys) != 0, run)) {
+      if (all_must_fit) return false;
+      continue;
+    }
     for (int64_t i = run.first; i <= run.last; i += run.step) {
       const int at = static_cast<int>(i);
       const bool ask = (spec.flags & kKeyVariableFlags) != 0 && row.key_flags_hook != nullptr;
@@ -93,6 +98,11 @@ bool get_keys(const CommandRow& row, const Args& args, KeyPositions& out, FakeKe
   const bool found = row.key_hook ? keys_by_hook(row, args, out) : keys_by_specs(row, args, out, fake);
   if (!found) out.clear();
   return found;
+}
+
+void get_fitting_keys(const CommandRow& row, const Args& args, KeyPositions& out) {
+  out.clear();
+  if (row.key_hook || !keys_by_specs(row, args, out, FakeKeys::kInclude, false)) out.clear();
 }
 
 bool has_keys(const CommandRow& row, FakeKeys fake) {

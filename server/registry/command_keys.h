@@ -58,6 +58,9 @@ enum class FakeKeys : uint8_t {
 // Replaces the contents of `out`. False: the arguments make no sense (a count of keys beyond the arguments
 // ...); `out` is empty then, and the handler finds the error itself. REQUIRES: the arity fits.
 bool get_keys(const CommandRow& row, const Args& args, KeyPositions& out, FakeKeys fake = FakeKeys::kSkip);
+// The keys of the specifications that fit; for routing a call that the handler may take all the same (PFMERGE
+// of one key).
+void get_fitting_keys(const CommandRow& row, const Args& args, KeyPositions& out);
 
 // True when the command may have keys at all.
 bool has_keys(const CommandRow& row, FakeKeys fake = FakeKeys::kSkip);

@@ -243,6 +243,9 @@ struct CommandRow {
   const char* full_name = nullptr;  // "client|list"; for top level commands may stay null (= name)
   KeyFlagsHook key_flags_hook = nullptr;
   Channels channels = Channels::kNone;
+  // For rows with kBlocking that wait with some arguments only (XREAD without BLOCK does not); nullptr:
+  // always.
+  bool (*may_block)(const Args& args) = nullptr;
 
   // Filled in by CommandTable in its own copy of the row: leave them out of the tables of rows.
   uint16_t id = 0;           // dense, 0 .. CommandTable::size() - 1, subcommands included

@@ -163,8 +163,18 @@ void Ctx::init_access(Entry* entry) {
   }
 }
 
-void Ctx::note_change(int, const Key& key, EventClass, const char*) {
-  shard_for(key.slot).counters().dirty.add();
+void Ctx::note_change(int db, const Key& key, EventClass, const char*) {
+  Shard& shard = shard_for(key.slot);
+  shard.counters().dirty.add();
+  if (__builtin_expect(!shard.waiting().empty(), 0)) {
+    shard.waiting().touched(db, key.bytes, home_->waiting().next_order());
+  }
+}
+
+bool Ctx::block(const BlockRequest& request) {
+  if (blocker_ == nullptr) return false;
+  (*blocker_)(request);
+  return true;
 }
 
 void Ctx::notify(int, const Key&, EventClass, const char*) {
@@ -203,8 +213,12 @@ bool Ctx::remove(const Key& key, const char* event) {
   return true;
 }
 
+Shard& Ctx::shard_at(size_t i) {
+  return by_index_ == nullptr ? *home_ : *reachable_[i];
+}
+
 store::Keyspace& Ctx::keyspace_at(size_t i) {
-  return by_index_ == nullptr ? home_->keyspace() : reachable_[i]->keyspace();
+  return shard_at(i).keyspace();
 }
 
 int Ctx::shard_index_at(size_t i) const {
@@ -212,12 +226,20 @@ int Ctx::shard_index_at(size_t i) const {
 }
 
 void Ctx::flushed(int db, bool) {
-  for (size_t i = 0; i < shard_count_; ++i) home_->free_later(keyspace_at(i).detach(db));
+  for (size_t i = 0; i < shard_count_; ++i) {
+    Shard& shard = shard_at(i);
+    home_->free_later(shard.keyspace().detach(db));
+    shard.waiting().all_touched(db, home_->waiting().next_order());
+  }
   if (effects_wanted_) home_->batch().effect(db_, journal::kNoSlot, args_->views());
 }
 
 void Ctx::swapped(int a, int b) {
-  for (size_t i = 0; i < shard_count_; ++i) keyspace_at(i).swap_databases(a, b);
+  for (size_t i = 0; i < shard_count_; ++i) {
+    Shard& shard = shard_at(i);
+    shard.keyspace().swap_databases(a, b);
+    for (int db : {a, b}) shard.waiting().all_touched(db, home_->waiting().next_order());
+  }
   home_->counters().dirty.add();
   if (effects_wanted_) home_->batch().effect(db_, journal::kNoSlot, args_->views());
 }

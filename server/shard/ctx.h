@@ -6,6 +6,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <initializer_list>
 #include <string>
 #include <string_view>
@@ -57,6 +58,7 @@ class EffectArgs {
 
 class Shard;
 class CtxSetup;
+struct BlockRequest;
 struct ShardSettings;
 
 class Ctx {
@@ -146,6 +148,14 @@ class Ctx {
   // such key.
   bool remove(const store::Key& key, const char* event = "del");
 
+  // ---- blocking (rows with kBlocking; see waiting.h). The handler found nothing to give: its client waits
+  // for the keys, and the handler runs again when one of them is ready. True: reply nothing. False: this
+  // command must not wait (in a transaction or script): reply as when there is nothing.
+  bool block(const BlockRequest& request);
+  // Run again since this key became ready (or went): the handler looks at no other key of its list, as
+  // redis-server serves by the order in which keys changed. nullptr: the first run.
+  const std::string_view* woken_by() const { return woken_by_.data() == nullptr ? nullptr : &woken_by_; }
+
   // ---- everything on this node that this context reaches: one shard, or all in a gather. In order of
   // shards.
   size_t shard_count() const { return shard_count_; }
@@ -162,6 +172,7 @@ class Ctx {
   void note_change(int db, const store::Key& key, EventClass event_class, const char* event);
   void append_effect(int db, uint16_t slot);
   Shard& shard_for(int slot) const;
+  Shard& shard_at(size_t i);
   const store::Entry* find_live(int db, const store::Key& key);
   void touch(const store::Entry& entry);
 
@@ -180,6 +191,9 @@ class Ctx {
   size_t shard_count_ = 1;  // how many are reachable
   int node_shard_count_ = 1;
   store::Key hint_;  // the first key, hashed when the command was routed
+  // Blocking commands only: who takes the request; nullptr: they must not wait.
+  std::function<void(const BlockRequest&)>* blocker_ = nullptr;
+  std::string_view woken_by_;
   EffectArgs effect_;
 };
 

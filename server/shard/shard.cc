@@ -21,6 +21,7 @@ void Shard::free_later(std::unique_ptr<store::Detached> detached) {
 
 void Shard::note_expired(int db, const store::Key& key, journal::BatchBuilder& batch, bool effects_wanted) {
   counters_.expired_keys.add();
+  if (!waiting_.empty()) waiting_.touched(db, key.bytes, waiting_.next_order());
   if (!effects_wanted) return;  // not a dirty change: redis-server does not count expiry either
   const std::string_view args[2] = {"DEL", key.bytes};
   batch.effect(db, key.slot, args);

@@ -15,6 +15,7 @@
 #include "server/journal/journal.h"
 #include "server/route/cluster_view.h"
 #include "server/shard/ctx.h"
+#include "server/shard/waiting.h"
 #include "server/store/keyspace.h"
 #include "server/store/types/hash_limits.h"
 #include "server/store/types/list_limits.h"
@@ -31,6 +32,7 @@ struct ShardSettings {
   int lfu_decay_minutes = 1;
   int lfu_log_factor = 10;
   int64_t max_bulk_bytes = 512LL * 1024 * 1024;
+  int64_t hll_sparse_max_bytes = 3000;
   bool is_cluster = false;
   bool compress_snapshots = true;
   store::ListLimits list_limits;
@@ -82,6 +84,9 @@ class Shard {
   void publish_ttls(WallMs now);  // samples; now and then
   Random& random() { return random_; }
   journal::BatchBuilder& batch() { return batch_; }
+  // Clients that wait for keys of this shard.
+  Waiting& waiting() { return waiting_; }
+  const Waiting& waiting() const { return waiting_; }
   journal::Journal& journal() { return *options_.journal; }
   ShardSettings settings;
   // Whose slots are whose; the engine's, as it adopted it last. nullptr: nobody's but ours.
@@ -114,6 +119,7 @@ class Shard {
   std::vector<DatabaseCounters> databases_;
   Random random_;
   journal::BatchBuilder batch_;
+  Waiting waiting_;
 };
 
 // Fills a context in; used by the engine, which keeps one context and sets it up for every command.
@@ -135,6 +141,13 @@ class CtxSetup {
   }
   // Whether the user may read keys that no gate has seen.
   static void permissions(Ctx& ctx, bool any_key) { ctx.any_key_ = any_key; }
+  // The command may wait: `blocker` takes what it waits for. Or it runs again, woken by a key. Until the next
+  // call.
+  static void blocking(Ctx& ctx, std::function<void(const BlockRequest&)>* blocker,
+                       std::string_view woken_by) {
+    ctx.blocker_ = blocker;
+    ctx.woken_by_ = woken_by;
+  }
   static void begin_effects(Ctx& ctx);
   static void end_effects(Ctx& ctx);
 };

@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "tests/differential/special_zset.h"
+#include "tests/differential/timeouts.h"
 
 namespace tessera::differential {
 namespace {
@@ -158,6 +159,7 @@ Op Generator::next_op() {
               : from_grammar(*chosen->spec);
   if (chosen->mutate && op.raw.empty() && values_.percent(14)) mutate(op.args);
   make_safe(op.args);
+  shorten_timeouts(op.args);
   if (op.newer) op.alone = true;
   return op;
 }

@@ -11,8 +11,9 @@ namespace tessera::differential {
 // The words of the command in some case, then `rest`.
 Op special_words(Generator& g, const CommandSpec& spec, std::vector<std::string> rest);
 
-const std::vector<Special>& set_specials();   // special_set.cc
-const std::vector<Special>& sort_specials();  // special_sort.cc
-const std::vector<Special>& list_specials();  // special_list.cc
+const std::vector<Special>& set_specials();          // special_set.cc
+const std::vector<Special>& sort_specials();         // special_sort.cc
+const std::vector<Special>& list_specials();         // special_list.cc
+const std::vector<Special>& hyperloglog_specials();  // special_hyperloglog.cc
 
 }  // namespace tessera::differential

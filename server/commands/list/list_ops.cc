@@ -104,7 +104,7 @@ constexpr const char* kCountTooSmall = "ERR count should be greater than 0";
 
 }  // namespace
 
-bool read_multi_pop(const registry::Args& args, size_t at, resp::Writer& reply, MultiPop& pop) {
+bool read_multi_pop(const registry::Args& args, size_t at, resp::Writer& reply, ListMultiPop& pop) {
   uint64_t keys = 0;
   if (!read_at_least_one(args[at], reply, keys, "ERR numkeys should be greater than 0")) return false;
   if (keys >= args.size() - at - 1) return syntax_error(reply), false;

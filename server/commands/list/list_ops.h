@@ -18,13 +18,13 @@ using store::ListSide;
 bool read_side(std::string_view arg, resp::Writer& reply, ListSide& side);
 
 // numkeys key... LEFT|RIGHT [COUNT count], from argument `at` on.
-struct MultiPop {
+struct ListMultiPop {
   size_t first_key_at = 0;
   size_t key_count = 0;
   ListSide side = ListSide::kHead;
   uint64_t count = 1;
 };
-bool read_multi_pop(const registry::Args& args, size_t at, resp::Writer& reply, MultiPop& pop);
+bool read_multi_pop(const registry::Args& args, size_t at, resp::Writer& reply, ListMultiPop& pop);
 
 // LEFT|RIGHT LEFT|RIGHT at `sides_at`, [COUNT|EXACTLY n OBO|BULK] from `options_at` on.
 struct MoveSeveral {

@@ -47,7 +47,7 @@ void rpop(Ctx& ctx, const Args& args, Writer& reply) {
 }
 
 void lmpop(Ctx& ctx, const Args& args, Writer& reply) {
-  MultiPop pop;
+  ListMultiPop pop;
   if (!read_multi_pop(args, 1, reply, pop)) return;
   for (size_t i = 0; i < pop.key_count; ++i) {
     const Key key = ctx.key(args[pop.first_key_at + i]);

@@ -10,5 +10,7 @@ RowTable list_pop_rows();
 RowTable list_read_rows();
 RowTable list_edit_rows();
 RowTable list_move_rows();
+RowTable list_blocking_pop_rows();
+RowTable list_blocking_move_rows();
 
 }  // namespace tessera::commands

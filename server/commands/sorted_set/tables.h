@@ -10,6 +10,7 @@ RowTable zset_remove_rows();
 RowTable zset_score_rows();
 RowTable zset_range_rows();
 RowTable zset_pop_rows();
+RowTable zset_blocking_rows();
 RowTable zset_random_rows();
 RowTable zset_algebra_rows();
 RowTable zset_scan_rows();
