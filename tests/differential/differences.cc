@@ -121,6 +121,16 @@ const std::vector<Difference>& differences() {
                 e.theirs.text.rfind("ERR wrong number of arguments for 'command|getkeys", 0) == 0 &&
                 e.ours.is_error();
        }},
+      {"getkeys-of-loose-numkeys",
+       "COMMAND GETKEYSANDFLAGS finds keys behind a count that the command itself refuses (\"01\"); ours says so",
+       {{"COMMAND", "GETKEYSANDFLAGS", "LMPOP", "01", "a", "LEFT"}},
+       "-ERR Invalid arguments specified for command\r\n",
+       "*1\r\n*2\r\n$1\r\na\r\n*0\r\n",
+       [](const Exchange& e) {
+         return command_is(e, "command") && e.args.size() > 4 && is(e.args[1].substr(0, 7), "getkeys") &&
+                e.ours.is_error() && e.ours.text == "ERR Invalid arguments specified for command" &&
+                !e.theirs.is_error();
+       }},
       {"arity-of-getkeys",
        "COMMAND INFO tells the recorded arity of COMMAND GETKEYS, which takes a command without arguments",
        {{"COMMAND", "INFO", "command|getkeys"}},
