@@ -13,15 +13,18 @@ using support::ServerProcess;
 using support::Value;
 
 Result<std::unique_ptr<EffectsFollower>> EffectsFollower::start(const std::string& binary, int shards,
-                                                                int port) {
+                                                                int port,
+                                                                const std::vector<std::string>& arguments) {
   std::unique_ptr<EffectsFollower> follower(new EffectsFollower);
   const Result<void> connected = follower->stream_.connect(port);
   if (!connected.ok()) return connected.error();
   (void)follower->stream_.ask({"CLIENT", "SETNAME", "differential-effects"});
   const Value answer = follower->stream_.ask({"DEBUG", "EFFECTS"});
   if (answer.is_error()) return Error{"DEBUG EFFECTS: " + answer.text, ENOTSUP};
-  auto server =
-      ServerProcess::start({binary, {"--enable-debug-command", "yes", "--shards", std::to_string(shards)}});
+  support::ServerOptions options{
+      binary, {"--enable-debug-command", "yes", "--shards", std::to_string(shards)}, 20000};
+  options.args.insert(options.args.end(), arguments.begin(), arguments.end());
+  auto server = ServerProcess::start(options);
   if (!server.ok()) return server.error();
   follower->server_ = std::move(*server);
   for (support::RespConnection* connection : {&follower->replay_, &follower->control_}) {

@@ -5,6 +5,7 @@
 
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "common/base/result.h"
 #include "tests/support/process.h"
@@ -16,7 +17,8 @@ class EffectsFollower {
  public:
   // Starts a second `binary` with `shards` shards and follows the server on `port`, which must be empty yet.
   // The error has code ENOTSUP when that server has no such facility.
-  static Result<std::unique_ptr<EffectsFollower>> start(const std::string& binary, int shards, int port);
+  static Result<std::unique_ptr<EffectsFollower>> start(const std::string& binary, int shards, int port,
+                                                        const std::vector<std::string>& arguments);
 
   // Passes on what has come. Call often: the stream's buffer is bounded.
   Result<void> pump();

@@ -1,5 +1,6 @@
 // Role: rules about sorted sets: random members, iterations, places that are equally far away. See rules.h.
 #include <algorithm>
+#include <cstdlib>
 #include <map>
 #include <set>
 
@@ -48,6 +49,8 @@ bool finish_zscan(const RuleInput& in, int side, Value reply, std::map<std::stri
 
 std::string check_zscan(const RuleInput& in) {
   if (in.args.size() < 3) return "an incomplete ZSCAN was not refused";
+  // A cursor out of the blue: what it names is the server's own affair.
+  if (std::strtoull(in.args[2].c_str(), nullptr, 10) != 0) return in.ours.is_error() ? "refused" : "";
   std::map<std::string, std::string> ours, theirs;
   if (!finish_zscan(in, kTested, in.ours, ours)) return "the iteration is malformed or does not end";
   if (!finish_zscan(in, kOracle, in.theirs, theirs)) return "the oracle's iteration failed";

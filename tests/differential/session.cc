@@ -53,7 +53,7 @@ Result<std::unique_ptr<Session>> Session::start(const SessionOptions& options) {
   }
   if (options.effects) {
     auto follower = EffectsFollower::start(options.tested, options.shards == 1 ? 3 : 2,
-                                           session->servers_[kTested]->port());
+                                           session->servers_[kTested]->port(), options.tested_args);
     if (!follower.ok()) return follower.error();
     session->follower_ = std::move(*follower);
   }
