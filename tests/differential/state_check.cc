@@ -185,6 +185,8 @@ std::optional<Mismatch> Session::check_statistics() {
   for (const auto& [name, row] : rows[kOracle]) {
     const std::string command = name.substr(std::string("cmdstat_").size());
     if (common_.count(command) == 0) continue;
+    // The driver asks for encodings and the like itself, and does not count all of these calls yet.
+    if (command.rfind("object|", 0) == 0) continue;
     Calls calls[2];
     for (int side : {kTested, kOracle}) {
       calls[side] = read_calls(rows[side], name);
