@@ -194,9 +194,6 @@ bool read_setid_options(const Args& args, Writer& reply, SetIdOptions& out) {
 
 // Why the options do not suit the stream; nullptr: they do.
 const char* setid_problem(const Stream& stream, const SetIdOptions& options) {
-  if (options.id < stream.max_deleted_id()) {
-    return "ERR The ID specified in XSETID is smaller than current max_deleted_entry_id";
-  }
   if (stream.length() == 0) return nullptr;
   if (options.id < stream.last_entry_id()) {
     return "ERR The ID specified in XSETID is smaller than the target stream top item";

@@ -58,9 +58,8 @@ bool read_words(Ctx& ctx, const Args& args, Writer& reply, StreamReadOptions& ou
       out.keys_at = i + 1;
       out.key_count = more / 2;
       if (more % 2 == 0) return true;
-      reply.errorf(
-          "ERR Unbalanced '%s' list of streams: for each stream key an ID or '%c' must be specified.",
-          out.is_group ? "xreadgroup" : "xread", out.is_group ? '>' : '$');
+      reply.error(
+          "ERR Unbalanced XREAD list of streams: for each stream key an ID or '$' must be specified.");
       return false;
     } else if (token_is(args[i], "GROUP") && more >= 2) {
       if (!out.is_group) return only_of_group(reply, "GROUP");

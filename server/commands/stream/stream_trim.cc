@@ -80,7 +80,8 @@ StreamTrimmed trim_stream(Stream& stream, const StreamAddOptions& options) {
   if (options.trim.approximate) {
     result.how.approximate = false;
     result.how.max_length = stream.length();
-    result.how.min_id = stream.first_id();
+    // Of a stream that is left empty everything went.
+    result.how.min_id = stream.length() == 0 ? StreamId::max() : stream.first_id();
   }
   return result;
 }
