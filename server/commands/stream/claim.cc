@@ -101,8 +101,8 @@ class Claimer {
         reply_(reply) {}
 
   // The entry is the consumer's now, and replied.
-  void claim(StreamGroup& group, StreamConsumer& consumer, StreamCursor& entry, int64_t delivered_ms,
-             int64_t retry_count) {
+  void claim(StreamGroup& group, StreamCursor& entry, int64_t delivered_ms, int64_t retry_count) {
+    StreamConsumer& consumer = find_consumer(group);
     const StreamId id = entry.entry().id;
     bool is_new = false;
     StreamPending* pending = group.assign(id, &consumer, &is_new);
@@ -118,6 +118,7 @@ class Claimer {
     } else {
       reply_stream_entry(entry.entry(), entry.fields(), reply_);
     }
+    consumer.active_ms = ctx_.now().ms;
     ++claimed_;
     note_claim(group, *pending);
   }
@@ -134,6 +135,15 @@ class Claimer {
   int64_t claimed() const { return claimed_; }
 
  private:
+  // Only who claims something is made, and was seen.
+  StreamConsumer& find_consumer(StreamGroup& group) {
+    if (consumer_ == nullptr) {
+      bool made = false;
+      consumer_ = see_consumer(group, consumer_name_, ctx_.now().ms, made);
+      if (made) note_consumer_made(ctx_, key_, group_name_, consumer_name_);
+    }
+    return *consumer_;
+  }
   void note_claim(const StreamGroup& group, const StreamPending& pending) {
     EffectIds ids;
     ctx_.changed(key_, shard::kEventStream, nullptr, [&](EffectArgs& effect) {
@@ -146,6 +156,7 @@ class Claimer {
   std::string_view group_name_, consumer_name_;
   bool just_id_;
   Writer& reply_;
+  StreamConsumer* consumer_ = nullptr;
   int64_t claimed_ = 0;
 };
 
@@ -155,7 +166,6 @@ void claim_ids(Ctx& ctx, const Args& args, size_t ids_end, const ClaimOptions& o
                Writer& reply) {
   StreamEdit edit(ctx.keyspace(key), ctx.db(), key);
   StreamGroup& group = *edit->find_group(args[2]);
-  StreamConsumer* consumer = group.find_consumer(args[3]);
   Claimer claimer(ctx, key, args[2], args[3], options.just_id, reply);
   resp::Chunk* const place = reply.deferred();
   for (size_t i = 5; i < ids_end; ++i) {
@@ -172,25 +182,18 @@ void claim_ids(Ctx& ctx, const Args& args, size_t ids_end, const ClaimOptions& o
         minus(ctx.now().ms, pending->delivered_ms) < options.min_idle_ms) {
       continue;
     }
-    claimer.claim(group, *consumer, entry, options.delivered_ms, options.retry_count);
+    claimer.claim(group, entry, options.delivered_ms, options.retry_count);
   }
-  if (claimer.claimed() > 0) consumer->active_ms = ctx.now().ms;
   reply.finish_array(place, claimer.claimed());
 }
 
-// The group and its consumer, before anything is claimed.
-bool prepare_claim(Ctx& ctx, const Key& key, std::string_view group_name, std::string_view consumer,
-                   StreamId last_id) {
-  bool made = false, moved = false;
-  {
-    StreamEdit edit(ctx.keyspace(key), ctx.db(), key);
-    StreamGroup* group = edit->find_group(group_name);
-    moved = last_id > group->last_id;
-    if (moved) group->last_id = last_id;
-    see_consumer(*group, consumer, ctx.now().ms, made);
-  }
-  if (made) note_consumer_made(ctx, key, group_name, consumer);
-  return moved;
+// LASTID; true: the group's last id moved.
+bool move_last_id(Ctx& ctx, const Key& key, std::string_view group_name, StreamId last_id) {
+  StreamEdit edit(ctx.keyspace(key), ctx.db(), key);
+  StreamGroup* group = edit->find_group(group_name);
+  if (last_id <= group->last_id) return false;
+  group->last_id = last_id;
+  return true;
 }
 
 void xclaim(Ctx& ctx, const Args& args, Writer& reply) {
@@ -204,7 +207,7 @@ void xclaim(Ctx& ctx, const Args& args, Writer& reply) {
   StreamId id;
   while (ids_end < args.size() && parse_stream_id(args[ids_end], 0, id)) ++ids_end;
   if (!read_claim_options(args, ids_end, ctx.now().ms, reply, options)) return;
-  if (prepare_claim(ctx, key, args[2], args[3], options.last_id)) {
+  if (move_last_id(ctx, key, args[2], options.last_id)) {
     const int64_t entries_read = group->entries_read;
     EffectIds ids;
     ctx.changed(key, shard::kEventStream, nullptr, [&](EffectArgs& effect) {
@@ -252,7 +255,6 @@ StreamId claim_idle(Ctx& ctx, const Args& args, const AutoClaimOptions& options,
                     std::vector<StreamId>& gone, Writer& reply) {
   StreamEdit edit(ctx.keyspace(key), ctx.db(), key);
   StreamGroup& group = *edit->find_group(args[2]);
-  StreamConsumer* consumer = group.find_consumer(args[3]);
   Claimer claimer(ctx, key, args[2], args[3], options.just_id, reply);
   resp::Chunk* const place = reply.deferred();
   // Entries that are not idle enough are looked at ten times as many as were asked for.
@@ -271,12 +273,11 @@ StreamId claim_idle(Ctx& ctx, const Args& args, const AutoClaimOptions& options,
     if (pending.consumer == nullptr || options.min_idle_ms == 0 ||
         minus(ctx.now().ms, pending.delivered_ms) >= options.min_idle_ms) {
       // The group's list stays as it is: only who owns the entry changes.
-      claimer.claim(group, *consumer, entry, ctx.now().ms, kNotGiven);
+      claimer.claim(group, entry, ctx.now().ms, kNotGiven);
       --left;
     }
     at.next();
   }
-  if (claimer.claimed() > 0) consumer->active_ms = ctx.now().ms;
   reply.finish_array(place, claimer.claimed());
   return at ? at->id : StreamId{};
 }
@@ -286,7 +287,6 @@ void xautoclaim(Ctx& ctx, const Args& args, Writer& reply) {
   if (!read_autoclaim_options(args, reply, options)) return;
   const Key key = ctx.key(args[1]);
   if (read_group(ctx, key, args[2], reply) == nullptr) return;
-  prepare_claim(ctx, key, args[2], args[3], {});
   reply.array(3);
   // Where to go on is told first and known last; a place takes 32 bytes.
   resp::Chunk* const first_place = reply.deferred();

@@ -6,6 +6,7 @@
 
 #include "server/commands/stream/stream_arguments.h"
 #include "server/commands/stream/stream_reply.h"
+#include "server/commands/support/arguments.h"
 
 namespace tessera::commands {
 
@@ -169,8 +170,8 @@ void deliver(Ctx& ctx, const Key& key, const Delivery& delivery, Writer& reply) 
 }
 
 void no_group_in_read(std::string_view key, std::string_view group, Writer& reply) {
-  reply.error("NOGROUP No such key '" + std::string(key) + "' or consumer group '" + std::string(group) +
-              "' in XREADGROUP with GROUP option");
+  reply.error("NOGROUP No such key '" + std::string(c_text(key)) + "' or consumer group '" +
+              std::string(c_text(group)) + "' in XREADGROUP with GROUP option");
 }
 
 }  // namespace tessera::commands

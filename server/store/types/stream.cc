@@ -160,7 +160,9 @@ StreamId Stream::trim_bound(const StreamTrim& how) const {
 }
 
 bool Stream::has_deleted_since(StreamId from) const {
-  return length_ != 0 && !max_deleted_id_.is_zero() && from <= max_deleted_id_;
+  // What was deleted in front of everything leaves no hole.
+  return length_ != 0 && !max_deleted_id_.is_zero() && first_id_ <= max_deleted_id_ &&
+         from <= max_deleted_id_;
 }
 
 int64_t Stream::entries_added_up_to(StreamId id) const {
