@@ -212,7 +212,7 @@ void xclaim(Ctx& ctx, const Args& args, Writer& reply) {
     EffectIds ids;
     ctx.changed(key, shard::kEventStream, nullptr, [&](EffectArgs& effect) {
       effect.add("XGROUP").add("SETID").add(key.bytes).add(args[2]).add(ids(options.last_id));
-      effect.add("ENTRIESREAD").add_int(entries_read);
+      effect.add("ENTRIESREAD").add_int(told_entries_read(entries_read));
     });
   }
   claim_ids(ctx, args, ids_end, options, key, reply);

@@ -106,7 +106,7 @@ void note_new(Ctx& ctx, const Key& key, const Delivery& delivery, const Delivere
   const auto read = [&](EffectArgs& effect) {
     const StreamGroup* group = stream_at(ctx, key).find_group(delivery.group);
     effect.add("XGROUP").add("SETID").add(key.bytes).add(delivery.group);
-    effect.add(ids(group->last_id)).add("ENTRIESREAD").add_int(group->entries_read);
+    effect.add(ids(group->last_id)).add("ENTRIESREAD").add_int(told_entries_read(group->entries_read));
   };
   ctx.changed(key, shard::kEventStream, nullptr, read);
   if (!delivery.no_ack) ctx.add_dirty(-1);

@@ -23,6 +23,11 @@ struct Delivery {
 // Replies the list of entries. A consumer that is not there is made. REQUIRES: stream and group are there
 void deliver(shard::Ctx& ctx, const store::Key& key, const Delivery& delivery, resp::Writer& reply);
 
+// What an effect may say of a group's count: one that overflowed is not known any more.
+inline int64_t told_entries_read(int64_t entries_read) {
+  return entries_read < 0 ? store::StreamGroup::kUnknownRead : entries_read;
+}
+
 void no_group_in_read(std::string_view key, std::string_view group, resp::Writer& reply);
 
 // The effect that makes one pending entry what it is now.
