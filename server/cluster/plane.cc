@@ -218,7 +218,7 @@ void Plane::note_known(state::LinkId link) {
   const auto found = links.find(link);
   if (found == links.end()) return;
   const state::Node* node = found->second.node;
-  links_->set_known(link, node != nullptr && !node->in_handshake());
+  links_->set_peer(link, node != nullptr && !node->in_handshake() ? node->id : std::string());
 }
 
 void Plane::on_closed(state::LinkId link, state::CloseReason reason) {

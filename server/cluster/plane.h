@@ -54,7 +54,8 @@ class Plane final : link::LinkHandler {
   void stop();
   // Once in each tick of the control thread; true: come back without waiting.
   bool turn();
-  void tick();  // about every 100 ms
+  void tick();  // about every tick_period()
+  Micros tick_period() const { return machine_.tick_period(); }
   void change_settings(PlaneSettings settings);
 
   using Answer = std::function<void(const state::Reply&)>;

@@ -62,6 +62,16 @@ void Connection::on_drained(io::Stream&) {
 
 bool Connection::run() {
   session_.last_active = engine_.mono();
+  if (held_) {
+    for (std::string_view bytes : arrived_) {
+      parser_.feed(bytes);
+      parser_.done();
+    }
+    arrived_.clear();
+    if (ended_) session_.set(dispatch::kCloseAsap);
+    table_.to_flush(*this);
+    return true;
+  }
   if (pipeline_.stalled()) pipeline_.resume();
   bool done = true;
   if (!arrived_.empty()) {
@@ -94,7 +104,7 @@ bool Connection::run() {
 void Connection::update_reading() {
   // One that waits for a key is read on, up to the query buffer limit: it may leave.
   const bool takes = !pipeline_.stalled() || pipeline_.wait() != nullptr;
-  const bool want = takes && !ended_ && !session_.has(dispatch::kCloseAfterReply);
+  const bool want = takes && !ended_ && !held_ && !session_.has(dispatch::kCloseAfterReply);
   if (want == reading_ || ended_) return;
   reading_ = want;
   if (want) {
@@ -153,6 +163,16 @@ void Connection::fail_protocol() {
   session_.set(dispatch::kCloseAfterReply);
 }
 
+void Connection::hold() {
+  held_ = true;
+  update_reading();
+}
+
+void Connection::let_go() {
+  held_ = false;
+  table_.to_run(*this);  // it may have waited for room, and replies are written in the same tick
+}
+
 bool Connection::flush() {
   resp::OutChain& out = pipeline_.out();
   output_peak_bytes = std::max(output_peak_bytes, out.memory_bytes());
@@ -175,7 +195,9 @@ bool Connection::flush() {
   engine_.counters().client_memory_bytes.add(static_cast<int64_t>(memory) -
                                              static_cast<int64_t>(counted_bytes));
   counted_bytes = memory;
-  if (!out.empty()) {
+  if (out.empty()) {
+    pipeline_.all_sent();
+  } else {
     engine_.counters().largest_output_bytes.raise_to(static_cast<int64_t>(out.memory_bytes()));
     if (over_output_limit(engine_.mono())) return false;
   }

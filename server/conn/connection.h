@@ -45,6 +45,13 @@ class Connection : public io::StreamHandler {
   void on_end(io::Stream& stream, const Error& error) override;
   void on_drained(io::Stream& stream) override;
 
+  // Replies of writes may not leave: nothing does, and nothing more is read.
+  void hold();
+  // They may.
+  void let_go();
+  bool is_held() const { return held_; }
+  bool has_replies() { return !pipeline_.out().empty(); }
+
   bool queued_to_run = false;  // in the table's list
   bool queued_to_flush = false;
   size_t counted_bytes = 0;      // what the thread's client memory counter has of it
@@ -66,6 +73,7 @@ class Connection : public io::StreamHandler {
   bool reading_ = true;
   bool ended_ = false;
   bool waits_to_write_ = false;
+  bool held_ = false;
 };
 
 }  // namespace tessera::conn

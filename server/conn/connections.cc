@@ -12,6 +12,9 @@ using dispatch::ClientRef;
 
 namespace {
 
+// The lease comes back within some round trips, or not for long.
+constexpr Micros kHeldAtMost = seconds(1);
+
 bool is_loopback(const io::Address& address) {
   return address.is_unix || address.ip.rfind("127.", 0) == 0 || address.ip == "::1" ||
          address.ip.rfind("::ffff:127.", 0) == 0;
@@ -20,6 +23,16 @@ bool is_loopback(const io::Address& address) {
 void refuse(io::Stream& stream, std::string_view text) {
   const io::Slice slice{text.data(), text.size()};
   (void)stream.try_write({&slice, 1});
+}
+
+// What this node served by `then` it may have lost by `now`: then nobody knows what became of its writes.
+bool has_lost_slots(const route::ClusterView& then, const route::ClusterView& now) {
+  if (&then == &now) return false;
+  if (now.self().is_replica || then.self().config_epoch != now.self().config_epoch) return true;
+  for (int slot = 0; slot < hash::kSlotCount; ++slot) {
+    if (then.is_mine(slot) && !now.is_mine(slot)) return true;
+  }
+  return false;
 }
 
 }  // namespace
@@ -208,6 +221,7 @@ void Connections::note_http(const dispatch::Session& session) {
 }
 
 bool Connections::run_ready() {
+  release_held();
   running_.clear();
   running_.swap(ready_);
   for (Connection* connection : running_) {
@@ -218,13 +232,48 @@ bool Connections::run_ready() {
   return !ready_.empty();
 }
 
+// A node that was stopped finds replies of writes that it may not acknowledge any more. They leave when a
+// majority has been heard anew and the slots are still ours; else the connection ends, and its client knows
+// as little as the truth is.
+void Connections::hold(Connection& connection) {
+  connection.hold();
+  held_.push_back({connection.session().ref, engine_.share_view(), engine_.clock().mono()});
+}
+
+void Connections::release_held() {
+  if (held_.empty()) return;
+  const bool acknowledge = engine_.may_acknowledge();
+  const route::ClusterView* compared = nullptr;
+  bool lost = false;
+  std::erase_if(held_, [&](const Held& held) {
+    Connection* connection = this->connection(held.ref);
+    if (connection == nullptr) return true;
+    if (acknowledge && held.view.get() != compared) {
+      compared = held.view.get();
+      lost = has_lost_slots(*compared, engine_.view());
+    }
+    if (acknowledge ? lost : engine_.mono() - held.since > kHeldAtMost) {
+      close(*connection);
+      return true;
+    }
+    if (acknowledge) connection->let_go();
+    return acknowledge;
+  });
+}
+
 void Connections::flush_replies() {
+  const bool acknowledge = engine_.may_acknowledge();
   // Closing changes the list's entries to nullptr, never its length.
   for (size_t i = 0; i < dirty_.size(); ++i) {
     Connection* connection = dirty_[i];
     if (connection == nullptr) continue;
     connection->queued_to_flush = false;
-    if (!connection->flush()) {
+    if (!acknowledge && !connection->is_held() && connection->has_replies() &&
+        connection->pipeline().acknowledges_writes()) {
+      hold(*connection);
+    }
+    if (connection->is_held() && !connection->wants_close()) continue;
+    if (connection->is_held() || !connection->flush()) {
       dirty_[i] = nullptr;
       close(*connection);
     }

@@ -37,6 +37,7 @@ class Connections : public dispatch::ClientSink, public io::ListenHandler {
   void wake(dispatch::ClientRef ref) override;
   bool run_ready() override;
   void flush_replies() override;
+  bool holds_replies() const override { return !held_.empty(); }
   void cron(MonoTime now) override;
   void settings_changed() override;
   void for_each(const std::function<void(dispatch::Session&, dispatch::Pipeline&)>& f) override;
@@ -66,6 +67,8 @@ class Connections : public dispatch::ClientSink, public io::ListenHandler {
   bool admit(io::Stream& stream);
   void open(std::unique_ptr<io::Stream> stream);
   void close(Connection& connection);
+  void hold(Connection& connection);
+  void release_held();
 
   dispatch::Engine& engine_;
   io::Loop* loop_ = nullptr;
@@ -80,6 +83,13 @@ class Connections : public dispatch::ClientSink, public io::ListenHandler {
   std::vector<uint32_t> free_places_;
   std::vector<Connection*> ready_, running_;
   std::vector<Connection*> dirty_;
+  // Of whom replies of writes wait for the write lease.
+  struct Held {
+    dispatch::ClientRef ref;
+    std::shared_ptr<const route::ClusterView> view;  // by which the writes were done
+    MonoTime since;
+  };
+  std::vector<Held> held_;
   resp::ParsedArgs scratch_args_;
   std::vector<std::vector<SharedBytes>> scratch_owners_;
   size_t cron_place_ = 0;

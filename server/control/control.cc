@@ -27,7 +27,14 @@ struct Adopted : Request {
 Control::~Control() = default;
 
 void Control::add_cron(Micros period, std::function<void()> job) {
-  cron_.push_back({period, MonoTime{0}, std::move(job)});
+  cron_.push_back({period, MonoTime{0}, [period, job = std::move(job)] {
+                     job();
+                     return period;
+                   }});
+}
+
+void Control::add_cron(std::function<Micros()> job) {
+  cron_.push_back({Micros{}, MonoTime{0}, std::move(job)});
 }
 
 void Control::post(Request* request) {
@@ -51,7 +58,7 @@ void Control::when_adopted(std::function<void()> then) {
 void Control::start(io::Loop& loop) {
   attach_loop(&loop);
   const MonoTime now = loop.clock().mono();
-  for (Cron& cron : cron_) cron.next = now + cron.period;
+  for (Cron& cron : cron_) cron.next = now + cron.first;
 }
 
 // In the order of their arrival, behind what waits already.
@@ -83,8 +90,7 @@ Micros Control::tick(io::Loop& loop) {
   Micros wait = seconds(1);
   for (Cron& cron : cron_) {
     if (cron.next <= now) {
-      cron.job();
-      cron.next = now + cron.period;
+      cron.next = now + cron.job();
     }
     wait = std::min(wait, cron.next - now);
   }

@@ -72,6 +72,8 @@ class Control : public io::Actor {
   Services& services() { return services_; }
   // Called about every `period` on the control thread. Before start.
   void add_cron(Micros period, std::function<void()> job);
+  // The same; the job says when it is wanted again. First at the start.
+  void add_cron(std::function<Micros()> job);
 
   // Called at the end of each tick; true: there is more, come back without waiting. Before start.
   void add_turn(std::function<bool()> turn) { turns_.push_back(std::move(turn)); }
@@ -95,9 +97,9 @@ class Control : public io::Actor {
 
  private:
   struct Cron {
-    Micros period;
+    Micros first;
     MonoTime next;
-    std::function<void()> job;
+    std::function<Micros()> job;  // in how long it is due again
   };
 
   std::atomic<io::Loop*> loop_{nullptr};

@@ -82,6 +82,7 @@ void Engine::adopt_now() {
     apply_settings();
     clients_->settings_changed();
   }
+  write_until_us_ = node_.write_until_us.load(std::memory_order_acquire);
   const bool slots_changed = view_.adopt();
   shard_.view = &*view_;
   if (acl_.adopt()) close_users_that_left();
@@ -145,6 +146,7 @@ Micros Engine::tick(io::Loop& loop) {
   if (parked_) return kInboxOnly;
   if (more_work_) return Micros{0};
   Micros wait = next_cron_ - mono_;
+  if (clients_->holds_replies()) wait = std::min(wait, millis(1));
   if (paused) wait = std::min(wait, millis(std::max<int64_t>(pause_->until_ms - now_.ms, 1)));
   if (const MonoTime timeout = blocked_.next_timeout(); timeout.us != 0)
     wait = std::min(wait, timeout - mono_);
@@ -402,20 +404,21 @@ void Engine::prefetch(RequestBatch& batch, uint32_t first, uint32_t count) {
 
 bool Engine::run_group(RequestBatch& batch, RequestBatch::Group& group, uint32_t& done, uint32_t until) {
   resp::Writer reply(batch.replies(), group.bits.proto);
+  const bool decide_again = group.bits.view_version != view_.version() || lease_over();
   while (done < until) {
     RequestBatch::Command& command = batch.commands()[group.command_first + done];
     const CommandView view = batch.view(command, views_, owners_);
     if (must_hold(view)) return false;
     const size_t before = batch.replies().size();
-    if (group.bits.view_version != view_.version() &&
-        !Pipeline::decide_again(*this, view, group.bits, reply)) {
-      // Answered with a redirection: the slots moved while the command was on its way.
+    if (decide_again && !Pipeline::decide_again(*this, view, group.bits, reply)) {
+      // Answered with a redirection: the slots moved while the command was on its way, or the lease is over.
     } else if ((view.row->flags & registry::kDenyOom) && over_maxmemory()) {
       reply.error("OOM command not allowed when used memory > 'maxmemory'.");
       stats_.rejected(view.row->id);
       stats_.error("OOM");
     } else {
       run_here(view, group.bits, reply);
+      command.wrote = (view.row->flags & registry::kWrite) != 0;
     }
     command.reply_size = batch.replies().size() - before;
     ++done;

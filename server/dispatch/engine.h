@@ -39,6 +39,8 @@ class ClientSink {
   // Parses and runs what came. True when work is left for the next tick.
   virtual bool run_ready() = 0;
   virtual void flush_replies() = 0;
+  // Replies of writes wait, since the write lease was over when they were to leave.
+  virtual bool holds_replies() const = 0;
   // About ten times a second: time-outs, limits.
   virtual void cron(MonoTime now) = 0;
   virtual void settings_changed() = 0;
@@ -85,10 +87,15 @@ class Engine : public io::Actor {
   const Settings& settings() const { return *settings_; }
   const route::ClusterView& view() const { return *view_; }
   uint64_t view_version() const { return view_.version(); }
+  std::shared_ptr<const route::ClusterView> share_view() const { return view_.share(); }
   const acl::AclView& acl_view() const { return *acl_; }
   uint64_t acl_version() const { return acl_.version(); }
   std::shared_ptr<const acl::AclView> share_acl() const { return acl_.share(); }
   const Pause& pause() const { return *pause_; }
+  // Of a node of a cluster: no write may be acknowledged any more (DESIGN.md 3.6), as of this tick.
+  bool lease_over() const { return mono_.us >= write_until_us_; }
+  // Whether replies of writes may leave now.
+  bool may_acknowledge() const { return write_until_us_ == INT64_MAX || clock().mono().us < write_until_us_; }
   WallMs now() const { return now_; }
   MonoTime mono() const { return mono_; }
 
@@ -241,6 +248,8 @@ class Engine : public io::Actor {
   bool wake_asked_ = false;   // a gather is under way that will serve
   std::vector<int> missing_;  // what serve_key() needs
 
+  // The write lease, read before the views are: what was published before it is known when it is.
+  int64_t write_until_us_ = INT64_MAX;
   Published<Settings>::Reader settings_;
   Published<route::ClusterView>::Reader view_;
   Published<acl::AclView>::Reader acl_;

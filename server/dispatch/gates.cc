@@ -83,13 +83,8 @@ namespace {
 GateResult decide_slot(Engine& engine, const CommandView& command, KeysOfCommand keys, bool asking,
                        bool readonly, route::ClientSide client) {
   const route::ClusterView& view = engine.view();
-  const bool lease_over = (command.row->flags & registry::kWrite) != 0 &&
-                          engine.mono().us >= engine.node().write_until_us.load(std::memory_order_relaxed);
+  const bool lease_over = (command.row->flags & registry::kWrite) != 0 && engine.lease_over();
   if (__builtin_expect(view.serves(keys.slot) && !keys.cross_slot && !lease_over, 1)) return {};
-  // Nobody may acknowledge a write that a majority has not been heard for: another primary may be elected.
-  if (lease_over && !keys.cross_slot && view.owner(keys.slot) != route::kNobody) {
-    return {false, "CLUSTERDOWN The cluster is down"};
-  }
   route::Question question;
   question.slot = keys.slot;
   question.cross_slot = keys.cross_slot;
@@ -97,7 +92,9 @@ GateResult decide_slot(Engine& engine, const CommandView& command, KeysOfCommand
   question.write = (command.row->flags & registry::kWrite) != 0;
   question.asking = asking || (command.row->flags & registry::kAsking);
   question.readonly = readonly;
-  const route::Decision decision = route::decide(view, question);
+  route::Decision decision = route::decide(view, question);
+  // Nobody may acknowledge a write that a majority has not been heard for: another primary may be elected.
+  if (decision.serve() && lease_over) decision.verdict = route::verdict_when_down(view.options(), question);
   if (decision.serve()) return {};
   return {false, route::error_text(view, decision, client)};
 }

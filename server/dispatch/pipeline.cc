@@ -258,6 +258,7 @@ void Pipeline::run_local(const CommandView& command) {
   begin_command(command);
   const SessionBits session_bits = bits();
   write_in_place([&](resp::Writer& reply) { engine_.run_here(command, session_bits, reply); });
+  acknowledges_writes_ |= (command.row->flags & registry::kWrite) != 0;
   session_.clear(kAskingSession);
 }
 
@@ -352,6 +353,7 @@ Pipeline::Group* Pipeline::find_group(uint32_t id) {
 void Pipeline::deliver_group(uint32_t group_id, std::span<const RequestBatch::Command> commands,
                              resp::OutChain& replies) {
   TESSERA_CHECK(find_group(group_id) != nullptr);
+  for (const RequestBatch::Command& command : commands) acknowledges_writes_ |= command.wrote;
   size_t next = 0;
   drain(group_id, commands, next, &replies);
   if (next < commands.size()) {
@@ -507,6 +509,7 @@ void Pipeline::run_conn(const CommandView& command) {
 
 void Pipeline::deliver_barrier(resp::OutChain&& reply) {
   barrier_ = false;
+  acknowledges_writes_ |= session_.last_row != nullptr && (session_.last_row->flags & registry::kWrite) != 0;
   if (!muted()) out_.append_chain(std::move(reply));
 }
 

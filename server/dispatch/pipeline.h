@@ -34,6 +34,9 @@ class Pipeline {
   bool stalled() const { return !queued_.empty() || barrier_; }
   bool idle() const { return queued_.empty() && !barrier_ && slots_empty(); }
   size_t queued_bytes() const { return queued_bytes_; }
+  // Among the replies that may leave now, or left since they were last all sent, is one of a write.
+  bool acknowledges_writes() const { return acknowledges_writes_; }
+  void all_sent() { acknowledges_writes_ = false; }
 
   // Replies that may leave now.
   resp::OutChain& out() { return out_; }
@@ -149,6 +152,7 @@ class Pipeline {
   size_t queued_bytes_ = 0;
   bool barrier_ = false;
   BlockedRef wait_;  // of the barrier's command
+  bool acknowledges_writes_ = false;
 
   // What is in flight, to decide what may overlap.
   uint32_t in_flight_ = 0;  // commands

@@ -30,6 +30,7 @@ class RequestBatch : public Envelope {
     uint64_t key_hash;
     uint16_t key_slot;
     uint16_t key_arg;  // 0: no key
+    bool wrote;        // it is a write and has run: its reply acknowledges that
     size_t reply_size;
   };
   struct Group {

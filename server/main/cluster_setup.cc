@@ -95,7 +95,8 @@ Result<void> Node::open_cluster() {
   };
   host.drop_all_keys = [this, drop = host.drop_slots] { drop(~cluster::state::SlotSet()); };
   host.set_write_until = [this](MonoTime until) {
-    shared_.write_until_us.store(until.us, std::memory_order_relaxed);
+    // Behind the views of which it may know: who sees it sees them.
+    shared_.write_until_us.store(until.us, std::memory_order_release);
   };
   auto plane =
       cluster::Plane::open(*options_.env, *options_.log, absolute_path(config.text("cluster-config-file")),
@@ -107,10 +108,11 @@ Result<void> Node::open_cluster() {
   plane_ = std::move(*plane);
   shared_.view->publish(std::make_shared<route::ClusterView>(plane_->view()));
   control_.services().cluster = plane_.get();
-  control_.add_cron(millis(100), [this] {
+  control_.add_cron([this] {
     plane_->tick();
     shared_.cluster_link_bytes.store(static_cast<int64_t>(plane_->link_bytes()), std::memory_order_relaxed);
     shared_.cluster_link_count.store(static_cast<int64_t>(plane_->link_count()), std::memory_order_relaxed);
+    return plane_->tick_period();
   });
   control_.add_turn([this] { return plane_->turn(); });
   control_.add_finish([this] { plane_->stop(); });

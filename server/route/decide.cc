@@ -3,16 +3,12 @@
 #include "common/text/integers.h"
 
 namespace tessera::route {
-namespace {
 
-// What a cluster that is down still answers.
-Verdict when_down(const ClusterOptions& options, const Question& question) {
+Verdict verdict_when_down(const ClusterOptions& options, const Question& question) {
   if (question.pubsub_shard) return options.allow_pubsubshard_when_down ? Verdict::kServe : Verdict::kDown;
   if (!options.allow_reads_when_down) return Verdict::kDown;
   return question.write ? Verdict::kDownReadOnly : Verdict::kServe;
 }
-
-}  // namespace
 
 Decision decide(const ClusterView& view, const Question& question) {
   if (!view.enabled()) return {};
@@ -23,7 +19,7 @@ Decision decide(const ClusterView& view, const Question& question) {
   if (view.serves(slot)) return {Verdict::kServe, slot, owner};
 
   if (!view.is_ok()) {
-    const Verdict down = when_down(view.options(), question);
+    const Verdict down = verdict_when_down(view.options(), question);
     if (down != Verdict::kServe) return {down, slot, kNobody};
   }
   // Channels do not move with a slot's keys.

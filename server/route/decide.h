@@ -45,6 +45,9 @@ struct Decision {
 // A command without keys is always served: do not ask for it.
 Decision decide(const ClusterView& view, const Question& question);
 
+// What a cluster that is down still answers.
+Verdict verdict_when_down(const ClusterOptions& options, const Question& question);
+
 // The error as it goes to the client, without '-'. REQUIRES: !decision.serve()
 std::string error_text(const ClusterView& view, const Decision& decision, ClientSide client = {});
 

@@ -187,3 +187,41 @@ def test_floods_of_meet_and_of_connections(pair):
     # Those who were met and did not answer are forgotten.
     eventually(lambda: pair[0].cluster_info()["cluster_known_nodes"] == "2", 30, "only nodes are left")
     is_well(pair, before)
+
+
+def ping_as(node, slots):
+    """A PING with all that the node would say of itself."""
+    epoch = next(int(line.split(" ")[6]) for line in node.call("CLUSTER", "NODES").decode().split("\n") if "myself" in line)
+    message = bytearray(2256)
+    struct.pack_into(">4sIHHHHQQ", message, 0, b"RCmb", len(message), 1, node.port, 0, 0,
+                     int(node.cluster_info()["cluster_current_epoch"]), epoch)
+    message[40:80] = node.call("CLUSTER", "MYID")
+    for slot in slots:
+        message[80 + slot // 8] |= 1 << slot % 8
+    struct.pack_into(">HH", message, 2248, node.port + 10000, 1 + 1024)
+    return bytes(message)
+
+
+def test_borrowed_ids(pair):
+    """Who says to be a node that is known is believed: there is no secret. What that gives is bounded all the same."""
+    header = ping_as(pair[1], range(8192, 16384))
+    before = [facts(node) for node in pair]
+    base, links = rss_bytes(pair[0]), []
+    try:
+        for _ in range(55):
+            for _ in range(20):
+                links.append(dial(pair[0]))
+                say(links[-1], header)
+            assert pair[0].call("PING") in (b"PONG", "PONG")
+        eventually(lambda: sum(not is_closed(link) for link in links) <= 512 + 4, 20, "the others were closed")
+        # What is left of them does not read; the answers to it are bounded too.
+        end = time.monotonic() + 3
+        while time.monotonic() < end:
+            for link in links[-20:]:
+                say(link, header * 10)
+        assert rss_bytes(pair[0]) < base + SLACK * (60 << 20)
+        is_well(pair, before)
+    finally:
+        for link in links:
+            link.close()
+    eventually(lambda: all(node.cluster_info()["cluster_state"] == "ok" for node in pair), 30, "all is well")

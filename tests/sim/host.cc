@@ -10,7 +10,6 @@ namespace tessera::sim {
 
 namespace {
 constexpr int64_t kWallStartMs = 1790000000000;
-constexpr Micros kTick = millis(100);
 
 std::string random_id(Random& random) {
   std::string id;
@@ -107,7 +106,8 @@ void Host::deliver(const state::Event& event) {
 }
 
 void Host::schedule_tick() {
-  run_later(kTick + Micros{static_cast<int64_t>(random_.below(3000))}, [this] {
+  if (machine_ == nullptr) return;
+  run_later(machine_->tick_period() + Micros{static_cast<int64_t>(random_.below(3000))}, [this] {
     schedule_tick();
     tick();
   });

@@ -212,6 +212,7 @@ void Watcher::acting(const Host& host, const state::Action& action) {
     }
   } else if (const auto* lost = std::get_if<state::SlotsLost>(&action)) {
     life(host).lost_slots |= lost->slots;
+    life(host).said_slots &= ~lost->slots;  // others said that they are gone
   } else if (const auto* reply = std::get_if<state::Reply>(&action)) {
     Life& mine = life(host);
     const auto taken = mine.taking.find(reply->token);

@@ -20,6 +20,7 @@ class Link final : public io::StreamHandler {
   bool is_inbound() const { return state::is_inbound(id_); }
   // Inbound and nobody vouched for it.
   bool is_stranger() const { return is_inbound() && !known; }
+  bool is_known_inbound() const { return is_inbound() && known; }
 
   // ---- what came and was not handled
   std::string_view unread() const { return std::string_view(in_).substr(in_begin_); }
@@ -47,14 +48,18 @@ class Link final : public io::StreamHandler {
   // The owner's notes.
   std::unique_ptr<io::Stream> stream;
   std::string remote_ip, local_ip;
-  bool known = false;
+  std::string peer;    // who it says to be; empty: nobody known
+  bool known = false;  // it has one of the peer's places
   bool connected = false;
   bool told = false;    // the handler has heard of it
   bool queued = false;  // in one of the owner's queues
   bool unsent = false;  // in the owner's list of those to write
   bool full = false;    // the kernel takes no more, on_drained will come
   std::optional<CloseReason> ended;
-  size_t counted_bytes = 0;  // of buffered_bytes(), in the owner's sum of strangers
+  bool dropped = false;            // ended by us
+  bool counted_stranger = false;   // in the owner's number of strangers
+  size_t counted_bytes = 0;        // of buffered_bytes(), in the owner's sum of strangers
+  size_t counted_known_bytes = 0;  // of unread(), in the owner's sum of known ones
 
  private:
   struct Outgoing {

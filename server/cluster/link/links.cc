@@ -72,9 +72,9 @@ void Links::on_accept(io::Listener&, std::unique_ptr<io::Stream> stream) {
   stream->set_handler(link.get());
   stream->read_start();
   link->stream = std::move(stream);
-  ++stranger_count_;
+  count_stranger(*link, true);
   links_.emplace(id, std::move(link));
-  if (stranger_count_ > options_.strangers.count) make_room();
+  make_room();
 }
 
 void Links::on_accept_error(io::Listener&, const Error& error) {
@@ -137,16 +137,21 @@ void Links::ended(Link& link, const Error& error) {
 // Ends it from our side: nothing more is handed over or written.
 void Links::end(Link& link, CloseReason reason) {
   link.ended = reason;
+  link.dropped = true;
   link.stream.reset();
   link.drop_buffers();
+  count_stranger(link, false);
   queue(link);
 }
 
 void Links::forget(LinkId id) {
   const auto found = links_.find(id);
   if (found == links_.end()) return;
-  if (found->second->is_stranger()) --stranger_count_;
-  stranger_bytes_ -= found->second->counted_bytes;
+  Link& link = *found->second;
+  leave_peer(link);
+  count_stranger(link, false);
+  stranger_bytes_ -= link.counted_bytes;
+  known_bytes_ -= link.counted_known_bytes;
   links_.erase(found);
 }
 
@@ -157,22 +162,64 @@ void Links::close(LinkId id) {
   forget(id);
 }
 
-void Links::set_known(LinkId id, bool known) {
-  Link* link = find(id);
-  if (link == nullptr || link->known == known) return;
-  const bool was_stranger = link->is_stranger();
-  link->known = known;
-  if (was_stranger != link->is_stranger()) {
-    stranger_count_ += link->is_stranger() ? 1 : static_cast<size_t>(-1);
-  }
-  count_bytes(*link);
+// Those that we ended are counted no more; those that their peers ended are, while messages of theirs wait.
+void Links::count_stranger(Link& link, bool is_one) {
+  if (link.counted_stranger == is_one) return;
+  link.counted_stranger = is_one;
+  stranger_count_ += is_one ? 1 : static_cast<size_t>(-1);
+  const auto at = strangers_at_.try_emplace(link.remote_ip, 0).first;
+  at->second += is_one ? 1 : static_cast<size_t>(-1);
+  if (at->second == 0) strangers_at_.erase(at);
 }
 
-// What a stranger holds is counted together with what the others hold.
+void Links::set_peer(LinkId id, const std::string& peer) {
+  Link* link = find(id);
+  if (link == nullptr || !link->is_inbound() || (link->known && link->peer == peer)) return;
+  if (link->peer != peer) {
+    leave_peer(*link);
+    link->peer = peer;
+  }
+  if (!peer.empty()) take_place(*link);
+  count_stranger(*link, !link->known && !link->dropped);
+  count_bytes(*link);
+  make_room();
+}
+
+// Gives its place among its peer's links up; whoever calls counts it as a stranger or forgets it.
+void Links::leave_peer(Link& link) {
+  if (!link.known) return;
+  link.known = false;
+  const auto places = known_of_.find(link.peer);
+  std::erase(places->second, link.id());
+  if (places->second.empty()) known_of_.erase(places);
+}
+
+// The first ones stay, so that who borrows a node's id cannot displace the node; but not in silence.
+void Links::take_place(Link& link) {
+  std::vector<LinkId>& places = known_of_[link.peer];
+  if (places.size() >= options_.known.links_a_peer) {
+    Link* silent = find(places.front());
+    for (const LinkId id : places) {
+      if (find(id)->heard() < silent->heard()) silent = find(id);
+    }
+    if (loop_.clock().mono() - silent->heard() < options_.known.silent_time) return;
+    leave_peer(*silent);
+    count_stranger(*silent, !silent->dropped);
+    count_bytes(*silent);
+  }
+  // Not by the reference from above: the last one to leave takes the entry along.
+  known_of_[link.peer].push_back(link.id());
+  link.known = true;
+}
+
+// What a stranger holds is counted together with what the others hold; what waits on known links as well.
 void Links::count_bytes(Link& link) {
   const size_t bytes = link.is_stranger() ? link.buffered_bytes() : 0;
   stranger_bytes_ += bytes - link.counted_bytes;
   link.counted_bytes = bytes;
+  const size_t known_bytes = link.is_known_inbound() ? link.unread().size() : 0;
+  known_bytes_ += known_bytes - link.counted_known_bytes;
+  link.counted_known_bytes = known_bytes;
 }
 
 void Links::drop_stranger(Link& link, CloseReason reason, std::string_view why) {
@@ -182,17 +229,37 @@ void Links::drop_stranger(Link& link, CloseReason reason, std::string_view why) 
   count_bytes(link);
 }
 
-// The one that was silent longest goes; the newest stays, or a flood would keep everybody out.
+// Of the address that has most of them, the one that was silent longest goes; the newest stays, or a flood
+// would keep everybody out.
 void Links::make_room() {
-  Link* oldest = nullptr;
-  for (const auto& [id, link] : links_) {
-    if (!link->is_stranger() || link->ended) continue;
-    if (oldest == nullptr || link->heard() < oldest->heard()) oldest = link.get();
+  while (stranger_count_ > options_.strangers.count) {
+    size_t most = 0;
+    for (const auto& [ip, count] : strangers_at_) most = std::max(most, count);
+    Link* oldest = nullptr;
+    for (const auto& [id, link] : links_) {
+      if (!link->counted_stranger || link->ended || strangers_at_.at(link->remote_ip) < most) continue;
+      if (oldest == nullptr || link->heard() < oldest->heard()) oldest = link.get();
+    }
+    if (oldest == nullptr) return;
+    ++statistics_.strangers_dropped;
+    if (oldest->told) {
+      end(*oldest, CloseReason::kOverflow);
+    } else {
+      forget(oldest->id());
+    }
   }
-  if (oldest == nullptr) return;
-  ++statistics_.strangers_dropped;
-  if (oldest->told) return end(*oldest, CloseReason::kOverflow);
-  forget(oldest->id());
+}
+
+void Links::end_largest_known() {
+  Link* largest = nullptr;
+  for (const auto& [id, link] : links_) {
+    if (!link->is_known_inbound() || link->ended) continue;
+    if (largest == nullptr || link->counted_known_bytes > largest->counted_known_bytes) largest = link.get();
+  }
+  if (largest == nullptr) return;
+  complain(*largest, "too much waits from links of known nodes");
+  end(*largest, CloseReason::kOverflow);
+  count_bytes(*largest);
 }
 
 void Links::check_times(MonoTime now) {

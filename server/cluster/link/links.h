@@ -24,7 +24,7 @@ namespace tessera::cluster::link {
 using state::CloseReason;
 using state::LinkId;
 
-// For inbound links that set_known() does not know. Limits together, so that many cannot have what one may
+// For inbound links that set_peer() does not know. Limits together, so that many cannot have what one may
 // not.
 struct StrangerLimits {
   size_t count = 512;                 // of links; the one that was silent longest makes room
@@ -34,12 +34,22 @@ struct StrangerLimits {
   Micros idle_time = seconds(60);     // since its last whole message
 };
 
+// For inbound links that somebody vouched for. An id is easily said by others than its owner, so these are
+// limited as well, but so that one node's traffic never comes near.
+struct KnownLimits {
+  size_t links_a_peer = 4;           // of those that say to be one peer; further ones stay strangers
+  Micros silent_time = seconds(60);  // one that was silent for so long gives its place up
+  size_t unread_bytes = 529u << 20;  // of all, read and not yet handled; beyond it the largest ends
+  size_t unsent_bytes = 4u << 20;    // of one: only answers go there
+};
+
 struct LinkOptions {
   std::string source_ip;                  // outbound links come from here; empty: any
   size_t max_message_bytes = 513u << 20;  // the largest value and a channel; strangers: less
   size_t send_limit_bytes = 0;            // cluster-link-sendbuf-limit, for known and outbound links; 0: none
   int keepalive_s = 30;                   // probes on silent connections; 0: off
   StrangerLimits strangers;
+  KnownLimits known;
 };
 
 // May call anything of Links but its destructor.
@@ -100,8 +110,9 @@ class Links : io::ListenHandler {
   // Nothing when the link is not open. A message sent to many links is encoded once if the calls follow each
   // other.
   void send(LinkId link, const std::shared_ptr<const bus::Message>& message);
-  // The link is that of a node of this cluster (or is not any more): other limits apply.
-  void set_known(LinkId link, bool known);
+  // The inbound link says to be that of this peer, a node of this cluster: other limits apply if the peer has
+  // not too many. Empty: of nobody known (any more). To be said after each message.
+  void set_peer(LinkId link, const std::string& peer);
 
   // Once in each tick, after everything else: hands over what came, ends what is due, writes. Handles some
   // 300 messages at most; true: there are more, come back without waiting.
@@ -130,6 +141,10 @@ class Links : io::ListenHandler {
   void forget(LinkId id);
   void drop_stranger(Link& link, CloseReason reason, std::string_view why);
   void make_room();
+  void end_largest_known();
+  void count_stranger(Link& link, bool is_one);
+  void leave_peer(Link& link);
+  void take_place(Link& link);
   void count_bytes(Link& link);
   bool has_message(const Link& link) const;
   void serve_queue(Queue& queue, size_t budget);
@@ -154,7 +169,10 @@ class Links : io::ListenHandler {
   std::vector<LinkId> unsent_;
   LinkId next_inbound_ = state::kInboundBit + 1;
   size_t stranger_count_ = 0;
-  size_t stranger_bytes_ = 0;
+  std::map<std::string, size_t> strangers_at_;           // by address
+  std::map<std::string, std::vector<LinkId>> known_of_;  // by peer, at most links_a_peer
+  size_t stranger_bytes_ = 0;                            // what they hold
+  size_t known_bytes_ = 0;                               // of known inbound links: read, not handled
   MonoTime next_check_{0};
   MonoTime next_complaint_{0};
   std::shared_ptr<const bus::Message> last_sent_;

@@ -43,7 +43,7 @@ class LinksTest : public testing::Test {
     ASSERT_TRUE(run_until({&a, &b}, [&] { return !a.events.empty(); }));
     a.links->send(1, make_message(MessageType::kPing));
     ASSERT_TRUE(run_until({&a, &b}, [&] { return b.inbound.size() == 1; }));
-    b.links->set_known(b.inbound[0], true);
+    b.links->set_peer(b.inbound[0], "a");
   }
   io::SimWorld world_;
   io::SimEnv& host_a_ = world_.add_host("a", "10.0.0.1");
@@ -251,7 +251,7 @@ TEST_F(LinksTest, WhatANodeMayStrangersMayNot) {
   a.links->send(1, large);
   ASSERT_TRUE(run_until({&a, &b}, [&] { return b.message_total == 2; }));
   EXPECT_LT(b.links->memory_bytes(), size_t{1} << 20) << "a large buffer is given back";
-  b.links->set_known(b.inbound[0], false);
+  b.links->set_peer(b.inbound[0], "");
   a.links->send(1, large);
   ASSERT_TRUE(run_until({&a, &b}, [&] { return !b.closed.empty(); }));
   EXPECT_EQ(b.closed[b.inbound[0]], CloseReason::kBadMessage);
@@ -277,12 +277,12 @@ TEST_F(LinksTest, ANewerNodesMessageIsPassedOver) {
   }));
   raw.write(ping);
   ASSERT_TRUE(pump(1));
-  b.links->set_known(b.inbound[0], true);
+  b.links->set_peer(b.inbound[0], "a");
   raw.write(odd + ping);
   ASSERT_TRUE(pump(2));
   EXPECT_EQ(b.links->statistics().bad_messages, 1u);
   EXPECT_FALSE(raw.gone);
-  b.links->set_known(b.inbound[0], false);
+  b.links->set_peer(b.inbound[0], "");
   raw.write(odd + ping);
   ASSERT_TRUE(pump(3));
   EXPECT_TRUE(raw.gone);

@@ -29,7 +29,7 @@ class StrangersTest : public testing::Test {
     friend_->links->send(1, make_message(MessageType::kPing));
     ASSERT_TRUE(run_until({victim_.get(), friend_.get()}, [&] { return victim_->inbound.size() == 1; }));
     friend_link_ = victim_->inbound[0];
-    victim_->links->set_known(friend_link_, true);
+    victim_->links->set_peer(friend_link_, "friend");
     enemy_ = world_.add_host("enemy", "10.0.0.66").make_loop();
   }
   std::unique_ptr<Stranger> stranger() { return std::make_unique<Stranger>(*enemy_, "10.0.0.1", kPort); }
@@ -191,13 +191,129 @@ TEST_F(StrangersTest, ANodeThatLiesGetsNoMemoryForIt) {
   ASSERT_TRUE(until([&] { return liar->connected; }));
   liar->write(bus::encode(*make_message(MessageType::kPing)));
   ASSERT_TRUE(until([&] { return victim_->inbound.size() == 2; }));
-  victim_->links->set_known(victim_->inbound[1], true);
+  victim_->links->set_peer(victim_->inbound[1], "liar");
   std::string head = "RCmb";
   bus::append_big(head, 4, 500u << 20);
   liar->write(head + std::string(1000, 'x'));
   turns(seconds(1));
   EXPECT_FALSE(liar->gone);
   EXPECT_LT(most_bytes_, size_t{16} << 10);
+}
+
+// Who says to be a node we know is believed, as the bus has no secrets: what that gives is bounded.
+TEST_F(StrangersTest, ABorrowedIdGivesAFewLinks) {
+  LinkOptions options;
+  options.strangers.count = 50;
+  make(options);
+  victim_->react = [&](LinkId link, const bus::Message&) { victim_->links->set_peer(link, "friend"); };
+  std::vector<std::unique_ptr<Stranger>> flood;
+  const std::string ping = bus::encode(*make_message(MessageType::kPing));
+  for (int round = 0; round < 20; ++round) {
+    for (int i = 0; i < 50; ++i) flood.push_back(stranger());
+    ASSERT_TRUE(until([&] { return flood.back()->connected || flood.back()->gone; }));
+    for (auto& one : flood) one->write(ping);
+    turns(millis(100));
+    expect_friend_heard(1);
+  }
+  EXPECT_LE(most_links_, 4u + 51u + 50u) << "with those of one burst that were ended and not yet taken out";
+  EXPECT_LT(most_bytes_, size_t{1} << 20);
+  EXPECT_EQ(victim_->closed.count(friend_link_), 0u) << "the node itself stays";
+  size_t known = 0;
+  for (const LinkStatus& status : victim_->links->status()) known += status.known;
+  EXPECT_EQ(known, 4u);
+}
+
+TEST_F(StrangersTest, AKnownLinkThatIsSilentGivesItsPlaceUp) {
+  make({});
+  victim_->react = [&](LinkId link, const bus::Message&) { victim_->links->set_peer(link, "friend"); };
+  std::vector<std::unique_ptr<Stranger>> others;
+  const std::string ping = bus::encode(*make_message(MessageType::kPing));
+  for (int i = 0; i < 5; ++i) {
+    others.push_back(stranger());
+    ASSERT_TRUE(until([&] { return others.back()->connected; }));
+    others.back()->write(ping);
+    ASSERT_TRUE(until([&] { return victim_->inbound.size() == 2u + static_cast<size_t>(i); }));
+  }
+  turns(seconds(30));
+  expect_friend_heard(1);
+  others[4]->write(ping);  // has no place yet
+  turns(seconds(50));
+  expect_friend_heard(1);
+  others[4]->write(ping);  // now the others were silent for long enough
+  turns(seconds(50));
+  others[4]->write(ping);
+  turns(seconds(30));
+  EXPECT_FALSE(others[4]->gone);
+  EXPECT_FALSE(victim_->closed.count(friend_link_));
+}
+
+TEST_F(StrangersTest, KnownLinksHaveOneBudgetTogether) {
+  LinkOptions options;
+  options.known.unread_bytes = 1 << 20;
+  make(options);
+  victim_->react = [&](LinkId link, const bus::Message&) {
+    victim_->links->set_peer(link, std::to_string(link % 8));
+  };
+  std::string head = "RCmb";
+  bus::append_big(head, 4, 400u << 20);
+  const std::string bytes =
+      bus::encode(*make_message(MessageType::kPing)) + head + std::string(300 << 10, 'x');
+  std::vector<std::unique_ptr<Stranger>> many;
+  std::vector<size_t> sent(20);
+  for (size_t i = 0; i < sent.size(); ++i) many.push_back(stranger());
+  for (int round = 0; round < 400; ++round) {
+    for (size_t i = 0; i < sent.size(); ++i)
+      sent[i] += many[i]->write(std::string_view(bytes).substr(sent[i]));
+    turn();
+  }
+  expect_friend_heard(3);
+  EXPECT_GT(std::count_if(many.begin(), many.end(), [](auto& one) { return one->gone; }), 10);
+  EXPECT_EQ(victim_->closed.count(friend_link_), 0u);
+  EXPECT_LT(most_bytes_, size_t{3} << 20);
+}
+
+TEST_F(StrangersTest, AKnownLinkThatDoesNotReadIsEnded) {
+  LinkOptions options;
+  options.known.unsent_bytes = 100 << 10;
+  make(options);
+  victim_->react = [&](LinkId link, const bus::Message&) {
+    victim_->links->set_peer(link, "friend");
+    victim_->links->send(link, make_message(MessageType::kPong));
+  };
+  auto deaf = stranger();
+  deaf->reads = false;
+  ASSERT_TRUE(until([&] { return deaf->connected; }));
+  const std::string ping = bus::encode(*make_message(MessageType::kPing));
+  size_t sent = 0;
+  for (int round = 0; round < 5000 && !deaf->gone; ++round) {
+    sent += deaf->write(std::string_view(ping).substr(sent % ping.size()));
+    turn();
+  }
+  EXPECT_GE(victim_->links->statistics().send_limit_exceeded, 1u);
+  EXPECT_LT(most_bytes_, size_t{1} << 20);
+  expect_friend_heard(1);
+}
+
+TEST_F(StrangersTest, OneAddressMakesRoomByItself) {
+  LinkOptions options;
+  options.strangers.count = 20;
+  make(options);
+  Peer late(world_.add_host("late", "10.0.0.3"), "10.0.0.3");
+  late.links->connect(1, "10.0.0.1", kPort, "");
+  ASSERT_TRUE(until([&] {
+    late.turn();
+    return !late.events.empty();
+  }));
+  late.links->send(1, make_message(MessageType::kMeet));
+  ASSERT_TRUE(until([&] {
+    late.turn();
+    return victim_->inbound.size() == 2;
+  }));
+  std::vector<std::unique_ptr<Stranger>> flood;
+  for (int i = 0; i < 200; ++i) flood.push_back(stranger());
+  turns(seconds(1));
+  EXPECT_EQ(victim_->closed.count(victim_->inbound[1]), 0u) << "it was silent longer, but it is alone there";
+  EXPECT_LE(victim_->links->link_count(), 21u);
 }
 
 TEST_F(StrangersTest, RandomBytes) {

@@ -30,6 +30,10 @@ void Links::received(Link& link, std::string_view bytes) {
   if (link.is_stranger() && stranger_bytes_ > options_.strangers.buffered_bytes) {
     return drop_stranger(link, CloseReason::kOverflow, "too much waits from links of no known node");
   }
+  if (link.is_known_inbound() && known_bytes_ > options_.known.unread_bytes) {
+    end_largest_known();
+    if (link.ended) return;
+  }
   if (!has_message(link)) return;
   // The rest stays with the peer until this is handled: it cannot fill our memory.
   link.stream->read_stop();
@@ -150,7 +154,7 @@ void Links::send(LinkId id, const std::shared_ptr<const bus::Message>& message) 
     if (is_over_limit(*link)) {
       if (link->is_stranger()) return drop_stranger(*link, CloseReason::kOverflow, "it does not read");
       ++statistics_.send_limit_exceeded;
-      complain(*link, "more waits to be sent than cluster-link-sendbuf-limit allows");
+      complain(*link, "more waits to be sent than may");
       return end(*link, CloseReason::kOverflow);
     }
   }
@@ -163,6 +167,7 @@ bool Links::is_over_limit(const Link& link) const {
     return link.unsent_bytes() > options_.strangers.message_bytes ||
            stranger_bytes_ + link.unsent_bytes() > options_.strangers.buffered_bytes;
   }
+  if (link.is_inbound() && link.unsent_bytes() > options_.known.unsent_bytes) return true;
   return options_.send_limit_bytes != 0 && link.unsent_bytes() > options_.send_limit_bytes;
 }
 

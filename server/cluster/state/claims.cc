@@ -26,6 +26,9 @@ void follow_slots(Step& step, int moved_count, Node& to) {
 // Slots of ours that a larger epoch gave to another.
 void lose_slots(Step& step, const SlotSet& lost) {
   for (auto& [version, slots] : step.s.leaving) slots &= ~lost;  // they are not ours to be given up any more
+  // Should they come back, what was durable before is no claim: they are spoken of when that is durable.
+  step.s.durable.slots &= ~lost;
+  step.s.in_flight.slots &= ~lost;
   step.out.push_back(SlotsLost{lost});
 }
 

@@ -234,7 +234,8 @@ Outcome run(Step& step, const TakeOver& take) {
   const SlotSet slots = s.me->primary->slots;
   s.make_primary(*s.me);
   if (take.epoch != 0) {
-    s.me->config_epoch = take.epoch;
+    // An administrator may have given us a larger one while the election went on, and it has been spoken of.
+    s.me->config_epoch = std::max(s.me->config_epoch, take.epoch);
     s.current_epoch = std::max(s.current_epoch, take.epoch);
   } else {
     bump_epoch(step);

@@ -157,6 +157,32 @@ TEST_F(Commands, BeingAReplicaHasItsPlace) {
   EXPECT_EQ(s().me->config_epoch, 9u);
 }
 
+// An administrator gave the candidate a larger epoch than the one it was elected in, and it was spoken of.
+TEST_F(Commands, AnElectionNeverLowersOurEpoch) {
+  start_three();
+  command(DelSlots{slots_of(0, 5460)});
+  settings.can_replicate = true;
+  step(SettingsChanged{settings});
+  command(Replicate{id_of('a'), false});
+  command(BumpEpoch{});
+  const uint64_t bumped = s().me->config_epoch;
+  command(TakeOver{bumped - 1});
+  EXPECT_EQ(s().me->config_epoch, bumped);
+}
+
+// Slots that were given up and came back are no claim until nodes.conf says that they came back.
+TEST_F(Commands, SlotsThatComeBackAreSaidWhenThatIsDurable) {
+  start_three();
+  persists = false;
+  command(DelSlots{slots_of(0, 9)});
+  command(AddSlots{slots_of(0, 9)});
+  step(MessageReceived{peer('a').outbound, peer('a').ip, "10.0.0.109",
+                       message_of(peer('a'), MessageType::kPong)});
+  receive('a', MessageType::kPing);
+  EXPECT_FALSE(last_sent(MessageType::kPong)->header.slots[5]);
+  EXPECT_TRUE(last_sent(MessageType::kPong)->header.slots[10]);
+}
+
 TEST_F(Commands, BadAddressesAreNotMet) {
   start_three();
   command(Meet{"", 7001, 0});

@@ -30,7 +30,7 @@ struct Start {
   Settings settings;
 };
 
-// About every 100 ms; more or fewer do no harm.
+// About every Machine::tick_period(); more or fewer do no harm.
 struct Tick {};
 
 struct InboundOpened {

@@ -113,14 +113,53 @@ TEST_F(Failure, AReplicaIsForgivenAtOnce) {
 
 TEST_F(Failure, TimeWeWereNotRunIsNobodysSilence) {
   start_three();
+  peer('a').reachable = peer('b').reachable = false;
   now.mono = now.mono + seconds(60);
   step(Tick{});
   EXPECT_FALSE(node('a')->is_suspected());
   EXPECT_FALSE(node('b')->is_suspected());
   EXPECT_LT(machine.write_until(), now.mono);  // but nothing may be acknowledged
-  advance(seconds(2));
+  peer('a').reachable = peer('b').reachable = true;
+  advance(seconds(4));
   EXPECT_GT(machine.write_until(), now.mono);
 }
+
+// What a majority has to tell a node that slept comes behind its first answer.
+TEST_F(Failure, ALeaseThatWasOverNeedsTwoAnswers) {
+  start_three();
+  ASSERT_GT(machine.write_until(), now.mono);
+  peer('a').reachable = peer('b').reachable = false;
+  now.mono = now.mono + seconds(60);
+  step(Tick{});
+  const auto answer_of = [&](char c) {
+    step(
+        MessageReceived{peer(c).outbound, peer(c).ip, "10.0.0.109", message_of(peer(c), MessageType::kPong)});
+  };
+  const size_t asked = count_sent(MessageType::kPing);
+  now.mono = now.mono + millis(1);
+  answer_of('a');
+  EXPECT_LT(machine.write_until(), now.mono);
+  EXPECT_EQ(count_sent(MessageType::kPing), asked + 1) << "it is asked again at once";
+  now.mono = now.mono + millis(1);
+  answer_of('a');
+  EXPECT_GT(machine.write_until(), now.mono) << "two of three";
+}
+
+class Leases : public Failure, public testing::WithParamInterface<int64_t> {};
+
+// However short the node timeout is: a healthy node keeps its lease, with time to spare.
+TEST_P(Leases, AreRenewedInTime) {
+  settings.node_timeout = millis(GetParam());
+  start_three(seconds(3));
+  Micros least = seconds(100);
+  for (const MonoTime end = now.mono + seconds(20); now.mono < end;) {
+    now.mono = now.mono + machine.tick_period();
+    least = std::min(least, machine.write_until() - now.mono);
+    step(Tick{});
+  }
+  EXPECT_GT(least.us, settings.node_timeout.us / 3);
+}
+INSTANTIATE_TEST_SUITE_P(Timeouts, Leases, testing::Values(100, 200, 300, 500, 1000, 5000, 15000));
 
 TEST_F(Failure, AConnectionWhosePingWaitsIsReplaced) {
   start_three();

@@ -59,6 +59,8 @@ void finish(Step& step) {
   if (s.todo_health) {
     update_health(step);
     renew_lease(step);
+  } else if (s.todo_lease && step.now.mono + Micros{s.settings.node_timeout.us / 2} >= s.write_until) {
+    renew_lease(step);  // what is not urgent, the next tick does
   }
   if (s.todo_view) {
     s.todo_view = false;

@@ -15,6 +15,10 @@ using bus::ExtensionType;
 namespace {
 
 constexpr Micros kClockSlack = millis(500);
+// A known sender, or who borrows its id, can make up others: their number, and the number of those that may
+// not come back, are bounded. More nodes than slots are no cluster.
+constexpr size_t kMaxNodes = hash::kSlotCount;
+constexpr size_t kMaxForgotten = hash::kSlotCount;
 
 struct Ports {
   int port, tls_port;
@@ -62,6 +66,7 @@ void add_unknown(Step& step, const bus::GossipEntry& entry) {
       entry.bus_port == 0)
     return;
   if (s.is_blacklisted(entry.id, step.now.mono) && !planted(s, Fault::kForgetBlacklist)) return;
+  if (s.nodes.size() >= kMaxNodes) return;
   const auto role = static_cast<uint16_t>(
       entry.flags & (bus::kFlagPrimary | bus::kFlagReplica | bus::kFlagFail | bus::kFlagNoFailover));
   Node& node = s.add(entry.id, role, step.now.mono);
@@ -77,6 +82,7 @@ void forget(Step& step, const bus::Forgotten& forgotten) {
   State& s = step.s;
   Node* node = s.find(forgotten.id);
   if (node == nullptr || node->is_me() || node == s.me->primary) return;
+  if (s.blacklist.size() >= kMaxForgotten) return;
   const uint64_t longest_s = static_cast<uint64_t>(s.settings.blacklist_ttl.us / 1000000) + 1;
   const auto ttl_s = static_cast<int64_t>(std::min(forgotten.ttl_s, longest_s));
   s.blacklist[forgotten.id] = step.now.mono + seconds(ttl_s);

@@ -13,6 +13,9 @@ namespace {
 
 constexpr Micros kLeastPingInterval = seconds(1);
 constexpr Micros kPingSpread = millis(40);  // so many nodes are asked a second: 25
+constexpr Micros kShortTimeout = seconds(2);
+constexpr Micros kLeastTick = millis(5), kMostTick = millis(100);
+constexpr int kTicksATimeout = 20;
 constexpr Micros kLeastHandshake = seconds(1);
 constexpr Micros kRandomPingEvery = seconds(1);
 constexpr int kRandomPicks = 5;
@@ -20,6 +23,18 @@ constexpr int kConnectsBeforeLookUp = 3;
 
 Micros half(Micros span) {
   return {span.us / 2};
+}
+Micros quarter(Micros span) {
+  return {span.us / 4};
+}
+
+// The lease lasts for a timeout since an answered question was asked. Of a long timeout the second half is
+// time enough to ask again; of a short one little would be left for the tick, the way and a busy machine.
+Micros lease_interval(const State& s) {
+  const Micros timeout = s.settings.node_timeout;
+  if (timeout >= kShortTimeout) return half(timeout);
+  const Micros spread = {kPingSpread.us * static_cast<int64_t>(s.nodes.size()) / 4};
+  return std::clamp(spread, quarter(timeout), half(timeout));
 }
 
 // One of a few at random, that whose last answer is oldest: so that nobody is forgotten where nodes hear of
@@ -47,14 +62,19 @@ bool is_ping_due(const Step& step, const Node& node) {
     return true;
   }
   // Our write lease needs answers of a majority, not what others say of them.
-  return s.me->counts() && node.counts() && step.since(node.heard) > half_timeout;
+  return s.me->counts() && node.counts() && step.since(node.heard) > lease_interval(s);
 }
 
 }  // namespace
 
 Micros ping_interval(const State& s) {
   const Micros spread = {kPingSpread.us * static_cast<int64_t>(s.nodes.size())};
-  return std::min(half(s.settings.node_timeout), std::max(kLeastPingInterval, spread));
+  const Micros least = std::min(kLeastPingInterval, quarter(s.settings.node_timeout));
+  return std::min(half(s.settings.node_timeout), std::max(least, spread));
+}
+
+Micros tick_period(const Settings& settings) {
+  return std::clamp(Micros{settings.node_timeout.us / kTicksATimeout}, kLeastTick, kMostTick);
 }
 
 Micros handshake_timeout(const Settings& settings) {

@@ -9,6 +9,8 @@ namespace tessera::cluster::state {
 // How soon a node that was asked is asked again: a second, more when there are many nodes, half the node
 // timeout at most.
 Micros ping_interval(const State& state);
+// How often Tick is wanted: so that a lease is renewed in time, however short the node timeout.
+Micros tick_period(const Settings& settings);
 // How long a node may take to say who it is.
 Micros handshake_timeout(const Settings& settings);
 

@@ -14,9 +14,9 @@ namespace tessera::cluster::state {
 
 namespace {
 
-// We were not run for longer than this: nobody can be blamed for what we did not hear meanwhile.
+// We were not run for longer than this, or a quarter of the node timeout: nobody can be blamed for what we
+// did not hear meanwhile.
 constexpr Micros kMissedTicks = millis(500);
-constexpr Micros kTickPeriod = millis(100);
 constexpr Micros kPersistRetry = seconds(1);
 
 void take_settings(Step& step, const Settings& settings) {
@@ -70,8 +70,8 @@ void forgive_missed_time(Step& step) {
   State& s = step.s;
   const Micros gap = s.last_tick == kNever ? Micros{} : step.since(s.last_tick);
   s.last_tick = step.now.mono;
-  if (gap <= kMissedTicks) return;
-  const Micros missed = gap - kTickPeriod;
+  if (gap <= std::min(kMissedTicks, Micros{s.settings.node_timeout.us / 4})) return;
+  const Micros missed = gap - tick_period(s.settings);
   const auto later = [&](MonoTime& t) {
     if (t != kNever) t = std::min(step.now.mono, t + missed);
   };
@@ -129,7 +129,17 @@ void handle(Step& step, const PersistFailed& event) {
 void handle(Step& step, const Adopted& event) {
   State& s = step.s;
   s.adopted_version = std::max(s.adopted_version, event.version);
-  std::erase_if(s.leaving, [&](const auto& entry) { return entry.first <= s.adopted_version; });
+  // What is gone for good is no claim should it come back before nodes.conf says that it went: it would be
+  // said, taken back when that is written, and said again.
+  SlotSet gone;
+  std::erase_if(s.leaving, [&](const auto& entry) {
+    if (entry.first > s.adopted_version) return false;
+    gone |= entry.second;
+    return true;
+  });
+  gone &= ~s.me->slots;
+  s.durable.slots &= ~gone;
+  s.in_flight.slots &= ~gone;
 }
 
 void handle(Step& step, const InboundOpened& event) {
@@ -175,6 +185,9 @@ route::ClusterView Machine::make_view(Now now) const {
 }
 MonoTime Machine::write_until() const {
   return state_->write_until;
+}
+Micros Machine::tick_period() const {
+  return state::tick_period(state_->settings);
 }
 const NodeId& Machine::my_id() const {
   return state_->me->id;

@@ -55,6 +55,8 @@ class Machine {
   // Writes are acknowledged before this moment only (DESIGN.md 3.6). MonoTime{INT64_MAX}: no lease is needed,
   // nobody else could take over. Cheap, kept by each step.
   MonoTime write_until() const;
+  // How often Tick is wanted; at most 100 ms.
+  Micros tick_period() const;
 
   const NodeId& my_id() const;
   bool is_ok() const;

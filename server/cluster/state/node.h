@@ -44,6 +44,10 @@ struct Node {
   MonoTime pong_received = kNever;  // here or, as gossip has it, elsewhere
   MonoTime data_received;           // anything, on any link; from the start: when we began to listen
   MonoTime heard = kNever;          // sent at: the last ping it answered
+  // Since our write lease was over: when it answered first, and whether it answered what was asked after
+  // that.
+  MonoTime first_answer = kNever;
+  bool answered_again = false;
   MonoTime failed_at = kNever;
   MonoTime voted_at = kNever;  // when we last voted for one of its replicas
   Evidence evidence;

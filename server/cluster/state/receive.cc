@@ -7,6 +7,7 @@
 #include "server/cluster/state/claims.h"
 #include "server/cluster/state/failure.h"
 #include "server/cluster/state/gossip.h"
+#include "server/cluster/state/health.h"
 #include "server/cluster/state/links.h"
 #include "server/cluster/state/messages.h"
 #include "server/cluster/state/texts.h"
@@ -176,13 +177,13 @@ void take_epochs(Step& step, Node& sender, const bus::Header& header) {
 }
 
 void on_pong(Step& step, const MessageReceived& event, Link& link, Node& node) {
-  const bool oldest = !link.pings.empty();
-  if (oldest) {
-    node.heard = std::max(node.heard, link.pings.front());
-    link.pings.erase(link.pings.begin());
-  }
   node.pong_received = step.now.mono;
   node.ping_sent = kNever;
+  if (!link.pings.empty()) {
+    const MonoTime asked = link.pings.front();
+    link.pings.erase(link.pings.begin());
+    note_answer(step, node, asked);
+  }
   // A name led us here: the address is what the name says now.
   if (!link.remote_ip.empty() && event.message->header.announced_ip.empty() && node.ip != link.remote_ip) {
     node.ip = link.remote_ip;

@@ -79,6 +79,7 @@ struct State {
   MonoTime last_tick = kNever;
   MonoTime next_random_ping = kNever;
   MonoTime write_until = kNever;
+  bool lease_over = true;  // until a majority has answered twice
 
   // ---- what waits
   Durable durable;
@@ -95,7 +96,7 @@ struct State {
   std::vector<Held> held;
 
   // ---- to do at the end of the step
-  bool todo_health = false, todo_save = false, todo_view = false;
+  bool todo_health = false, todo_save = false, todo_view = false, todo_lease = false;
 
   Statistics statistics;
   uint64_t gossip_mark = 0;

@@ -119,8 +119,9 @@ class Rig : public testing::Test {
   void advance(Micros span) {
     const MonoTime end = now.mono + span;
     while (now.mono < end) {
-      now.mono = now.mono + millis(100);
-      now.wall.ms += 100;
+      const Micros period = machine.tick_period();
+      now.mono = now.mono + period;
+      now.wall.ms += period.ms();
       step(Tick{});
     }
   }
