@@ -2,7 +2,6 @@
 import contextlib
 import random
 import threading
-import time
 
 import pytest
 
@@ -395,6 +394,7 @@ def traffic(server, seconds, waiters, producers, seed):
                 reply = client.call(*command)
                 if isinstance(reply, ReplyError):
                     failures.append(reply)
+                    stop.set()
                 elif reply is not None:
                     items = reply[1] if isinstance(reply[1], list) else [reply[1]]
                     got[number].extend((reply[0], item) for item in items)
@@ -413,14 +413,13 @@ def traffic(server, seconds, waiters, producers, seed):
             work(*args)
         except Exception as error:  # noqa: B902 - a thread's failure must reach the test
             failures.append(error)
+            stop.set()
 
     threads = [threading.Thread(target=guarded, args=(wait, i, rng.random())) for i in range(waiters)]
     threads += [threading.Thread(target=guarded, args=(produce, i, rng.random())) for i in range(producers)]
     for thread in threads:
         thread.start()
-    end = time.monotonic() + seconds
-    while time.monotonic() < end and not failures:
-        time.sleep(0.05)
+    stop.wait(seconds)  # a thread that fails ends it
     stop.set()
     for thread in threads:
         thread.join(120)
@@ -466,6 +465,7 @@ def moving(server, seconds, seed):
                 reply = client.call("BLMOVE", source, target, own.choice(("LEFT", "RIGHT")), own.choice(("LEFT", "RIGHT")), own.choice((0.02, 0.5)))
                 if isinstance(reply, ReplyError):
                     failures.append(reply)
+                    stop.set()
 
     def others(seed):
         own = random.Random(seed)
@@ -481,9 +481,7 @@ def moving(server, seconds, seed):
     threads += [threading.Thread(target=others, args=(rng.random(),)) for _ in range(3)]
     for thread in threads:
         thread.start()
-    end = time.monotonic() + seconds
-    while time.monotonic() < end and not failures:
-        time.sleep(0.05)
+    stop.wait(seconds)  # a thread that fails ends it
     stop.set()
     for thread in threads:
         thread.join(120)

@@ -176,10 +176,9 @@ TEST(Intset, GrowsWiderAndStaysSorted) {
   ASSERT_TRUE(intset_valid(bytes));
   ASSERT_EQ(IntsetView(bytes).count(), model.size());
   for (size_t i = 0; i < model.size(); ++i) EXPECT_EQ(IntsetView(bytes).at(i), model[i]);
-  std::swap(bytes[8], bytes[16]);
-  std::swap(bytes[15], bytes[23]);
-  EXPECT_FALSE(intset_valid(bytes) && IntsetView(bytes).at(0) >= IntsetView(bytes).at(1));
   EXPECT_FALSE(intset_valid(std::string_view(bytes).substr(0, bytes.size() - 1)));
+  std::swap_ranges(bytes.begin() + 8, bytes.begin() + 16, bytes.begin() + 16);  // no longer in order
+  EXPECT_FALSE(intset_valid(bytes));
 }
 
 }  // namespace
