@@ -10,6 +10,7 @@
 #include "server/commands/set/rows.h"
 #include "server/commands/sort/rows.h"
 #include "server/commands/sorted_set/rows.h"
+#include "server/commands/stream/rows.h"
 #include "server/commands/string/rows.h"
 #include "server/conn/rows.h"
 #include "server/info/sections.h"
@@ -17,13 +18,12 @@
 
 namespace tessera::server {
 
-// Streams (server/commands/stream) join when they agree with redis-server: see tests/README.md.
 std::vector<std::span<const registry::CommandRow>> Node::command_tables() {
-  return {commands::string_rows(),     commands::bitmap_rows(), commands::generic_rows(),
-          commands::list_rows(),       commands::hash_rows(),   commands::hyperloglog_rows(),
-          commands::set_rows(),        commands::sort_rows(),   commands::server_rows(),
-          commands::sorted_set_rows(), commands::geo_rows(),    cluster::cluster_rows(),
-          info::info_rows(),           conn::connection_rows()};
+  return {commands::string_rows(),      commands::stream_rows(),     commands::bitmap_rows(),
+          commands::generic_rows(),     commands::list_rows(),       commands::hash_rows(),
+          commands::hyperloglog_rows(), commands::set_rows(),        commands::sort_rows(),
+          commands::server_rows(),      commands::sorted_set_rows(), commands::geo_rows(),
+          cluster::cluster_rows(),      info::info_rows(),           conn::connection_rows()};
 }
 
 Result<std::unique_ptr<registry::CommandTable>> Node::build_commands(const config::Config& config) {

@@ -163,10 +163,21 @@ void Ctx::init_access(Entry* entry) {
   }
 }
 
-void Ctx::note_change(int db, const Key& key, EventClass, const char*) {
+namespace {
+// Whether who waits for the key shall look at it. A time to live gives nobody anything; a stream does when it
+// gets an entry or loses a group: what else happens inside of one (SETID, claims, deletions) wakes nobody, as
+// in redis-server.
+bool may_wake(EventClass event_class, const char* event) {
+  const std::string_view name = event == nullptr ? "" : event;
+  if (event_class == kEventStream) return name == "xadd" || name == "xgroup-destroy";
+  return event_class != kEventGeneric || (name != "expire" && name != "persist");
+}
+}  // namespace
+
+void Ctx::note_change(int db, const Key& key, EventClass event_class, const char* event) {
   Shard& shard = shard_for(key.slot);
   shard.counters().dirty.add();
-  if (__builtin_expect(!shard.waiting().empty(), 0)) {
+  if (__builtin_expect(!shard.waiting().empty(), 0) && may_wake(event_class, event)) {
     shard.waiting().touched(db, key.bytes, home_->waiting().next_order());
   }
 }

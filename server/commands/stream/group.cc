@@ -95,6 +95,8 @@ void group_create(Ctx& ctx, const Args& args, Writer& reply) {
   }
   if (stream == nullptr) {
     ctx.init_access(store::make_stream(ctx.keyspace(key), ctx.db(), key));
+    ctx.changed_silently(key, shard::kEventNew, "new");  // who waits for the key looks at it
+    ctx.add_dirty(-1);
   } else if (stream->find_group(args[kGroupAt]) != nullptr) {
     reply.error("BUSYGROUP Consumer Group name already exists");
     return;

@@ -1,15 +1,17 @@
 // Role: XREAD and XREADGROUP. Thread: the shard's, or the coordinator's where keys lie on several.
 // Effects: none of XREAD. XREADGROUP as XCLAIM of each entry with its absolute time, XGROUP CREATECONSUMER,
 // and XGROUP SETID with what the group has read.
-#include "server/commands/stream/read.h"
-
-#include <limits>
+// Run again for a client that waits, they look at the key that woke them alone, as redis-server 7.0 does: ids
+// are those of the first run ("$" means what it meant then), groups are read on from where they are by now.
+#include <cstdint>
+#include <vector>
 
 #include "server/commands/stream/deliver.h"
 #include "server/commands/stream/stream_arguments.h"
 #include "server/commands/stream/stream_reply.h"
 #include "server/commands/stream/tables.h"
 #include "server/commands/support/arguments.h"
+#include "server/shard/waiting.h"
 
 namespace tessera::commands {
 
@@ -26,14 +28,29 @@ using store::StreamGroup;
 using store::StreamId;
 using store::Type;
 
-bool read_timeout(std::string_view arg, WallMs now, Writer& reply, int64_t& out) {
+struct StreamReadOptions {
+  static constexpr int64_t kNoBlock = -1;
+
+  int64_t block_ms = kNoBlock;  // 0: without end
+  uint64_t count = 0;           // 0: any
+  bool is_group = false;        // XREADGROUP
+  bool no_ack = false;
+  std::string_view group, consumer;
+  size_t keys_at = 0;  // first key among the arguments
+  size_t key_count = 0;
+  // One per key: entries behind this one; kNew: what nobody of the group has got (">").
+  static constexpr StreamId kNew = StreamId::max();
+  std::vector<StreamId> ids;
+};
+
+bool is_group_read(const Ctx& ctx) {
+  return std::string_view(ctx.row().name) == "xreadgroup";
+}
+
+bool read_timeout(std::string_view arg, Writer& reply, int64_t& out) {
   if (!read_int64(arg, reply, out, "ERR timeout is not an integer or out of range")) return false;
   if (out < 0) {
     reply.error("ERR timeout is negative");
-    return false;
-  }
-  if (out > std::numeric_limits<int64_t>::max() - now.ms) {
-    reply.error("ERR timeout is out of range");
     return false;
   }
   return true;
@@ -45,11 +62,11 @@ bool only_of_group(Writer& reply, const char* option) {
 }
 
 // The words in front of the keys.
-bool read_words(Ctx& ctx, const Args& args, Writer& reply, StreamReadOptions& out) {
+bool read_words(const Args& args, Writer& reply, StreamReadOptions& out) {
   for (size_t i = 1; i < args.size(); ++i) {
     const size_t more = args.size() - i - 1;
     if (token_is(args[i], "BLOCK") && more >= 1) {
-      if (!read_timeout(args[++i], ctx.now(), reply, out.block_ms)) return false;
+      if (!read_timeout(args[++i], reply, out.block_ms)) return false;
     } else if (token_is(args[i], "COUNT") && more >= 1) {
       int64_t count = 0;
       if (!read_int64(args[++i], reply, count)) return false;
@@ -106,11 +123,10 @@ bool read_id(std::string_view arg, const Entry* entry, Writer& reply, bool is_gr
   return read_stream_id(arg, 0, reply, out);
 }
 
-}  // namespace
-
-bool read_stream_read_options(Ctx& ctx, const Args& args, Writer& reply, StreamReadOptions& out) {
-  out.is_group = std::string_view(ctx.row().name) == "xreadgroup";
-  if (!read_words(ctx, args, reply, out)) return false;
+// Reads the arguments; "$" becomes the last id as it is now. False: an error was replied.
+bool read_options(Ctx& ctx, const Args& args, Writer& reply, StreamReadOptions& out) {
+  out.is_group = is_group_read(ctx);
+  if (!read_words(args, reply, out)) return false;
   if (out.keys_at == 0) {
     syntax_error(reply);
     return false;
@@ -133,36 +149,49 @@ bool read_stream_read_options(Ctx& ctx, const Args& args, Writer& reply, StreamR
   return true;
 }
 
-namespace {
-
 // Whether there is an entry behind `id`.
 bool has_entry_behind(const Stream& stream, StreamId id) {
   return stream.length() > 0 && stream.last_id() > id && stream.last_entry_id() > id;
 }
 
+// One stream with its entries behind `after`.
+void reply_one(Ctx& ctx, const Args& args, const StreamReadOptions& options, size_t i, const Stream& stream,
+               StreamId after, Writer& reply) {
+  const std::string_view name = args[options.keys_at + i];
+  const bool history = options.is_group && options.ids[i] != StreamReadOptions::kNew;
+  if (reply.proto() == 2) reply.array(2);
+  reply.bulk(name);
+  if (!options.is_group) {
+    reply_stream_range(stream, after.next(), StreamId::max(), options.count, false, reply);
+    return;
+  }
+  deliver(ctx, ctx.key(name),
+          {options.group, options.consumer, after, options.count, history, options.no_ack}, reply);
+}
+
+void finish_streams(Writer& reply, resp::Chunk* place, int64_t streams) {
+  if (reply.proto() == 2) {
+    reply.finish_array(place, streams);
+  } else {
+    reply.finish_map(place, streams);
+  }
+}
+
 // Replies one stream's part, the first of them behind a new `place`; false: there is nothing for it.
 bool serve_one(Ctx& ctx, const Args& args, const StreamReadOptions& options, size_t i, const Stream& stream,
                Writer& reply, resp::Chunk*& place) {
-  const std::string_view name = args[options.keys_at + i];
   StreamId after = options.ids[i];
   const bool history = options.is_group && after != StreamReadOptions::kNew;
   if (options.is_group && !history) after = stream.find_group(options.group)->last_id;
   if (!history && !has_entry_behind(stream, after)) return false;
   if (place == nullptr) place = reply.deferred();
-  if (reply.proto() == 2) reply.array(2);
-  reply.bulk(name);
-  if (!options.is_group) {
-    reply_stream_range(stream, after.next(), StreamId::max(), options.count, false, reply);
-    return true;
-  }
-  deliver(ctx, ctx.key(name),
-          {options.group, options.consumer, after, options.count, history, options.no_ack}, reply);
+  reply_one(ctx, args, options, i, stream, after, reply);
   return true;
 }
 
-}  // namespace
-
-bool serve_stream_read(Ctx& ctx, const Args& args, const StreamReadOptions& options, Writer& reply) {
+// Replies what there is for these keys, with what that changes in groups. False: there is nothing (and
+// nothing was replied).
+bool serve_all(Ctx& ctx, const Args& args, const StreamReadOptions& options, Writer& reply) {
   resp::Chunk* place = nullptr;
   int64_t streams = 0;
   for (size_t i = 0; i < options.key_count; ++i) {
@@ -171,22 +200,88 @@ bool serve_stream_read(Ctx& ctx, const Args& args, const StreamReadOptions& opti
     streams += serve_one(ctx, args, options, i, store::stream_of(*entry), reply, place);
   }
   if (place == nullptr) return false;
-  if (reply.proto() == 2) {
-    reply.finish_array(place, streams);
-  } else {
-    reply.finish_map(place, streams);
-  }
+  finish_streams(reply, place, streams);
   return true;
 }
 
-namespace {
+// The client waits for any of the streams.
+bool wait_for_streams(Ctx& ctx, const Args& args, const StreamReadOptions& options) {
+  if (options.block_ms == StreamReadOptions::kNoBlock) return false;
+  shard::BlockRequest request;
+  request.wanted = Type::kStream;
+  request.when_gone = options.is_group;
+  request.timeout_ms = options.block_ms;
+  request.again.assign(args.views().begin(), args.views().end());
+  for (size_t i = 0; i < options.key_count; ++i) {
+    request.keys.push_back(args[options.keys_at + i]);
+    if (options.is_group) continue;
+    request.again[options.keys_at + options.key_count + i] = StreamIdText(options.ids[i]).view();
+  }
+  return ctx.block(request);
+}
+
+// The stream that woke a client, for that client; false: it waits on.
+bool serve_woken(Ctx& ctx, const Args& args, const StreamReadOptions& options, const Entry* entry,
+                 Writer& reply) {
+  if (entry == nullptr || entry->type() != Type::kStream) {
+    if (!options.is_group) return false;
+    reply.error("UNBLOCKED the stream key no longer exists");
+    return true;
+  }
+  const Stream& stream = store::stream_of(*entry);
+  StreamId after = options.ids[0];
+  if (options.is_group) {
+    const StreamGroup* group = stream.find_group(options.group);
+    if (group == nullptr) {
+      reply.error("NOGROUP the consumer group this client was blocked on no longer exists");
+      return true;
+    }
+    after = group->last_id;
+  }
+  // An entry that came and went again at once (MAXLEN 0) wakes as well: with an empty list.
+  if (stream.last_id() <= after) return false;
+  resp::Chunk* const place = reply.deferred();
+  reply_one(ctx, args, options, 0, stream, after, reply);
+  finish_streams(reply, place, 1);
+  return true;
+}
+
+void read_woken(Ctx& ctx, const Args& args, std::string_view name, Writer& reply) {
+  StreamReadOptions options;
+  options.is_group = is_group_read(ctx);
+  if (!read_words(args, reply, options)) return;
+  size_t i = 0;
+  while (args[options.keys_at + i] != name) ++i;
+  const Entry* entry = ctx.peek(ctx.key(name));
+  StreamId id;
+  if (!read_id(args[options.keys_at + options.key_count + i], entry, reply, options.is_group, id)) return;
+  options.keys_at += i;
+  options.key_count = 1;
+  options.ids = {id};
+  if (!serve_woken(ctx, args, options, entry, reply)) (void)ctx.block({});
+}
 
 void read(Ctx& ctx, const Args& args, Writer& reply) {
+  if (const std::string_view* woken_by = ctx.woken_by()) {
+    read_woken(ctx, args, *woken_by, reply);
+    return;
+  }
   StreamReadOptions options;
-  if (!read_stream_read_options(ctx, args, reply, options)) return;
-  if (serve_stream_read(ctx, args, options, reply)) return;
-  // Without waiting, and where waiting is not allowed, there is nothing.
-  reply.null_array();
+  options.is_group = is_group_read(ctx);
+  if (!read_options(ctx, args, reply, options)) return;
+  if (serve_all(ctx, args, options, reply)) return;
+  if (!wait_for_streams(ctx, args, options)) reply.null_array();
+}
+
+// BLOCK among the words in front of the keys.
+bool may_block(const Args& args) {
+  for (size_t i = 1; i < args.size(); ++i) {
+    if (token_is(args[i], "BLOCK")) return true;
+    if (token_is(args[i], "STREAMS")) return false;
+    if (token_is(args[i], "COUNT")) i += 1;
+    if (token_is(args[i], "GROUP")) i += 2;
+  }
+  return false;
 }
 
 constexpr CommandRow kRows[] = {
@@ -201,7 +296,8 @@ constexpr CommandRow kRows[] = {
      .complexity = "O(log(N)+M) for each stream, M being the entries returned.",
      .arguments =
          "count:integer=COUNT? milliseconds:integer=BLOCK? streams:block(key:key@0* id:string*)=STREAMS",
-     .run = read},
+     .run = read,
+     .may_block = may_block},
     {.name = "xreadgroup",
      .arity = -7,
      .flags = registry::kWrite | registry::kBlocking | registry::kMovableKeys,
@@ -215,7 +311,8 @@ constexpr CommandRow kRows[] = {
      .complexity = "O(M*log(N)) for each stream, M being the entries returned.",
      .arguments = "group-block:block(group:string consumer:string)=GROUP count:integer=COUNT? "
                   "milliseconds:integer=BLOCK? noack=NOACK? streams:block(key:key@0* id:string*)=STREAMS",
-     .run = read},
+     .run = read,
+     .may_block = may_block},
 };
 
 }  // namespace
