@@ -35,23 +35,21 @@ constexpr ParameterRow kRows[] = {
         .about("Percentiles of it in INFO latencystats."),
     integer("slowlog-log-slower-than", "10000", -1, kMaxLong)
         .alias("commandlog-execution-slower-than")
-        .flags(kNoEffectYet)
         .about("Microseconds from which a command is in the slow log; 0 is every command, -1 none."),
     integer("slowlog-max-len", "128", 0, kMaxLong)
         .alias("commandlog-slow-execution-max-len")
-        .flags(kNoEffectYet)
         .about("Entries of the slow log."),
     integer("commandlog-request-larger-than", "1048576", -1, kMaxLong)
-        .flags(kNoEffectYet | kValkeyOnly)
+        .flags(kValkeyOnly)
         .about("Bytes from which a request is in the log of large requests; -1 for none."),
     integer("commandlog-large-request-max-len", "128", 0, kMaxLong)
-        .flags(kNoEffectYet | kValkeyOnly)
+        .flags(kValkeyOnly)
         .about("Entries of the log of large requests."),
     integer("commandlog-reply-larger-than", "1048576", -1, kMaxLong)
-        .flags(kNoEffectYet | kValkeyOnly)
+        .flags(kValkeyOnly)
         .about("Bytes from which a reply is in the log of large replies; -1 for none."),
     integer("commandlog-large-reply-max-len", "128", 0, kMaxLong)
-        .flags(kNoEffectYet | kValkeyOnly)
+        .flags(kValkeyOnly)
         .about("Entries of the log of large replies."),
 };
 

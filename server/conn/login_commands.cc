@@ -116,6 +116,19 @@ void hello(ConnCtx& ctx, const Args& args, Writer& reply) {
   write_hello(ctx, reply);
 }
 
+// HELLO's name and password, wherever AUTH stands.
+bool is_hello_secret(const Args& args, size_t position) {
+  for (size_t i = 2; i < args.size(); ++i) {
+    if (text::iequals(args[i], "auth") && i + 2 < args.size()) {
+      if (position == i + 1 || position == i + 2) return true;
+      i += 2;
+    } else if (text::iequals(args[i], "setname")) {
+      ++i;
+    }
+  }
+  return false;
+}
+
 constexpr CommandRow kRows[] = {
     {.name = "auth",
      .arity = -2,
@@ -129,7 +142,8 @@ constexpr CommandRow kRows[] = {
      .complexity = "O(N), N being the number of the user's passwords.",
      .arguments = "username:string? password:string",
      .run_conn = auth,
-     .history = "6.0.0\tA user may be named."},
+     .history = "6.0.0\tA user may be named.",
+     .is_secret = [](const Args&, size_t position) { return position >= 1; }},
     {.name = "hello",
      .arity = -1,
      .flags = registry::kNoscript | registry::kLoading | registry::kStale | registry::kFast |
@@ -143,7 +157,8 @@ constexpr CommandRow kRows[] = {
      .arguments = "arguments:block(protover:integer auth:block(username:string password:string)=AUTH? "
                   "clientname:string=SETNAME?)?",
      .run_conn = hello,
-     .history = "6.2.0\tWithout a protocol it only describes the server."},
+     .history = "6.2.0\tWithout a protocol it only describes the server.",
+     .is_secret = is_hello_secret},
 };
 
 }  // namespace

@@ -9,7 +9,8 @@ namespace {
 
 struct ControlReply : Envelope {
   ClientRef client;
-  const registry::CommandRow* row = nullptr;
+  std::shared_ptr<const OwnedCommand> command;
+  SessionBits bits;
   uint64_t began_ticks = 0;
   bool without_reply = false;
   uint32_t errors = 0;
@@ -19,7 +20,9 @@ struct ControlReply : Envelope {
 
   void arrive(Engine& engine) override {
     const std::unique_ptr<ControlReply> mine(this);
-    engine.note_call(*row, began_ticks, reply, 0);
+    const CommandView view = command->view();
+    const uint64_t ns = engine.note_call(*view.row, began_ticks, reply, 0);
+    if (engine.is_notable(view.args, ns, chain.size())) engine.log_call(view, bits, ns, chain.size());
     Pipeline* pipeline = engine.clients().find(client);
     if (pipeline == nullptr) return;
     if (without_reply) {
@@ -32,8 +35,8 @@ struct ControlReply : Envelope {
 };
 
 struct ControlCall : control::Request {
-  Engine* home = nullptr;  // lives as long as the node
-  OwnedCommand command;
+  Engine* home = nullptr;                       // lives as long as the node
+  std::shared_ptr<const OwnedCommand> command;  // the answer has it too, and may be gone first
   SessionBits bits;
   std::unique_ptr<ControlReply> answer;
 
@@ -52,7 +55,7 @@ struct ControlCall : control::Request {
     };
     control::ControlCtx ctx(control, bits.client_id, bits.proto, bits.local, bits.ipv6, later);
     resp::Writer& writer = answer->reply;
-    command.row->run_control(ctx, command.args(), writer);
+    command->row->run_control(ctx, command->args(), writer);
     if (ctx.replies_later()) return;
     answer->without_reply = ctx.without_reply();
     ControlReply* reply = answer.release();
@@ -91,11 +94,12 @@ void start_control_call(Engine& engine, ClientRef client, const SessionBits& bit
                         const CommandView& command) {
   auto* call = new ControlCall;
   call->home = &engine;
-  call->command = OwnedCommand(command);
+  call->command = std::make_shared<const OwnedCommand>(command);
   call->bits = bits;
   call->answer = std::make_unique<ControlReply>();
   call->answer->client = client;
-  call->answer->row = command.row;
+  call->answer->command = call->command;
+  call->answer->bits = bits;
   call->answer->began_ticks = Ticks::now();
   call->answer->reply.set_proto(bits.proto);
   engine.post_control(call);

@@ -74,6 +74,15 @@ void Engine::apply_settings() {
   latency_threshold_ns_ = threshold_ms > 0 && threshold_ms < INT64_MAX / kNsPerMs
                               ? static_cast<uint64_t>(threshold_ms * kNsPerMs)
                               : UINT64_MAX;
+  const std::array<int64_t, kCommandLogKinds>& log_from = settings_->command_log.from;
+  const auto slow_us = log_from[kLogSlow];
+  log_from_ns_ =
+      slow_us >= 0 && slow_us < INT64_MAX / 1000 ? static_cast<uint64_t>(slow_us * 1000) : UINT64_MAX;
+  auto bytes_from = [&](CommandLogKind kind) {
+    return log_from[kind] < 0 ? SIZE_MAX : static_cast<size_t>(log_from[kind]);
+  };
+  log_from_request_bytes_ = bytes_from(kLogLargeRequest);
+  log_from_reply_bytes_ = bytes_from(kLogLargeReply);
   shard::CtxSetup::one_shard(ctx_, shard_);
 }
 
@@ -348,6 +357,7 @@ bool Engine::must_hold(const registry::CommandRow& row) const {
 void Engine::run_here(const CommandView& command, const SessionBits& bits, resp::Writer& reply) {
   const uint64_t began = Ticks::now();
   const uint32_t errors = reply.error_count();
+  const size_t size_before = reply.out().size();
   shard::CtxSetup::command(ctx_, now_, bits.db, reply.proto(), bits.no_touch, *command.row, command.args,
                            command.key);
   shard::CtxSetup::permissions(ctx_, bits.any_key);
@@ -355,7 +365,10 @@ void Engine::run_here(const CommandView& command, const SessionBits& bits, resp:
   command.row->run(ctx_, command.args, reply);
   shard::CtxSetup::end_effects(ctx_);
   shard_.counters().commands.add();
-  note_call(*command.row, began, reply, errors);
+  const uint64_t ns = note_call(*command.row, began, reply, errors);
+  const size_t reply_bytes = reply.out().size() - size_before;
+  if (__builtin_expect(is_notable(command.args, ns, reply_bytes), 0))
+    log_call(command, bits, ns, reply_bytes);
   if (__builtin_expect(reaches_parked_ || shard_.waiting().has_ready(), 0)) (void)serve_ready();
 }
 
@@ -377,8 +390,8 @@ void Engine::run_part(const CommandView& command, const SessionBits& bits, regis
   shard::CtxSetup::end_effects(ctx_);
 }
 
-void Engine::note_call(const registry::CommandRow& row, uint64_t began_ticks, const resp::Writer& reply,
-                       uint32_t errors_before) {
+uint64_t Engine::note_call(const registry::CommandRow& row, uint64_t began_ticks, const resp::Writer& reply,
+                           uint32_t errors_before) {
   const bool failed = reply.error_count() != errors_before;
   if (__builtin_expect(failed, 0)) stats_.error(reply.last_error_code());
   const uint64_t ns = Ticks::to_ns(Ticks::now() - began_ticks);
@@ -387,6 +400,7 @@ void Engine::note_call(const registry::CommandRow& row, uint64_t began_ticks, co
     latency_events_.add(row.flags & registry::kFast ? "fast-command" : "command", now_.ms / 1000,
                         static_cast<int64_t>(ns / 1000000));
   }
+  return ns;
 }
 
 // ---- arriving: requests of other threads

@@ -14,6 +14,7 @@
 
 #include "common/resp/out.h"
 #include "server/dispatch/blocked_clients.h"
+#include "server/dispatch/command_log.h"
 #include "server/dispatch/command_stats.h"
 #include "server/dispatch/envelope.h"
 #include "server/dispatch/latency_events.h"
@@ -110,8 +111,19 @@ class Engine : public io::Actor {
   bool must_hold(const registry::CommandRow& row) const;
   bool must_hold(const CommandView& command) const { return must_hold(*command.row); }
   // Records a call that did not go through run_here (connection, control, fan-out commands).
-  void note_call(const registry::CommandRow& row, uint64_t begin_ticks, const resp::Writer& reply,
-                 uint32_t errors_before);
+  // Returns how long it took, in nanoseconds.
+  uint64_t note_call(const registry::CommandRow& row, uint64_t begin_ticks, const resp::Writer& reply,
+                     uint32_t errors_before);
+  // ---- SLOWLOG and COMMANDLOG: command_log.h
+  // Whether a call may be one for the logs.
+  bool is_notable(const registry::Args& args, uint64_t ns, size_t reply_bytes) const {
+    return ns >= log_from_ns_ || reply_bytes >= log_from_reply_bytes_ ||
+           (log_from_request_bytes_ != SIZE_MAX && request_bytes(args) >= log_from_request_bytes_);
+  }
+  // Keeps a notable one: at its client's home.
+  void log_call(const CommandView& command, const SessionBits& bits, uint64_t ns, size_t reply_bytes);
+  void keep_logged(CommandLogKind kind, CommandLogEntry&& entry, ClientRef client);
+  CommandLog& command_log() { return command_log_; }
   // ---- blocked clients: serving.cc, blocked_clients.h
   static bool may_block(const CommandView& command);
   // As run_here(), for a command that may wait: then nothing is written to `reply`, and what is returned is
@@ -241,6 +253,9 @@ class Engine : public io::Actor {
   CommandStats stats_;
   ThreadCounters counters_;
   LatencyEvents latency_events_;
+  CommandLog command_log_;
+  uint64_t log_from_ns_ = UINT64_MAX;
+  size_t log_from_request_bytes_ = SIZE_MAX, log_from_reply_bytes_ = SIZE_MAX;
   uint64_t latency_threshold_ns_ = UINT64_MAX;
   shard::Ctx ctx_;
   BlockedClients blocked_{*this};

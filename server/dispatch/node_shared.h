@@ -13,6 +13,7 @@
 #include "common/io/env.h"
 #include "server/acl/acl_view.h"
 #include "server/control/control.h"
+#include "server/dispatch/command_log.h"
 #include "server/dispatch/gather_token.h"
 #include "server/journal/journal.h"
 #include "server/registry/command_table.h"
@@ -48,6 +49,7 @@ struct Settings {
   int debug_command = 0;             // config::AllowValue: no, yes, local
   int module_command = 0;
   int hz = 10;
+  CommandLogSettings command_log;
   std::shared_ptr<const config::Config> config;
 };
 
@@ -74,6 +76,7 @@ struct NodeShared {
   GatherToken token;
 
   std::atomic<uint64_t> next_client_id{1};
+  std::array<std::atomic<int64_t>, kCommandLogKinds> next_log_number{};
   std::atomic<int64_t> connected_clients{0};
   std::atomic<bool> loading{false};
   std::atomic<bool> shutting_down{false};

@@ -33,6 +33,7 @@ Pipeline::~Pipeline() {
 SessionBits Pipeline::bits() const {
   SessionBits bits;
   bits.client_id = session_.id;
+  bits.client = session_.ref;
   bits.view_version = engine_.view_version();
   bits.db = session_.db;
   bits.proto = static_cast<uint8_t>(session_.proto);
@@ -501,7 +502,9 @@ void Pipeline::run_conn(const CommandView& command) {
   resp::Writer reply(scratch, session_.proto);
   ConnCtx ctx(engine_, *this, session_, *command.row);
   command.row->run_conn(ctx, command.args, reply);
-  engine_.note_call(*command.row, began, reply, 0);
+  const uint64_t ns = engine_.note_call(*command.row, began, reply, 0);
+  if (engine_.is_notable(command.args, ns, scratch.size()))
+    engine_.log_call(command, bits(), ns, scratch.size());
   // What a command says about replies holds for its own: CLIENT REPLY ON answers, OFF and SKIP do not.
   if (muted() || (was_off && session_.has(kReplyOff))) return;
   out_.append_chain(std::move(scratch));

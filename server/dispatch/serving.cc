@@ -38,6 +38,7 @@ BlockedRef Engine::run_blocking(const CommandView& command, const SessionBits& b
                                 ClientRef client, resp::Writer& reply) {
   const uint64_t began = Ticks::now();
   const uint32_t errors = reply.error_count();
+  const size_t size_before = reply.out().size();
   BlockedRef wait;
   std::function<void(const shard::BlockRequest&)> blocker = [&](const shard::BlockRequest& request) {
     wait = std::make_shared<BlockedCommand>(home, client, bits, command);
@@ -45,7 +46,10 @@ BlockedRef Engine::run_blocking(const CommandView& command, const SessionBits& b
   };
   run_row(command, bits, reply, &blocker, {});
   shard_.counters().commands.add();
-  note_call(*command.row, began, reply, errors);
+  const uint64_t ns = note_call(*command.row, began, reply, errors);
+  const size_t reply_bytes = reply.out().size() - size_before;
+  // One that waits is logged when it is served, and never when it is not.
+  if (!wait && is_notable(command.args, ns, reply_bytes)) log_call(command, bits, ns, reply_bytes);
   if (!frozen_) serve_ready();
   return wait;
 }
@@ -98,7 +102,10 @@ void Engine::run_for_another(const BlockedRef& wait) {
     };
     run_row(view, wait->bits, reply, &blocker, {});
     shard_.counters().commands.add();
-    note_call(*view.row, began, reply, 0);
+    const uint64_t ns = note_call(*view.row, began, reply, 0);
+    if (!wait->waits && is_notable(view.args, ns, wait->reply.size())) {
+      log_call(view, wait->bits, ns, wait->reply.size());
+    }
   }
   if (!wait->waits) wait->word.finish();
   post(wait->home, new BlockingMessage(wait->waits ? What::kBegins : What::kAnswer, wait));
@@ -192,7 +199,10 @@ Engine::Served Engine::serve_one(const BlockedRef& wait, const store::Key& key) 
   }
   // The call was counted when it began to wait.
   if (reply.error_count() != 0) stats_.error(reply.last_error_code());
-  stats_.continued(wait->command.row->id, Ticks::to_ns(Ticks::now() - began), reply.error_count() != 0);
+  const uint64_t ns = Ticks::to_ns(Ticks::now() - began);
+  stats_.continued(wait->command.row->id, ns, reply.error_count() != 0);
+  const CommandView view = wait->command.view();
+  if (is_notable(view.args, ns, wait->reply.size())) log_call(view, wait->bits, ns, wait->reply.size());
   wait->word.finish();
   post(wait->home, new BlockingMessage(BlockingMessage::What::kAnswer, wait));
   return Served::kAnswered;

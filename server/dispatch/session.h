@@ -45,6 +45,7 @@ enum SessionFlag : uint32_t {
 
 struct SessionBits {
   uint64_t client_id = 0;
+  ClientRef client;
   uint64_t view_version = 0;
   int32_t db = 0;
   uint8_t proto = 2;

@@ -47,6 +47,12 @@ std::shared_ptr<const dispatch::Settings> settings_from(std::shared_ptr<const co
   settings->latency_tracking = from.boolean("latency-tracking");
   settings->debug_command = static_cast<int>(from.integer("enable-debug-command"));
   settings->module_command = static_cast<int>(from.integer("enable-module-command"));
+  settings->command_log.from = {from.integer("slowlog-log-slower-than"),
+                                from.integer("commandlog-request-larger-than"),
+                                from.integer("commandlog-reply-larger-than")};
+  settings->command_log.max_entries = {from.integer("slowlog-max-len"),
+                                       from.integer("commandlog-large-request-max-len"),
+                                       from.integer("commandlog-large-reply-max-len")};
   settings->hz = static_cast<int>(from.integer("hz"));
   settings->config = std::move(config);
   return settings;

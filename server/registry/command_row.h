@@ -205,6 +205,8 @@ using KeyHook = bool (*)(const Args& args, std::vector<int>& positions);
 // For rows with a variable_flags specification or a key_hook: the KeyFlags of the key at argument `position`
 // in this very call (SET with GET reads, SET without only writes). Common ones: key_hooks.h.
 using KeyFlagsHook = uint16_t (*)(const Args& args, int position);
+// Whether argument `position` is a secret (a password), which no log shows.
+using SecretHook = bool (*)(const Args& args, size_t position);
 
 struct CommandRow {
   const char* name =
@@ -246,6 +248,7 @@ struct CommandRow {
   // For rows with kBlocking that wait with some arguments only (XREAD without BLOCK does not); nullptr:
   // always.
   bool (*may_block)(const Args& args) = nullptr;
+  SecretHook is_secret = nullptr;  // none
 
   // Filled in by CommandTable in its own copy of the row: leave them out of the tables of rows.
   uint16_t id = 0;           // dense, 0 .. CommandTable::size() - 1, subcommands included

@@ -264,6 +264,7 @@ constexpr CommandRow kAclSubcommands[] = {
         .arguments = "username:string rule:string?*",
         .run_control = setuser,
         .full_name = "acl|setuser",
+        .is_secret = [](const Args&, size_t position) { return position >= 2; },
     },
     {
         .name = "users",

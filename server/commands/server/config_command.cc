@@ -10,6 +10,7 @@
 #include "server/commands/server/tables.h"
 #include "server/commands/support/arguments.h"
 #include "server/config/editor.h"
+#include "server/config/table.h"
 #include "server/control/control.h"
 #include "server/dispatch/conn_ctx.h"
 
@@ -34,6 +35,12 @@ void get(ConnCtx& ctx, const Args& args, Writer& reply) {
     reply.bulk(name);
     reply.bulk(value);
   }
+}
+
+// The value of a parameter whose row says so.
+bool is_secret_value(const Args& args, size_t position) {
+  static const config::ParameterTable table(config::all_sections());
+  return position >= 3 && position % 2 == 1 && config::is_sensitive(table, args[position - 1]);
 }
 
 void set(ControlCtx& ctx, const Args& args, Writer& reply) {
@@ -199,7 +206,8 @@ constexpr CommandRow kSubcommands[] = {
      .arguments = "data:block(parameter:string value:string)*",
      .run_control = set,
      .history = "7.0.0\tSeveral parameters at once.",
-     .full_name = "config|set"},
+     .full_name = "config|set",
+     .is_secret = is_secret_value},
 };
 
 constexpr CommandRow kRows[] = {

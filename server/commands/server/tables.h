@@ -14,5 +14,6 @@ RowTable memory_rows();
 RowTable shutdown_rows();
 RowTable debug_rows();
 RowTable latency_rows();
+RowTable log_rows();
 
 }  // namespace tessera::commands
