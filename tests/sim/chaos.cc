@@ -209,8 +209,14 @@ class Chaos {
     }
     if (del.slots.none()) return;
     const state::AddSlots add{del.slots};
-    cluster_.host(host).command(del, [this, host, add](const state::Reply* reply) {
-      if (reply == nullptr || !random_.one_in(2)) return;
+    // Or before the answer, while shards still serve them.
+    const bool at_once = random_.one_in(3);
+    if (at_once) {
+      cluster_.scheduler().after(millis(static_cast<int64_t>(random_.below(30))),
+                                 [this, host, add] { cluster_.host(host).command(add, ignore); });
+    }
+    cluster_.host(host).command(del, [this, host, add, at_once](const state::Reply* reply) {
+      if (reply == nullptr || at_once || !random_.one_in(2)) return;
       cluster_.scheduler().after(millis(static_cast<int64_t>(random_.below(2000))),
                                  [this, host, add] { cluster_.host(host).command(add, ignore); });
     });

@@ -17,8 +17,9 @@ void Host::campaign() {
   }
   const MonoTime now_mono = scheduler_.now();
   if (election_.start_at == MonoTime{}) {
-    election_.start_at = now_mono + millis(300) +
-                         Micros{static_cast<int64_t>(random_.below(static_cast<uint64_t>(options.campaign_spread.us)))};
+    election_.start_at =
+        now_mono + millis(300) +
+        Micros{static_cast<int64_t>(random_.below(static_cast<uint64_t>(options.campaign_spread.us)))};
     return;
   }
   if (now_mono < election_.start_at || now_mono < election_.retry_at) return;

@@ -53,7 +53,7 @@ void Host::start() {
   election_ = {};
   network_.set_power(index_, Power::kUp);
   state::Start event;
-  event.stored = disk_;
+  event.stored = told_ = disk_;
   event.fresh_id = random_id(random_);
   event.fresh_shard_id = random_id(random_);
   event.settings = settings();
@@ -132,6 +132,7 @@ void Host::run_command(state::Command command, OnReply done) {
 void Host::step(const state::Event& event) {
   state::Actions actions;
   const uint64_t life = life_;
+  if (std::holds_alternative<state::Persisted>(event)) told_ = disk_;
   machine_->step(event, now(), actions);
   for (const state::Action& action : actions) {
     watcher_.acting(*this, action);

@@ -59,6 +59,8 @@ class Host {
   const state::State& state() const { return machine_->state(); }
   const state::Machine& machine() const { return *machine_; }
   const std::optional<state::Stored>& disk() const { return disk_; }
+  // What the machine was told to be on the disk. The disk may be ahead of it: the word of that is under way.
+  const std::optional<state::Stored>& told() const { return told_; }
   const std::vector<ShardModel>& shards() const { return shards_; }
   state::Now now() const;
 
@@ -103,7 +105,7 @@ class Host {
   bool crash_now_ = false;
   std::deque<state::Event> inbox_;
   int64_t wall_offset_ms_ = 0;
-  std::optional<state::Stored> disk_;
+  std::optional<state::Stored> disk_, told_;
   std::shared_ptr<const state::Stored> being_written_;
   std::vector<ShardModel> shards_;
   uint64_t adopted_ = 0;

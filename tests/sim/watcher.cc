@@ -143,12 +143,17 @@ void Watcher::check_shards(const Host& host, const state::SlotSet& without, cons
 void Watcher::check_send(const Host& host, const bus::Message& message) {
   const bus::Header& header = message.header;
   if (!host.disk()) return fail("spoke before anything was durable");
-  const state::StoredNode* me = myself(*host.disk());
+  const state::Stored* disk = &*host.disk();
+  const state::StoredNode* me = myself(*disk);
+  // After a hard reset the disk has its new name, and the node may not have been told so: it is who it was.
+  if ((me == nullptr || me->id != header.sender) && host.told()) {
+    disk = &*host.told();
+    me = myself(*disk);
+  }
   if (me == nullptr || me->id != header.sender) return fail("spoke by a name that is not durable");
   Said& said = said_[header.sender];
   if (message.type != MessageType::kAuthRequest) {
-    if (header.current_epoch > host.disk()->current_epoch)
-      fail("spoke of a currentEpoch that is not durable");
+    if (header.current_epoch > disk->current_epoch) fail("spoke of a currentEpoch that is not durable");
     said.current_epoch = std::max(said.current_epoch, header.current_epoch);
   }
   if (header.flags & bus::kFlagPrimary) {
@@ -163,7 +168,7 @@ void Watcher::check_send(const Host& host, const bus::Message& message) {
     life(host).said_slots.reset();  // a replica claims nothing
   }
   if (message.type == MessageType::kAuthAck) {
-    if (host.disk()->last_vote_epoch < header.current_epoch) fail("granted a vote that is not durable");
+    if (disk->last_vote_epoch < header.current_epoch) fail("granted a vote that is not durable");
     said.vote_epoch = std::max(said.vote_epoch, header.current_epoch);
   }
   if (const auto* failed = std::get_if<bus::Fail>(&message.body)) check_fail(host, failed->id);

@@ -80,7 +80,7 @@ Outcome run(Step& step, const AddSlots& add) {
   for (int slot = 0; slot < hash::kSlotCount; ++slot) {
     if (add.slots[static_cast<size_t>(slot)]) s.set_owner(slot, s.me);
   }
-  for (auto& [version, slots] : s.leaving) slots &= ~add.slots;
+  s.take_back(add.slots);
   step.changed();
   return {};
 }
@@ -118,6 +118,11 @@ Outcome assign_slot(Step& step, const SetSlot& set, Node& to) {
   }
   if (!set.has_keys) s.migrating.erase(set.slot);
   s.set_owner(set.slot, &to);
+  if (&to == s.me) {
+    SlotSet one;
+    one.set(i);
+    s.take_back(one);
+  }
   if (imported) {
     // The old owner still claims it, by its epoch: ours has to be larger.
     if (bump_epoch(step))

@@ -183,6 +183,33 @@ TEST_F(Commands, SlotsThatComeBackAreSaidWhenThatIsDurable) {
   EXPECT_TRUE(last_sent(MessageType::kPong)->header.slots[10]);
 }
 
+// Given up and taken back before the shards knew: they served them all the time, so they were said all the
+// time.
+TEST_F(Commands, SlotsThatNeverWentAreSaidAllTheTime) {
+  start_three();
+  adopts = persists = false;
+  command(DelSlots{slots_of(0, 9)});
+  command(AddSlots{slots_of(0, 9)});
+  EXPECT_TRUE(claims(5));
+  step(Persisted{persisted.back().version});  // says that they are gone
+  EXPECT_TRUE(claims(5));
+  step(Adopted{view});
+  EXPECT_TRUE(claims(5));
+  EXPECT_EQ(answer(), "");
+  step(Persisted{persisted.back().version});
+  EXPECT_EQ(answer(), "OK");
+  EXPECT_TRUE(claims(5));
+  // Once more, and lost meanwhile: then they are gone at once, and whoever gives them back waits for the
+  // disk.
+  command(DelSlots{slots_of(0, 9)});
+  command(AddSlots{slots_of(0, 9)});
+  peer('a').config_epoch = 9;
+  peer('a').slots |= slots_of(0, 9);
+  receive('a', MessageType::kPing);
+  EXPECT_FALSE(claims(5));
+  EXPECT_EQ(owner(5), node('a'));
+}
+
 TEST_F(Commands, BadAddressesAreNotMet) {
   start_three();
   command(Meet{"", 7001, 0});

@@ -103,6 +103,7 @@ void handle(Step& step, const Persisted& event) {
   s.persisted_version = event.version;
   s.persist_failures = 0;
   s.durable = s.in_flight;
+  s.returning &= ~s.durable.slots;
 }
 
 void handle(Step& step, const PersistFailed& event) {

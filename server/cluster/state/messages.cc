@@ -114,7 +114,7 @@ SlotSet spoken_slots(const State& s) {
   if (planted(s, Fault::kSpeakBeforePersist)) return s.me->slots | s.leaving_slots();
   // What we lost to others is out of me->slots at once; what a command takes stays in until shards adopted
   // it.
-  return (s.durable.slots & s.me->slots) | s.leaving_slots();
+  return ((s.durable.slots | s.returning) & s.me->slots) | s.leaving_slots();
 }
 
 bus::Header make_header(const State& s) {

@@ -99,7 +99,10 @@ void State::set_owner(int slot, Node* node) {
     node->slots.set(s);
     if (++node->slot_count == 1) ++voter_count;
   }
-  if (node != me) migrating.erase(slot);
+  if (node != me) {
+    migrating.erase(slot);
+    returning.reset(s);
+  }
   if (node == me) importing.erase(slot);
 }
 
@@ -126,6 +129,13 @@ SlotSet State::leaving_slots() const {
   SlotSet all;
   for (const auto& [version, slots] : leaving) all |= slots;
   return all;
+}
+
+void State::take_back(const SlotSet& slots) {
+  for (auto& [version, gone] : leaving) {
+    returning |= gone & slots & me->slots;
+    gone &= ~slots;
+  }
 }
 
 bool State::is_blacklisted(const NodeId& id, MonoTime now) const {

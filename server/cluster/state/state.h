@@ -1,7 +1,8 @@
 // Role: everything the control plane knows: the table of nodes, who owns which slot, epochs, links, what is
 // durable and what waits for it. Thread: control. Pure data with the operations that keep its parts
-// consistent. Invariants: owner[s] == n exactly when n->slots[s]; a slot is migrating only while it is ours,
-// importing only while it is not; every Node* anywhere points into `nodes` (remove() clears the others).
+// consistent. Invariants: owner[s] == n exactly when n->slots[s]; a slot is migrating or returning only
+// while it is ours, importing only while it is not; every Node* anywhere points into `nodes` (remove() clears
+// the others).
 #pragma once
 
 #include <array>
@@ -93,6 +94,8 @@ struct State {
   uint64_t adopted_version = 0;
   // Slots that a command took from our shards, by the view without them; claimed until it is adopted.
   std::vector<std::pair<uint64_t, SlotSet>> leaving;
+  // Of those, slots that became ours again before that: they go on being claimed until they are durable anew.
+  SlotSet returning;
   std::vector<Held> held;
 
   // ---- to do at the end of the step
@@ -121,6 +124,8 @@ struct State {
   uint64_t max_epoch() const;  // the largest epoch that anybody is known to have
   bool is_leaving(int slot) const;
   SlotSet leaving_slots() const;
+  // Slots that are ours by command: those that were on their way out never went.
+  void take_back(const SlotSet& slots);
 
   bool is_blacklisted(const NodeId& id, MonoTime now) const;
 };
