@@ -78,7 +78,7 @@ void write_shard_node(const ClusterView& view, int index, ClientSide client, res
   reply.bulk(view.ip_of(index, client));
   reply.bulk("endpoint");
   if (type == EndpointType::kUnknown) {
-    reply.null();
+    reply.bulk("");  // not null as in CLUSTER SLOTS
   } else if (type == EndpointType::kHostname) {
     reply.bulk(node.hostname.empty() ? "?" : node.hostname);
   } else {
@@ -154,7 +154,8 @@ std::string describe_node(const ClusterView& view, int index, ClientSide client)
                     std::to_string(view.port_of(index, client)) + "@" + std::to_string(node.bus_port);
   if (!node.hostname.empty()) out += "," + node.hostname;
   std::string flags = index == view.me() ? "myself," : "";
-  flags += node.is_replica ? "slave," : "master,";
+  // Who has not said yet who it is has no role either.
+  if (!node.handshake) flags += node.is_replica ? "slave," : "master,";
   if (node.pfail && !node.fail) flags += "fail?,";
   if (node.fail) flags += "fail,";
   if (node.handshake) flags += "handshake,";
@@ -244,7 +245,7 @@ void write_shards(const ClusterView& view, ClientSide client, resp::Writer& repl
   resp::Chunk* length = reply.deferred();
   int64_t count = 0;
   for (int i = 0; i < static_cast<int>(view.nodes().size()); ++i) {
-    if (view.node(i).is_replica) continue;
+    if (view.node(i).is_replica || view.node(i).handshake) continue;
     ++count;
     reply.map(2);
     reply.bulk("slots");

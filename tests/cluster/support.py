@@ -181,14 +181,15 @@ def settle(nodes):
 
 
 class Forwarder:
-    """Listens on `host`:port and passes connections on to 127.0.0.1:port; or, deaf, accepts and says nothing."""
+    """Listens on `host`:port and passes connections on to 127.0.0.1:to_port (the same one); or, deaf, accepts and says nothing."""
 
-    def __init__(self, host, port, deaf=False):
-        self.port, self.deaf = port, deaf
+    def __init__(self, host, port, deaf=False, to_port=None):
+        self.to_port, self.deaf = to_port or port, deaf
         self.sockets = []
         self.listener = socket.socket()
         self.listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         self.listener.bind((host, port))
+        self.port = self.listener.getsockname()[1]
         self.listener.listen()
         threading.Thread(target=self.accept, daemon=True).start()
 
@@ -201,7 +202,11 @@ class Forwarder:
             self.sockets.append(client)
             if self.deaf:
                 continue
-            server = socket.create_connection(("127.0.0.1", self.port))
+            try:
+                server = socket.create_connection(("127.0.0.1", self.to_port))
+            except OSError:
+                client.close()
+                continue
             self.sockets.append(server)
             for source, sink in ((client, server), (server, client)):
                 threading.Thread(target=self.pump, args=(source, sink), daemon=True).start()

@@ -21,6 +21,11 @@ constexpr Micros kRefusedApart = millis(100);
 constexpr size_t kTellAll = 32;
 constexpr size_t kTellSome = 5;
 
+// As logs name a node: people may have given it a name of its own.
+std::string name_of(const Node& node) {
+  return node.human_name.empty() ? node.id : node.id + " (" + node.human_name + ")";
+}
+
 uint64_t mix(const NodeId& a, const NodeId& b) {
   uint64_t hash = 1469598103934665603ULL;
   for (const char c : a) hash = (hash ^ static_cast<uint8_t>(c)) * 1099511628211ULL;
@@ -48,7 +53,7 @@ void tell_primaries(Step& step, const Node& suspect) {
 }
 
 void suspect(Step& step, Node& node) {
-  step.log(LogLevel::kDebug, "*** NODE " + node.id + " possibly failing");
+  step.log(LogLevel::kDebug, "*** NODE " + name_of(node) + " possibly failing");
   step.s.set_suspected(node, true);
   step.changed();
   mark_failed_if_agreed(step, node);
@@ -96,13 +101,15 @@ size_t count_reports(Step& step, Node& node) {
 void report(Step& step, Node& node, const Node& reporter, bool failing) {
   if (!failing) {
     if (node.reports.erase(&reporter) > 0) {
-      step.log(LogLevel::kVerbose, "Node " + reporter.id + " reported node " + node.id + " is back online.");
+      step.log(LogLevel::kVerbose,
+               "Node " + name_of(reporter) + " reported node " + name_of(node) + " is back online.");
     }
     return;
   }
   const auto [entry, fresh] = node.reports.insert_or_assign(&reporter, step.now.mono);
   if (fresh) {
-    step.log(LogLevel::kVerbose, "Node " + reporter.id + " reported node " + node.id + " as not reachable.");
+    step.log(LogLevel::kVerbose,
+             "Node " + name_of(reporter) + " reported node " + name_of(node) + " as not reachable.");
   }
   mark_failed_if_agreed(step, node);
 }
@@ -116,14 +123,14 @@ void mark_failed_if_agreed(Step& step, Node& node) {
   const int needed = s.voter_count / 2 + 1;
   const int mine = s.me->counts() ? 1 : 0;
   if (voices + mine < needed && !planted(s, Fault::kFailWithoutMajority)) return;
-  step.notice("Marking node " + node.id + " as failing (quorum reached).");
+  step.notice("Marking node " + name_of(node) + " as failing (quorum reached).");
   fail(step, node);
   send_fail(step, node);
 }
 
 void take_failed(Step& step, Node& node, const Node& sender) {
   if (node.is_failed() || node.is_me()) return;
-  step.notice("FAIL message received from " + sender.id + " about " + node.id);
+  step.notice("FAIL message received from " + name_of(sender) + " about " + name_of(node));
   fail(step, node);
 }
 
@@ -135,7 +142,7 @@ void answered(Step& step, Node& node) {
   }
   if (!node.is_failed()) return;
   if (node.is_replica() || node.slot_count == 0) {
-    step.notice("Clear FAIL state for node " + node.id + ": " +
+    step.notice("Clear FAIL state for node " + name_of(node) + ": " +
                 (node.is_replica() ? "replica" : "master without slots") + " is reachable again.");
   } else if (step.since(node.failed_at).us > s.settings.node_timeout.us * kFailUndo) {
     // Long enough for an election: nobody wanted its slots.
@@ -177,7 +184,8 @@ void connect_refused(Step& step, Node& node) {
   if (!step.s.settings.refused_is_evidence || node.has(bus::kFlagPfail | bus::kFlagFail)) return;
   if (!node.counts() || !has_heir(step, node)) return;
   evidence.suspected = true;
-  step.notice("Node " + node.id + " refuses connections since its link broke: suspected before the timeout.");
+  step.notice("Node " + name_of(node) +
+              " refuses connections since its link broke: suspected before the timeout.");
   suspect(step, node);
 }
 

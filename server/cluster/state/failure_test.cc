@@ -50,6 +50,16 @@ TEST_F(Failure, AMajorityAgreesAndIsTold) {
   EXPECT_FALSE(machine.is_ok());
 }
 
+TEST_F(Failure, NamesForPeopleAreLogged) {
+  start_three();
+  peer('b').human_name = "blue";
+  receive('b', MessageType::kPing);
+  silence('b');
+  advance(seconds(7));
+  gossip('a', 'b', kPfailed);
+  EXPECT_TRUE(logged("Marking node " + id_of('b') + " (blue) as failing (quorum reached)."));
+}
+
 TEST_F(Failure, ReportsCountForTwoTimeoutsAndAreTakenBack) {
   start_three();
   gossip('a', 'b', kPfailed);

@@ -22,7 +22,7 @@ struct Peer {
   uint64_t current_epoch = 0, config_epoch = 0;
   SlotSet slots;
   NodeId primary;
-  std::string hostname;
+  std::string hostname, human_name;
   bool reachable = true;
   LinkId inbound = kNoLink;   // its link to us
   LinkId outbound = kNoLink;  // ours to it
@@ -153,6 +153,9 @@ class Rig : public testing::Test {
     bus::Gossip gossip;
     if (!peer.hostname.empty()) {
       gossip.extensions.push_back(bus::text_extension(bus::ExtensionType::kHostname, peer.hostname));
+    }
+    if (!peer.human_name.empty()) {
+      gossip.extensions.push_back(bus::text_extension(bus::ExtensionType::kHumanName, peer.human_name));
     }
     if (type <= bus::MessageType::kMeet) message->body = gossip;
     return message;
