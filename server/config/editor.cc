@@ -47,7 +47,8 @@ Result<std::vector<Editor::Change>> Editor::read_pairs(
   for (const auto& [name, text] : pairs) {
     const int index = table.find(name).index;
     if (index < 0) {
-      return Error{"Unknown option or number of arguments for CONFIG SET - '" + std::string(name) + "'"};
+      return Error{"Unknown option or number of arguments for CONFIG SET - '" +
+                   std::string(name.substr(0, name.find('\0'))) + "'"};
     }
     const registry::ParameterRow& row = table.row(index);
     if (row.is(registry::kImmutable)) return failed(name, "can't set immutable config");

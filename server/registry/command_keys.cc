@@ -39,12 +39,14 @@ bool run_of(const KeySpec& spec, const Args& args, int64_t begin, bool none_is_f
   } else {
     const int64_t count_at = begin + spec.a;
     if (count_at >= argc) return false;
-    const auto count = text::parse_int64(args[static_cast<size_t>(count_at)]);
-    if (!count || *count < 0 || *count > argc) return false;
+    const auto parsed = text::parse_int64(args[static_cast<size_t>(count_at)]);
+    if (!parsed) return false;
+    const auto count = static_cast<int32_t>(*parsed);  // as redis-server: the handler sees what is wrong
+    if (count < 0 || count > argc) return false;
     run.first = begin + spec.b;
     run.step = spec.c;
-    run.last = run.first + (*count - 1) * run.step;
-    if (*count == 0) return none_is_fine;
+    run.last = run.first + (count - 1) * run.step;
+    if (count == 0) return none_is_fine;
   }
   return run.first > 0 && run.first <= run.last && run.last < argc;
 }
@@ -73,6 +75,43 @@ bool keys_by_specs(const CommandRow& row, const Args& args, KeyPositions& out, F
   return true;
 }
 
+// The digits in front of an argument, as atoi() reads them.
+int32_t loose_count(std::string_view text) {
+  size_t i = 0;
+  while (i < text.size() && (text[i] == ' ' || (text[i] >= '\t' && text[i] <= '\r'))) ++i;
+  const bool negative = i < text.size() && text[i] == '-';
+  if (i < text.size() && (text[i] == '-' || text[i] == '+')) ++i;
+  uint64_t value = 0;
+  const uint64_t most = (uint64_t{1} << 63) - (negative ? 0 : 1);
+  for (; i < text.size() && text[i] >= '0' && text[i] <= '9'; ++i) {
+    const auto digit = static_cast<uint64_t>(text[i] - '0');
+    value = value > (most - digit) / 10 ? most : value * 10 + digit;
+  }
+  const auto number = static_cast<int64_t>(negative ? 0 - value : value);
+  return static_cast<int32_t>(number);
+}
+
+// Where a count of keys is not the strict number that a specification asks for ("01", "2x"), redis-server
+// falls back on an older reader: the keys it counts, then the others of the call, and nothing known of what
+// is done with them.
+bool keys_by_loose_count(const CommandRow& row, const Args& args, KeyPositions& out) {
+  const auto argc = static_cast<int64_t>(args.size());
+  for (const KeySpec& spec : row.keys.spec) {
+    if (spec.find != KeySpec::Find::kKeynum || spec.begin != KeySpec::Begin::kIndex) continue;
+    if (spec.index + spec.a >= argc) return false;
+    const int64_t first = spec.index + spec.b;
+    const int32_t count = loose_count(args[static_cast<size_t>(spec.index + spec.a)]);
+    if (count < 1 || count > (argc - first) / spec.c) return false;
+    for (int64_t i = 0; i < count; ++i) out.add(static_cast<int>(first + i * spec.c), 0);
+    for (const KeySpec& other : row.keys.spec) {
+      if (other.find == KeySpec::Find::kRange && other.begin == KeySpec::Begin::kIndex)
+        out.add(other.index, 0);
+    }
+    return true;
+  }
+  return false;
+}
+
 bool keys_by_hook(const CommandRow& row, const Args& args, KeyPositions& out) {
   std::vector<int> positions;
   if (!row.key_hook(args, positions)) return false;
@@ -95,8 +134,9 @@ void KeyPositions::grow(size_t at_least) {
 
 bool get_keys(const CommandRow& row, const Args& args, KeyPositions& out, FakeKeys fake) {
   out.clear();
-  const bool found = row.key_hook ? keys_by_hook(row, args, out) : keys_by_specs(row, args, out, fake);
+  bool found = row.key_hook ? keys_by_hook(row, args, out) : keys_by_specs(row, args, out, fake);
   if (!found) out.clear();
+  if (!found && (row.flags & kMovableKeys) != 0) found = keys_by_loose_count(row, args, out);
   return found;
 }
 

@@ -54,6 +54,20 @@ TEST(CommandKeys, Counted) {
   EXPECT_EQ(keys(msetex, {"msetex", "3", "a", "1", "b"}), "!");
 }
 
+TEST(CommandKeys, CountsThatAreReadLoosely) {
+  const CommandRow store = {.name = "zunionstore",
+                            .arity = -4,
+                            .flags = kMovableKeys,
+                            .keys = {keys_range(1, 0, 1, kKeyOW), keys_counted(2, 0, 1, 1, kKeyRO)}};
+  EXPECT_EQ(keys(store, {"zunionstore", "d", "2", "a", "b"}), "1:4 3:1 4:1");
+  for (const char* loose : {"02", "2x", "+2", " 2", "2.5", "4294967298x"}) {
+    EXPECT_EQ(keys(store, {"zunionstore", "d", loose, "a", "b"}), "3 4 1") << loose;
+  }
+  for (const char* none : {"03", "00", "-2x", "x", "", "99999999999999999999x"}) {
+    EXPECT_EQ(keys(store, {"zunionstore", "d", none, "a", "b"}), "!") << none;
+  }
+}
+
 TEST(CommandKeys, ByKeyword) {
   const CommandRow xread = {.name = "xread", .arity = -4, .keys = keys_after("STREAMS", 1, -1, 1, 0, 2)};
   EXPECT_EQ(keys(xread, {"xread", "count", "2", "streams", "a", "b", "0", "0"}), "4 5");

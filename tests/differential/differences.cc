@@ -82,16 +82,6 @@ const std::vector<Difference>& differences() {
          return (command_is(e, "zrank") || command_is(e, "zrevrank")) && e.args.size() == 4 &&
                 e.theirs.is_error() && e.theirs.text.rfind("ERR wrong number of arguments", 0) == 0;
        }},
-      {"getkeys-of-loose-counts",
-       "a count of keys is read strictly; theirs falls back on a reader that takes the digits in front",
-       {{"COMMAND", "GETKEYS", "ZDIFF", "1e3", "a"}},
-       "-ERR Invalid arguments specified for command\r\n",
-       "*1\r\n$1\r\na\r\n",
-       [](const Exchange& e) {
-         return command_is(e, "command") && e.args.size() > 4 && is(e.args[1].substr(0, 7), "getkeys") &&
-                is(e.args[2].substr(0, 1), "z") && !e.theirs.is_error() &&
-                e.ours.text == "ERR Invalid arguments specified for command";
-       }},
       {"arity-of-zrank",
        "COMMAND INFO tells the recorded arity of ZRANK and ZREVRANK, which may tell the score, too",
        {{"COMMAND", "INFO", "zrank"}},
@@ -121,15 +111,26 @@ const std::vector<Difference>& differences() {
                 e.theirs.text.rfind("ERR wrong number of arguments for 'command|getkeys", 0) == 0 &&
                 e.ours.is_error();
        }},
-      {"getkeys-of-loose-numkeys",
-       "COMMAND GETKEYSANDFLAGS finds keys behind a count that the command itself refuses (\"01\"); ours says so",
-       {{"COMMAND", "GETKEYSANDFLAGS", "LMPOP", "01", "a", "LEFT"}},
-       "-ERR Invalid arguments specified for command\r\n",
-       "*1\r\n*2\r\n$1\r\na\r\n*0\r\n",
+      {"getkeys-of-zrank-withscore",
+       "COMMAND GETKEYS of ZRANK and ZREVRANK with a fourth word: the recorded arity",
+       {{"COMMAND", "GETKEYS", "ZRANK", "a", "b", "WITHSCORE"}},
+       "*1\r\n$1\r\na\r\n",
+       "-ERR Invalid number of arguments specified for command\r\n",
        [](const Exchange& e) {
-         return command_is(e, "command") && e.args.size() > 4 && is(e.args[1].substr(0, 7), "getkeys") &&
-                e.ours.is_error() && e.ours.text == "ERR Invalid arguments specified for command" &&
-                !e.theirs.is_error();
+         return command_is(e, "command") && e.args.size() >= 6 && is(e.args[1].substr(0, 7), "getkeys") &&
+                (is(e.args[2], "zrank") || is(e.args[2], "zrevrank")) && !e.ours.is_error() &&
+                e.theirs.text.rfind("ERR Invalid number of arguments", 0) == 0;
+       }},
+      {"getkeys-of-two-stores",
+       "COMMAND GETKEYS of GEORADIUS tells every key named to store in: the last one is written, not the "
+       "first",
+       {{"COMMAND", "GETKEYS", "GEORADIUS", "k", "1", "1", "1", "m", "STORE", "a", "STORE", "b"}},
+       "*3\r\n$1\r\nk\r\n$1\r\na\r\n$1\r\nb\r\n",
+       "*2\r\n$1\r\nk\r\n$1\r\na\r\n",
+       [](const Exchange& e) {
+         return command_is(e, "command") && e.args.size() > 8 && is(e.args[1].substr(0, 7), "getkeys") &&
+                is(e.args[2].substr(0, 9), "georadius") && e.ours.is_array() && e.theirs.is_array() &&
+                e.ours.items.size() > e.theirs.items.size();
        }},
       {"arity-of-getkeys",
        "COMMAND INFO tells the recorded arity of COMMAND GETKEYS, which takes a command without arguments",

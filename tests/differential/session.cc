@@ -254,13 +254,21 @@ void Session::forget_newer(Link& link, const Op& op) {
   for (int side : {kTested, kOracle}) (void)ask_in_db(side, link.db, del);
 }
 
+// As INFO commandstats calls it: of a command with subcommands these are what is counted.
+std::string Session::counted_name(const std::vector<std::string>& args) const {
+  const std::string name = lower(args[0]);
+  if (args.size() < 2) return name;
+  const std::string full = name + "|" + lower(args[1]);
+  return common_.count(full) != 0 ? full : name;
+}
+
 Value Session::ask_in_db(int side, int db, const std::vector<std::string>& args) {
   if (control_db_[side] != db) {
     (void)control_.side[side].ask({"SELECT", std::to_string(db)});
     control_db_[side] = db;
     ++own_calls_[side]["select"];
   }
-  if (!is(args[0], "object")) ++own_calls_[side][lower(args[0])];  // its subcommands are what is counted
+  ++own_calls_[side][counted_name(args)];
   return control_.side[side].ask(args);
 }
 

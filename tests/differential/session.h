@@ -8,6 +8,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "tests/differential/effects.h"
@@ -80,6 +81,7 @@ class Session {
   std::optional<Mismatch> check_streams(bool replayed);
   std::optional<Mismatch> check_effects();
   Result<void> select_control(int side, int db);
+  std::string counted_name(const std::vector<std::string>& args) const;
   support::Value ask_in_db(int side, int db, const std::vector<std::string>& args);
 
   SessionOptions options_;
@@ -98,6 +100,7 @@ class Session {
   // other.
   std::set<std::string> unequal_failures_;
   std::vector<uint64_t> keys_per_shard_;
+  std::vector<std::pair<int, std::string>> streams_;  // database and key of all, as check_state() found them
 };
 
 }  // namespace tessera::differential

@@ -478,15 +478,6 @@ const std::vector<Special>& common_specials() {
       {"memory|usage", make_memory_usage, 6, true},
       {"object|idletime", make_alone, 4, true},
       {"object|encoding", make_alone, 4, false},
-      // Each waits a while when there is nothing: timeouts.h
-      {"blpop", nullptr, 3, true},
-      {"brpop", nullptr, 2, true},
-      {"blmove", nullptr, 3, true},
-      {"brpoplpush", nullptr, 2, true},
-      {"blmpop", nullptr, 3, true},
-      {"bzpopmin", nullptr, 3, true},
-      {"bzpopmax", nullptr, 2, true},
-      {"bzmpop", nullptr, 3, true},
   };
   return kTable;
 }
@@ -496,8 +487,9 @@ const std::vector<Special>& common_specials() {
 const std::vector<Special>& special_commands() {
   static const std::vector<Special> kTable = [] {
     std::vector<Special> all;
-    for (const std::vector<Special>* part : {&common_specials(), &set_specials(), &sort_specials(),
-                                             &list_specials(), &stream_specials(), &hyperloglog_specials()}) {
+    for (const std::vector<Special>* part :
+         {&common_specials(), &set_specials(), &sort_specials(), &list_specials(), &stream_specials(),
+          &hyperloglog_specials(), &blocking_specials()}) {
       all.insert(all.end(), part->begin(), part->end());
     }
     return all;

@@ -15,5 +15,6 @@ const std::vector<Special>& set_specials();          // special_set.cc
 const std::vector<Special>& sort_specials();         // special_sort.cc
 const std::vector<Special>& list_specials();         // special_list.cc
 const std::vector<Special>& hyperloglog_specials();  // special_hyperloglog.cc
+const std::vector<Special>& blocking_specials();     // special_blocking.cc
 
 }  // namespace tessera::differential

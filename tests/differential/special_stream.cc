@@ -16,7 +16,7 @@ Op op_of(Words args) {
 
 std::string stream_key(Values& v) {
   if (v.percent(2)) return v.key();
-  return "st:" + std::to_string(v.below(7));
+  return "stream:" + std::to_string(v.below(7));  // as Values::key_of()
 }
 
 std::string group(Values& v) {
@@ -221,11 +221,18 @@ void add_count(Values& v, Words& args) {
   args.push_back(v.percent(90) ? std::to_string(v.below(12)) : v.count());
 }
 
+// Nothing comes while it waits: see timeouts.h.
+void add_block(Values& v, Words& args) {
+  static const Words kWrong = {"-1", "abc", "", "1.5", "9223372036854775808"};
+  if (!v.percent(8)) return;
+  args.insert(args.end(), {v.random_case("BLOCK"), v.percent(30) ? v.pick(kWrong) : "1"});
+}
+
 Op make_xread(Generator& g, const CommandSpec&) {
   Values& v = g.values();
   Words args = {v.random_case("XREAD")};
   add_count(v, args);
-  if (v.percent(3)) args.insert(args.end(), {v.random_case("BLOCK"), v.percent(50) ? "-1" : "abc"});
+  add_block(v, args);
   add_streams(v, args, false);
   return garble(v, std::move(args));
 }
@@ -235,6 +242,7 @@ Op make_xreadgroup(Generator& g, const CommandSpec&) {
   Words args = {v.random_case("XREADGROUP"), v.random_case("GROUP"), group(v), consumer(v)};
   add_count(v, args);
   if (v.percent(15)) args.push_back(v.random_case("NOACK"));
+  add_block(v, args);
   add_streams(v, args, true);
   return garble(v, std::move(args));
 }

@@ -123,7 +123,7 @@ void note_history(Ctx& ctx, const Key& key, const Delivery& delivery) {
     if (!stream.contains(*at)) continue;
     EffectIds ids;
     ctx.changed(key, shard::kEventStream, nullptr, [&](EffectArgs& effect) {
-      add_claim_effect(effect, ids, key, *group, delivery.consumer, *group->find_pending(*at));
+      add_claim_effect(effect, ids, key, *group, delivery.consumer, *group->find_pending(*at), true);
     });
     ctx.add_dirty(-1);
   }
@@ -133,10 +133,13 @@ void note_history(Ctx& ctx, const Key& key, const Delivery& delivery) {
 }  // namespace
 
 void add_claim_effect(EffectArgs& effect, EffectIds& ids, const Key& key, const StreamGroup& group,
-                      std::string_view consumer, const StreamPending& pending) {
+                      std::string_view consumer, const StreamPending& pending, bool was_counted) {
   effect.add("XCLAIM").add(key.bytes).add(group.name()).add(consumer).add("0");
   effect.add(ids(pending.id)).add("TIME").add_int(pending.delivered_ms);
-  effect.add("RETRYCOUNT").add_int(static_cast<int64_t>(pending.delivery_count)).add("FORCE").add("JUSTID");
+  const bool told = can_be_told(pending.delivery_count);
+  if (told) effect.add("RETRYCOUNT").add_int(static_cast<int64_t>(pending.delivery_count));
+  effect.add("FORCE");
+  if (told || !was_counted) effect.add("JUSTID");  // else the claim counts by itself
 }
 
 void deliver(Ctx& ctx, const Key& key, const Delivery& delivery, Writer& reply) {

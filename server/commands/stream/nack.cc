@@ -3,6 +3,7 @@
 #include <limits>
 #include <vector>
 
+#include "server/commands/stream/deliver.h"
 #include "server/commands/stream/group_lookup.h"
 #include "server/commands/stream/references.h"
 #include "server/commands/stream/tables.h"
@@ -112,9 +113,11 @@ void xnack(Ctx& ctx, const Args& args, Writer& reply) {
       ++released;
       EffectIds ids;
       ctx.changed(key, shard::kEventStream, nullptr, [&](EffectArgs& effect) {
-        effect.add("XNACK").add(key.bytes).add(args[2]).add("FAIL").add("IDS").add("1");
-        effect.add(ids(id)).add("RETRYCOUNT");
-        effect.add_int(static_cast<int64_t>(pending->delivery_count)).add("FORCE");
+        const bool told = can_be_told(pending->delivery_count);  // else it follows from the mode
+        effect.add("XNACK").add(key.bytes).add(args[2]).add(told ? "FAIL" : args[3]).add("IDS").add("1");
+        effect.add(ids(id));
+        if (told) effect.add("RETRYCOUNT").add_int(static_cast<int64_t>(pending->delivery_count));
+        effect.add("FORCE");
       });
     }
   }

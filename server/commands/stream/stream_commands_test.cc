@@ -123,6 +123,23 @@ TEST_F(StreamCommands, Xackdel) {
   EXPECT_EQ(node_("XACKDEL none b IDS 1 3-0"), "*1 :-1");
 }
 
+// Counts beyond 2^63 cannot be told: they follow from the one before, on both sides.
+TEST_F(StreamCommands, EffectsOfCountsThatOverflow) {
+  node_.now_ms = 5000;
+  two_groups(1);
+  node_("XCLAIM s a c 0 1-0 RETRYCOUNT 9223372036854775807 JUSTID");
+  EXPECT_EQ(node_.effects(), "XCLAIM s a c 0 1-0 TIME 5000 RETRYCOUNT 9223372036854775807 FORCE JUSTID");
+  node_("XCLAIM s a c 0 1-0");
+  EXPECT_EQ(node_.effects(), "XCLAIM s a c 0 1-0 TIME 5000 FORCE");
+  EXPECT_EQ(node_("XPENDING s a - + 1"), "*1 *4 $3 1-0 $1 c :0 :-9223372036854775808");
+  node_("XAUTOCLAIM s a c 0 0 JUSTID");
+  EXPECT_EQ(node_.effects(), "XCLAIM s a c 0 1-0 TIME 5000 FORCE JUSTID");
+  node_("XNACK s a FAIL IDS 1 1-0");
+  EXPECT_EQ(node_.effects(), "XNACK s a FAIL IDS 1 1-0 FORCE");
+  node_("XNACK s a SILENT IDS 1 1-0");
+  EXPECT_EQ(node_.effects(), "XNACK s a FAIL IDS 1 1-0 RETRYCOUNT 9223372036854775807 FORCE");
+}
+
 TEST_F(StreamCommands, AHundredThousandIds) {
   constexpr int kIds = 100000;
   std::vector<std::string> words = {"XACKDEL", "s", "g", "IDS", std::to_string(kIds)};
