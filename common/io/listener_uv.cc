@@ -94,7 +94,10 @@ std::string where_text(const ListenOptions& options) {
   return (options.host.empty() ? "*" : options.host) + ":" + std::to_string(options.port);
 }
 
-Result<OwnedFd> open_socket(const ListenOptions& options, const sockaddr* address, socklen_t length) {
+enum class Depth { kBind, kListen };
+
+Result<OwnedFd> open_socket(const ListenOptions& options, Depth depth, const sockaddr* address,
+                            socklen_t length) {
   const std::string where = where_text(options);
   OwnedFd fd(socket(address->sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
   if (!fd) return errno_error(where + ": socket", errno);
@@ -102,7 +105,8 @@ Result<OwnedFd> open_socket(const ListenOptions& options, const sockaddr* addres
   if (address->sa_family != AF_UNIX) {
     if (setsockopt(fd.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) != 0)
       return errno_error(where + ": setsockopt SO_REUSEADDR", errno);
-    if (options.reuse_port && setsockopt(fd.get(), SOL_SOCKET, SO_REUSEPORT, &on, sizeof on) != 0)
+    if (options.reuse_port && !options.claim_port &&
+        setsockopt(fd.get(), SOL_SOCKET, SO_REUSEPORT, &on, sizeof on) != 0)
       return errno_error(where + ": setsockopt SO_REUSEPORT", errno);
   }
   if (address->sa_family == AF_INET6) {
@@ -111,7 +115,11 @@ Result<OwnedFd> open_socket(const ListenOptions& options, const sockaddr* addres
       return errno_error(where + ": setsockopt IPV6_V6ONLY", errno);
   }
   if (bind(fd.get(), address, length) != 0) return errno_error(where + ": bind", errno);
+  if (depth == Depth::kBind) return fd;
   if (listen(fd.get(), options.backlog) != 0) return errno_error(where + ": listen", errno);
+  // Only now, when nobody else can have the port: from here on ours may join.
+  if (options.claim_port && setsockopt(fd.get(), SOL_SOCKET, SO_REUSEPORT, &on, sizeof on) != 0)
+    return errno_error(where + ": setsockopt SO_REUSEPORT", errno);
   return fd;
 }
 
@@ -122,20 +130,21 @@ Result<OwnedFd> open_unix(const ListenOptions& options) {
   struct stat found {};
   if (lstat(options.unix_path.c_str(), &found) == 0 && S_ISSOCK(found.st_mode))
     unlink(options.unix_path.c_str());
-  auto fd = open_socket(options, reinterpret_cast<const sockaddr*>(&address.storage), address.length);
+  auto fd = open_socket(options, Depth::kListen, reinterpret_cast<const sockaddr*>(&address.storage),
+                        address.length);
   if (fd && options.unix_mode != 0 &&
       chmod(options.unix_path.c_str(), static_cast<mode_t>(options.unix_mode)) != 0)
     return errno_error(options.unix_path + ": chmod", errno);
   return fd;
 }
 
-Result<OwnedFd> open_tcp(const ListenOptions& options) {
+Result<OwnedFd> open_tcp(const ListenOptions& options, Depth depth) {
   std::string host = options.host;
   if (host.empty() || host == "*") host = "0.0.0.0";
   if (host == "::*") host = "::";
   SocketAddress numeric = parse_socket_address(host, options.port);
   if (numeric.length != 0)
-    return open_socket(options, reinterpret_cast<const sockaddr*>(&numeric.storage), numeric.length);
+    return open_socket(options, depth, reinterpret_cast<const sockaddr*>(&numeric.storage), numeric.length);
   // A name in `bind`: looked up at once, as Redis does; servers listen before they serve.
   addrinfo hints{};
   hints.ai_socktype = SOCK_STREAM;
@@ -145,7 +154,7 @@ Result<OwnedFd> open_tcp(const ListenOptions& options) {
   if (code != 0) return Error{where_text(options) + ": " + gai_strerror(code), 0};
   Result<OwnedFd> fd = Error{where_text(options) + ": unable to bind", 0};
   for (const addrinfo* at = found; at != nullptr && !fd; at = at->ai_next)
-    fd = open_socket(options, at->ai_addr, at->ai_addrlen);
+    fd = open_socket(options, depth, at->ai_addr, at->ai_addrlen);
   freeaddrinfo(found);
   return fd;
 }
@@ -159,13 +168,20 @@ Result<std::unique_ptr<Listener>> make_uv_listener(UvLoop& loop, const ListenOpt
     fd = static_cast<const UvListener*>(options.share)->duplicate();
     if (!*fd) return errno_error(where_text(options) + ": dup", errno);
   } else {
-    fd = options.unix_path.empty() ? open_tcp(options) : open_unix(options);
+    fd = options.unix_path.empty() ? open_tcp(options, Depth::kListen) : open_unix(options);
     if (!fd) return fd.error();
   }
   auto listener = std::make_unique<UvListener>(loop, std::move(*fd), handler, options.unix_path,
                                                options.share == nullptr && !options.unix_path.empty());
   if (!listener->valid()) return Error{where_text(options) + ": the loop does not take the socket", EINVAL};
   return Result<std::unique_ptr<Listener>>(std::move(listener));
+}
+
+// A socket that is bound and does not listen collides with every listener that listen() would collide with.
+Result<void> try_uv_listen(const ListenOptions& options) {
+  const Result<OwnedFd> fd = open_tcp(options, Depth::kBind);
+  if (!fd) return fd.error();
+  return {};
 }
 
 }  // namespace tessera::io

@@ -62,6 +62,9 @@ class Loop {
                                                                std::function<void(int)> fire) = 0;
 
   virtual Result<std::unique_ptr<Listener>> listen(const ListenOptions& options, ListenHandler* handler) = 0;
+  // Whether listen() would get that TCP address now. Nobody can connect meanwhile, so that no client is
+  // accepted and dropped.
+  virtual Result<void> try_listen(const ListenOptions& options) = 0;
   // Starts to connect; handler->on_connected tells. `bind_ip` empty = any local address. Names are not
   // resolved here.
   virtual Result<std::unique_ptr<Stream>> connect(const Address& to, const std::string& bind_ip,

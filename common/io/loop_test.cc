@@ -193,6 +193,41 @@ TEST_P(LoopTest, ListeningOnAUsedPortSaysWhichPort) {
   EXPECT_TRUE(loop().listen(options, &acceptor).ok()) << "the port is free again";
 }
 
+TEST_P(LoopTest, APortIsClaimedAloneAndSharedThen) {
+  Acceptor acceptor;
+  ListenOptions claim, join;
+  claim.host = join.host = twin_->ip();
+  claim.claim_port = join.reuse_port = true;
+  auto first = loop().listen(claim, &acceptor);
+  ASSERT_TRUE(first.ok()) << first.error().message;
+  claim.port = join.port = (*first)->port();
+  auto second = loop().listen(join, &acceptor);
+  EXPECT_TRUE(second.ok()) << second.error().message;
+  EXPECT_EQ(loop().listen(claim, &acceptor).error().code, EADDRINUSE) << "claimed by somebody else";
+  first->reset();
+  loop().poll({0});
+  EXPECT_EQ(loop().listen(claim, &acceptor).error().code, EADDRINUSE)
+      << "not alone, whatever the other shares";
+}
+
+TEST_P(LoopTest, TryingAPortAcceptsNobody) {
+  Acceptor acceptor;
+  ListenOptions options;
+  options.host = twin_->ip();
+  {
+    auto listener = loop().listen(options, &acceptor);
+    ASSERT_TRUE(listener.ok());
+    options.port = (*listener)->port();
+    EXPECT_EQ(loop().try_listen(options).error().code, EADDRINUSE);
+    options.reuse_port = true;
+    EXPECT_EQ(loop().try_listen(options).error().code, EADDRINUSE) << "the listener does not share";
+  }
+  loop().poll({0});
+  EXPECT_TRUE(loop().try_listen(options).ok());
+  options.claim_port = true;
+  EXPECT_TRUE(loop().listen(options, &acceptor).ok()) << "trying leaves nothing behind";
+}
+
 TEST_P(LoopTest, ConnectingWhereNobodyListensIsRefused) {
   Acceptor acceptor;
   ListenOptions options;

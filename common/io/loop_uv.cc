@@ -324,4 +324,8 @@ Result<std::unique_ptr<Listener>> UvLoop::listen(const ListenOptions& options, L
   return make_uv_listener(*this, options, handler);
 }
 
+Result<void> UvLoop::try_listen(const ListenOptions& options) {
+  return try_uv_listen(options);
+}
+
 }  // namespace tessera::io

@@ -143,6 +143,13 @@ Result<std::unique_ptr<Listener>> SimLoop::listen(const ListenOptions& options, 
   return net().listen(*this, options, handler);
 }
 
+// No time passes and no segment travels between the two.
+Result<void> SimLoop::try_listen(const ListenOptions& options) {
+  const auto listener = net().listen(*this, options, nullptr);
+  if (!listener) return listener.error();
+  return {};
+}
+
 Result<std::unique_ptr<Stream>> SimLoop::connect(const Address& to, const std::string& bind_ip,
                                                  StreamHandler* handler) {
   return net().connect(*this, to, bind_ip, handler);

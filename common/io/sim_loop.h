@@ -30,6 +30,7 @@ class SimLoop final : public Loop {
   Result<std::unique_ptr<SignalWatcher>> watch_signals(const std::vector<int>& signals,
                                                        std::function<void(int)> fire) override;
   Result<std::unique_ptr<Listener>> listen(const ListenOptions& options, ListenHandler* handler) override;
+  Result<void> try_listen(const ListenOptions& options) override;
   Result<std::unique_ptr<Stream>> connect(const Address& to, const std::string& bind_ip,
                                           StreamHandler* handler) override;
   void resolve(const std::string& host, std::function<void(Result<std::vector<std::string>>)> done) override;

@@ -23,11 +23,12 @@ SimListener::SimListener(SimNet& net, SimLoop& loop, const ListenOptions& option
       host_(&loop.host()),
       ip_(is_wildcard(options.host) ? "" : options.host),
       port_(port),
-      reuse_port_(options.reuse_port),
+      reuse_port_(options.reuse_port || options.claim_port),
       handler_(handler) {}
 
 bool SimListener::collides(const SimEnv& host, const ListenOptions& options, int port) const {
-  if (host_ != &host || port_ != port || (reuse_port_ && options.reuse_port)) return false;
+  const bool joins = reuse_port_ && options.reuse_port && !options.claim_port;
+  if (host_ != &host || port_ != port || joins) return false;
   return ip_.empty() || is_wildcard(options.host) || ip_ == options.host;
 }
 

@@ -88,6 +88,9 @@ struct ListenOptions {
   int unix_mode = 0;  // octal permissions, 0 = leave
   int backlog = 511;
   bool reuse_port = false;  // several threads listen on the same port, the kernel spreads connections
+  // Refused while anybody else listens on the port, with reuse_port or not; once it listens, listeners with
+  // reuse_port may join it. The first of several threads does so.
+  bool claim_port = false;
   bool ipv6_only = true;
   // Another loop's listener on the same Unix socket: both accept from it (the kernel spreads connections over
   // TCP listeners only). It must live during the call. The simulator's loops refuse.

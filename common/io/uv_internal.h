@@ -131,6 +131,7 @@ class UvLoop final : public Loop, public FdWatcher::Owner {
   Result<std::unique_ptr<SignalWatcher>> watch_signals(const std::vector<int>& signals,
                                                        std::function<void(int)> fire) override;
   Result<std::unique_ptr<Listener>> listen(const ListenOptions& options, ListenHandler* handler) override;
+  Result<void> try_listen(const ListenOptions& options) override;
   Result<std::unique_ptr<Stream>> connect(const Address& to, const std::string& bind_ip,
                                           StreamHandler* handler) override;
   void resolve(const std::string& host, std::function<void(Result<std::vector<std::string>>)> done) override;
@@ -215,6 +216,7 @@ class UvStream final : public Stream, public FdWatcher::Owner {
 
 Result<std::unique_ptr<Listener>> make_uv_listener(UvLoop& loop, const ListenOptions& options,
                                                    ListenHandler* handler);
+Result<void> try_uv_listen(const ListenOptions& options);
 std::unique_ptr<Files> make_posix_files();
 std::unique_ptr<Pool> make_thread_pool(int thread_count);
 

@@ -3,11 +3,15 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <map>
+#include <mutex>
 #include <string>
+#include <thread>
 
 #include "common/io/env.h"
 #include "server/config/editor.h"
+#include "server/config/file_rewriter.h"
 #include "server/config/loader.h"
 
 namespace tessera::config {
@@ -333,6 +337,48 @@ TEST(Rewrite, WritesTheFile) {
   EXPECT_EQ(nowhere.error().message.rfind("Rewriting config file: ", 0), 0u) << nowhere.error().message;
   EXPECT_EQ(rewrite_file(env->files(), **load_text(""), {}).error().message,
             "The server is running without a config file");
+}
+
+TEST(Rewrite, SeveralAtOnceLeaveTheLast) {
+  constexpr int kWriters = 4, kRounds = 25;
+  char dir[] = "/tmp/tessera-config-XXXXXX";
+  ASSERT_NE(mkdtemp(dir), nullptr);
+  const std::string path = std::string(dir) + "/t.conf";
+  const auto env = io::make_uv_env();
+  ASSERT_TRUE(env->files().replace(path, "# mine\ntimeout 1\n").ok());
+  LoadOptions options;
+  options.config_file = path;
+  const auto config = load_text("timeout 1", options);
+  ASSERT_TRUE(config.ok()) << config.error().message;
+  Editor editor(*config);
+  FileRewriter file;
+  std::mutex taking;
+  std::string last;
+  std::atomic<int> failed{0};
+  std::vector<std::thread> writers;
+  for (int i = 0; i < kWriters; ++i) {
+    writers.emplace_back([&, i] {
+      for (int round = 0; round < kRounds; ++round) {
+        std::shared_ptr<const Config> next;
+        uint64_t turn;
+        {
+          const std::lock_guard<std::mutex> lock(taking);  // the control thread
+          last = std::to_string(1000 + i * kRounds + round);
+          const Pairs pairs = {{"timeout", last}};
+          next = *editor.set(pairs, {});
+          turn = file.next_turn();
+        }
+        if (!file.rewrite(env->files(), *next, {}, turn).ok()) ++failed;
+      }
+    });
+  }
+  for (std::thread& writer : writers) writer.join();
+  EXPECT_EQ(failed, 0);
+  const auto text = env->files().read_all(path);
+  ASSERT_TRUE(text.ok());
+  EXPECT_EQ(text->rfind("# mine\ntimeout " + last + "\n", 0), 0u) << *text << "\nwanted: " << last;
+  EXPECT_TRUE(env->files().remove(path).ok());
+  rmdir(dir);
 }
 
 // What redis-server prints when it has read the file `text`: without a port and a socket it stops right after

@@ -6,6 +6,7 @@
 #include "common/text/strings.h"
 #include "server/config/default_file.h"
 #include "server/config/editor.h"
+#include "server/config/file_rewriter.h"
 
 namespace tessera::config {
 
@@ -84,6 +85,15 @@ Result<void> rewrite_file(io::Files& files, const Config& config, const std::vec
   Result<void> written = files.replace(path, rewritten(config, old_text ? *old_text : "", users));
   if (!written) return failed(written.error());
   return {};
+}
+
+Result<void> FileRewriter::rewrite(io::Files& files, const Config& config,
+                                   const std::vector<std::string>& users, uint64_t turn) {
+  const std::lock_guard<std::mutex> lock(writing_);
+  if (turn < written_) return {};
+  Result<void> done = rewrite_file(files, config, users);
+  if (done.ok()) written_ = turn;
+  return done;
 }
 
 std::string default_file(const ParameterTable& table) {

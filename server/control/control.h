@@ -18,6 +18,7 @@
 namespace tessera::config {
 class Config;
 class Editor;
+class FileRewriter;
 }  // namespace tessera::config
 namespace tessera::acl {
 class AclStore;
@@ -51,6 +52,7 @@ class Workers {
 // The features that live on the control thread. Set once before start.
 struct Services {
   config::Editor* editor = nullptr;
+  config::FileRewriter* rewriter = nullptr;
   acl::AclStore* acl = nullptr;
   cluster::Plane* cluster = nullptr;   // nullptr: not a node of a cluster
   std::function<int64_t()> key_count;  // of all shards and databases, as published by them

@@ -1,7 +1,7 @@
 // Role: where a node listens: at the start, and when `port` or `bind` change. Thread: the main thread at the
 // start, then control; listeners belong to the shards' threads. Invariants: an address is tried before shards
-// are told of it, so that CONFIG SET can refuse; shards get what they have to do in order, before they adopt
-// what is published.
+// are told of it, so that CONFIG SET can refuse; trying accepts nobody; shards get what they have to do in
+// order, before they adopt what is published.
 #include <cerrno>
 
 #include "server/main/node.h"
@@ -40,10 +40,6 @@ bool is_unavailable(const Error& error) {
          error.code == ENOPROTOOPT;
 }
 
-struct NoClients : io::ListenHandler {
-  void on_accept(io::Listener&, std::unique_ptr<io::Stream>) override {}
-};
-
 // The addresses that can be bound. `ours`: the port we listen on already, whose addresses we share with
 // ourselves. A port of another server's is refused, whatever options that one used.
 Result<std::vector<io::ListenOptions>> try_addresses(io::Loop& loop, const config::Config& config, int ours,
@@ -51,7 +47,6 @@ Result<std::vector<io::ListenOptions>> try_addresses(io::Loop& loop, const confi
   std::vector<io::ListenOptions> found;
   const int port = static_cast<int>(config.integer("port"));
   if (port == 0) return found;
-  NoClients nobody;
   for (std::string host : config.bind_addresses()) {
     const bool optional = !host.empty() && host[0] == '-';
     if (optional) host.erase(0, 1);
@@ -60,7 +55,7 @@ Result<std::vector<io::ListenOptions>> try_addresses(io::Loop& loop, const confi
     options.port = port;
     options.backlog = static_cast<int>(config.integer("tcp-backlog"));
     options.reuse_port = port == ours;
-    const auto probe = loop.listen(options, &nobody);
+    const Result<void> probe = loop.try_listen(options);
     options.reuse_port = true;
     if (probe.ok()) {
       found.push_back(options);
@@ -155,9 +150,10 @@ Result<void> Node::listen() {
     log.warning("Failed listening on port %d (TCP), aborting.", port);
     return addresses.error();
   }
-  main_loop_->poll(Micros{0});
-  for (const io::ListenOptions& options : *addresses) {
+  for (io::ListenOptions options : *addresses) {
     for (int i = 0; i < count(); ++i) {
+      // Should another server have come between, the first of us is refused, and no port is shared with it.
+      options.claim_port = i == 0;
       const auto result = listen_on(i, options);
       if (result.ok()) continue;
       if (result.error().code == kStopped) return result.error();

@@ -97,6 +97,7 @@ void Node::make_shared_state() {
   shared_.config_file = config.config_file();
   control::Services& services = control_.services();
   services.editor = editor_.get();
+  services.rewriter = &rewriter_;
   services.node = &shared_;
   services.publish_config = [this](std::shared_ptr<const config::Config> next) { publish(std::move(next)); };
   services.shut_down = [this](int save, bool now, bool force) { shut_down(save, now, force); };

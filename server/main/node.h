@@ -15,6 +15,7 @@
 #include "server/acl/acl_store.h"
 #include "server/config/config.h"
 #include "server/config/editor.h"
+#include "server/config/file_rewriter.h"
 #include "server/conn/connections.h"
 #include "server/control/control.h"
 #include "server/dispatch/node_shared.h"
@@ -97,6 +98,7 @@ class Node : public control::Workers {
   journal::Journal journal_;
   dispatch::NodeShared shared_;
   std::unique_ptr<config::Editor> editor_;
+  config::FileRewriter rewriter_;
   std::unique_ptr<cluster::Plane> plane_;  // of a node of a cluster
   control::Control control_;
   std::vector<std::unique_ptr<dispatch::Engine>> engines_;

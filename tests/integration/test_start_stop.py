@@ -1,4 +1,5 @@
 """Starting: command line, files, ports, sockets. Stopping: SHUTDOWN, signals."""
+import contextlib
 import os
 import re
 import signal
@@ -7,7 +8,7 @@ import subprocess
 
 import pytest
 
-from tests.support.resp import Closed, Connection, ReplyError
+from tests.support.resp import Closed, Connection, ReplyError, encode
 from tests.support.server import ORACLE, ROOT, Server, ServerDied, eventually, free_port, redis_under_test, server_under_test
 
 DEBIAN_CONF = "/etc/redis/redis.conf"
@@ -45,6 +46,21 @@ def test_debian_conf_starts_a_node(start, path):
     assert server.call("CONFIG", "GET", "tcp-backlog") == [b"tcp-backlog", b"511"]
     assert server.call("CONFIG", "GET", "client-output-buffer-limit")[1] == b"normal 0 0 0 slave 268435456 67108864 60 pubsub 33554432 8388608 60"
     assert server.call("CONFIG", "GET", "save")[1] in (b"", b"3600 1 300 100 60 10000")
+
+
+@pytest.mark.parametrize("shards", [1, 4])
+def test_config_rewrites_at_once(start, shards):
+    """Each finds the file as another left it, and what is there in the end is what was set last."""
+    server = start(config="# mine\ntimeout 1\n", shards=shards)
+    with contextlib.ExitStack() as stack:
+        clients = [stack.enter_context(server.connect()) for _ in range(8)]
+        for value in range(1000, 1020):
+            for client in clients:
+                client.send(encode("CONFIG", "SET", "timeout", value) + encode("CONFIG", "REWRITE"))
+            assert [client.read() for client in clients for _ in range(2)] == ["OK"] * 16
+            with open(server.config_path) as file:
+                assert file.read().startswith("# mine\ntimeout %d\n" % value)
+    assert os.listdir(server.dir).count("server.conf.tmp") == 0
 
 
 def test_config_rewrite_stays_readable(start):
@@ -240,20 +256,16 @@ def test_signals(start, number):
 
 
 def first_client(port, process):
-    """The first connection that the server takes, however early."""
+    """The first connection that the server takes, however early: who is taken is served."""
     def connected():
         assert process.poll() is None
         try:
-            connection = Connection(port)
+            return Connection(port)
         except OSError:
             return None
-        # What tries the port before the shards listen takes nobody: who came then is reset.
-        try:
-            return connection if connection.call("PING") == "PONG" else None
-        except (OSError, Closed):
-            connection.close()
-            return None
-    return eventually(connected, interval=0.0001)
+    connection = eventually(connected, interval=0.0001)
+    assert connection.call("PING") == "PONG"
+    return connection
 
 
 def test_shutdown_by_the_first_client(tmp_path):

@@ -10,6 +10,7 @@
 #include "server/commands/server/tables.h"
 #include "server/commands/support/arguments.h"
 #include "server/config/editor.h"
+#include "server/config/file_rewriter.h"
 #include "server/config/table.h"
 #include "server/control/control.h"
 #include "server/dispatch/conn_ctx.h"
@@ -78,8 +79,9 @@ void rewrite(ControlCtx& ctx, const Args&, Writer& reply) {
   std::vector<std::string> users;
   if (services.acl != nullptr && current->text("aclfile").empty()) users = services.acl->config_lines();
   dispatch::NodeShared& node = *services.node;
-  node.env->pool().submit([&node, current, users, send = ctx.reply_later()] {
-    const Result<void> written = config::rewrite_file(node.env->files(), *current, users);
+  config::FileRewriter& file = *services.rewriter;
+  node.env->pool().submit([&node, &file, current, users, turn = file.next_turn(), send = ctx.reply_later()] {
+    const Result<void> written = file.rewrite(node.env->files(), *current, users, turn);
     if (written.ok()) {
       node.log->notice("CONFIG REWRITE executed with success.");
     } else {
