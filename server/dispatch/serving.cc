@@ -2,6 +2,7 @@
 // a command has made their key ready. See README.md, "Blocked clients". Thread: the shard's, or the
 // coordinator's while it holds shards parked.
 #include <algorithm>
+#include <utility>
 
 #include "common/base/check.h"
 #include "server/dispatch/gather.h"
@@ -13,6 +14,12 @@ namespace {
 
 store::Key make_key(const shard::Shard& shard, std::string_view bytes) {
   return store::Keyspace::make_key(bytes, shard.hash_seed());
+}
+
+// What a command waits as, where that is not what it ran as ($ of XREAD is an id by then).
+OwnedCommand waiting_form(const registry::CommandRow* row, const shard::BlockRequest& request) {
+  const std::vector<std::string_view> views(request.again.begin(), request.again.end());
+  return OwnedCommand({row, registry::Args(views), {}});
 }
 
 }  // namespace
@@ -42,6 +49,7 @@ BlockedRef Engine::run_blocking(const CommandView& command, const SessionBits& b
   BlockedRef wait;
   std::function<void(const shard::BlockRequest&)> blocker = [&](const shard::BlockRequest& request) {
     wait = std::make_shared<BlockedCommand>(home, client, bits, command);
+    if (!request.again.empty()) wait->command = waiting_form(command.row, request);
     begin_wait(wait, request);
   };
   run_row(command, bits, reply, &blocker, {});
@@ -62,10 +70,6 @@ void Engine::begin_wait(const BlockedRef& wait, const shard::BlockRequest& reque
   // Beyond some hundred thousand years: for ever, as a sum that overflows in redis-server is.
   if (request.timeout_ms > 0 && request.timeout_ms < (INT64_MAX - mono_.us) / 1000) {
     wait->deadline = mono_ + millis(request.timeout_ms);
-  }
-  if (!request.again.empty()) {
-    const std::vector<std::string_view> views(request.again.begin(), request.again.end());
-    wait->command = OwnedCommand({wait->command.row, registry::Args(views), {}});
   }
   for (std::string_view key : request.touches) {
     wait->needs.push_back(shard_of(make_key(shard_, key).slot));
@@ -97,7 +101,9 @@ void Engine::run_for_another(const BlockedRef& wait) {
     stats_.error("OOM");
   } else {
     const uint64_t began = Ticks::now();
+    OwnedCommand ran;  // holds the words of `view`, and so of the request, to the end
     std::function<void(const shard::BlockRequest&)> blocker = [&](const shard::BlockRequest& request) {
+      if (!request.again.empty()) ran = std::exchange(wait->command, waiting_form(view.row, request));
       begin_wait(wait, request);
     };
     run_row(view, wait->bits, reply, &blocker, {});
