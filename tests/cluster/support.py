@@ -29,7 +29,7 @@ class Result:
         return "%s\ncode %s\n--- out\n%s\n--- err\n%s" % (" ".join(self.words), self.code, self.out, self.err)
 
 
-def run(cli, *args, typed="", term=PLAIN, env=None, timeout=120):
+def run(cli, *args, typed="", term=PLAIN, env=None, timeout=600):
     environment = {key: value for key, value in os.environ.items() if not key.startswith("REDISCLI_")}
     environment["TERM"] = term
     environment.update(env or {})

@@ -1,4 +1,4 @@
-"""Our nodes in one cluster with Redis 8 and with Valkey 8: links, slots, epochs, failures, redirections, places exchanged."""
+"""Our nodes in one cluster with Redis 7.0, Redis 8 and Valkey 8, for minutes: links, slots, epochs, failures, redirections, places exchanged."""
 import time
 
 import pytest
@@ -6,14 +6,16 @@ import pytest
 from tests.cluster import peers
 from tests.cluster.support import make_cluster, settle
 from tests.cluster.test_bus import OURS, is_linked, members  # noqa: F401 (a fixture)
-from tests.support.server import eventually, is_redis
+from tests.support.server import ORACLE, eventually, is_redis
 
 pytestmark = [pytest.mark.long, pytest.mark.skipif(is_redis(OURS), reason="is about our nodes beside stock ones")]
 WATCHED_S = 300
 
 
-@pytest.fixture(scope="module", params=["redis-server", "valkey-server"])
+@pytest.fixture(scope="module", params=["oracle", "redis-server", "valkey-server"])
 def peer(request, tmp_path_factory):
+    if request.param == "oracle":
+        return ORACLE
     root, why = peers.make()
     if root is None:
         pytest.skip(why)

@@ -42,6 +42,9 @@ TEST(Sim, NothingIsEverWrong) {
     const Outcome outcome = run_life(seed, 0);
     if (!outcome.ok) ++wrong;
     EXPECT_TRUE(outcome.ok) << "TESSERA_SIM_SEED=" << seed << ": " << outcome.failure;
+    if ((seed - first + 1) % 500 != 0) continue;
+    std::printf("%llu done\n", static_cast<unsigned long long>(seed - first + 1));
+    std::fflush(stdout);
   }
 }
 

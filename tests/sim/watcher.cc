@@ -96,7 +96,7 @@ void Watcher::started(const Host& host) {
   const state::Stored& disk = *host.disk();
   const state::StoredNode* me = myself(disk);
   if (me == nullptr) return fail("nodes.conf without myself");
-  life(host).ever_said_slots = me->slots;
+  life(host).held_slots = me->slots;
   const Said& said = said_[me->id];
   if (disk.current_epoch < said.current_epoch)
     fail("currentEpoch went back over a restart of " + short_id(me->id));
@@ -160,10 +160,9 @@ void Watcher::check_send(const Host& host, const bus::Message& message) {
     if (header.config_epoch > me->config_epoch) fail("spoke of a configEpoch that is not durable");
     said.config_epoch = std::max(said.config_epoch, header.config_epoch);
     Life& mine = life(host);
-    if ((header.slots & ~me->slots & ~mine.ever_said_slots).any()) fail("claimed a slot that is not durable");
+    if ((header.slots & ~me->slots & ~mine.held_slots).any()) fail("claimed a slot that is not durable");
     check_shards(host, mine.said_slots & ~header.slots, "said");
     mine.said_slots = header.slots;
-    mine.ever_said_slots |= header.slots;
   } else {
     life(host).said_slots.reset();  // a replica claims nothing
   }
@@ -233,6 +232,9 @@ void Watcher::stepped(const Host& host) {
   if (s.me == nullptr) return;
   Life& mine = life(host);
   mine.lost_slots &= ~s.me->slots;
+  const state::StoredNode* told = host.told() ? myself(*host.told()) : nullptr;
+  if (told != nullptr) mine.held_slots |= told->slots;
+  mine.held_slots &= s.me->slots | s.leaving_slots();
   state::SlotSet served = s.me->slots;
   for (const ShardModel& shard : host.shards()) served |= shard.mine;
   mine.said_slots &= served;  // what is gone everywhere may come back and be news again

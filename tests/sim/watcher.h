@@ -51,7 +51,9 @@ class Watcher {
     std::map<NodeId, MonoTime> suspected;       // last seen PFAIL or FAIL here
     uint64_t asked = 0;                         // token of a command that takes slots away, in this step
     std::map<uint64_t, state::SlotSet> taking;  // what such commands left, until they are answered
-    state::SlotSet said_slots, lost_slots, ever_said_slots;
+    state::SlotSet said_slots, lost_slots;
+    // Were durable once, and have been ours, or on their way out, all the time since.
+    state::SlotSet held_slots;
   };
 
   void check_send(const Host& host, const bus::Message& message);

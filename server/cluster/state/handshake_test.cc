@@ -74,6 +74,26 @@ TEST_F(Handshake, MeetOfAStrangerIsAnsweredAndReturned) {
   EXPECT_NE(node('a'), nullptr);
 }
 
+// A flood of them costs memory for a while, nothing else.
+TEST_F(Handshake, StrangersMakeNothingBeWritten) {
+  start_alone();
+  known('a');
+  receive('a', MessageType::kMeet);  // whoever it is tells us our address
+  advance(seconds(1));
+  const size_t written = persisted.size();
+  const uint64_t published = view;
+  for (char c = 'A'; c < 'K'; ++c) {
+    known(c);
+    peer(c).reachable = false;
+    receive(c, MessageType::kMeet);
+  }
+  EXPECT_EQ(s().nodes.size(), 12u);
+  advance(seconds(7));
+  EXPECT_EQ(s().nodes.size(), 2u);
+  EXPECT_EQ(persisted.size(), written);
+  EXPECT_EQ(view, published);
+}
+
 TEST_F(Handshake, PingOfAStrangerChangesNothing) {
   start_alone();
   known('a');

@@ -65,6 +65,11 @@ bool is_ping_due(const Step& step, const Node& node) {
   return s.me->counts() && node.counts() && step.since(node.heard) > lease_interval(s);
 }
 
+// Of nodes in handshake views say nothing that anybody decides by, and strangers can make many of them.
+void tell_of_link(Step& step, const Node& node) {
+  if (!node.in_handshake()) step.publish();
+}
+
 }  // namespace
 
 Micros ping_interval(const State& s) {
@@ -103,7 +108,7 @@ void on_connected(Step& step, const OutboundConnected& event) {
   // A ping that already waits goes on waiting: a new connection is no answer.
   // MEET is said on every connection until it is answered: one that broke may have taken it along.
   send_ping(step, node, node.has(bus::kFlagMeet) ? bus::MessageType::kMeet : bus::MessageType::kPing);
-  step.publish();
+  tell_of_link(step, node);
 }
 
 void on_closed(Step& step, const LinkClosed& event) {
@@ -121,7 +126,7 @@ void on_closed(Step& step, const LinkClosed& event) {
   node->outbound = kNoLink;
   node->connected = false;
   if (connected) {
-    step.publish();
+    tell_of_link(step, *node);
     const bool broke = event.reason == CloseReason::kEnd || event.reason == CloseReason::kReset;
     if (broke) link_broke(step, *node);
     return;
@@ -136,7 +141,7 @@ void close_outbound(Step& step, Node& node) {
   step.out.push_back(CloseLink{node.outbound});
   node.outbound = kNoLink;
   node.connected = false;
-  step.publish();
+  tell_of_link(step, node);
 }
 
 void close_inbound(Step& step, Node& node) {
@@ -147,10 +152,11 @@ void close_inbound(Step& step, Node& node) {
 }
 
 void remove_node(Step& step, Node& node) {
+  const bool counted = !node.in_handshake();
   close_outbound(step, node);
   close_inbound(step, node);
   step.s.remove(node);
-  step.changed();
+  if (counted) step.changed();
 }
 
 void bind_inbound(Step& step, LinkId id, Node& node) {

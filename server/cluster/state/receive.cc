@@ -87,8 +87,7 @@ void meet_stranger(Step& step, const MessageReceived& event) {
   if (strangers >= kMaxStrangers) return;
   Node& node = s.add(s.random_id(), bus::kFlagHandshake, step.now.mono);
   set_address(node, address);
-  step.save();
-  step.publish();
+  // Neither nodes.conf nor a view needs it: strangers can make neither be written.
 }
 
 // The node we looked for has answered. False: it is gone, or not what we looked for.
@@ -257,7 +256,10 @@ void on_message(Step& step, const MessageReceived& event) {
       break;
   }
   if (sender == nullptr || sender->is_me()) {
-    if (message.type == MessageType::kFail && std::holds_alternative<bus::Fail>(message.body)) {
+    // Once a second: a stranger could fill the disk with it.
+    if (message.type == MessageType::kFail && std::holds_alternative<bus::Fail>(message.body) &&
+        step.now.mono >= s.next_stranger_log) {
+      s.next_stranger_log = step.now.mono + seconds(1);
       step.notice("Ignoring FAIL message from unknown node " + header.sender + " about " +
                   std::get<bus::Fail>(message.body).id);
     }
