@@ -52,18 +52,18 @@ function(tessera_precompiled)
   endif()
 endfunction()
 
-# Empties the list of tests named by `tests` where the build is for races and none of them starts a thread.
-function(tessera_only_with_threads tests)
+# Empties the list of tests of that name where the build is for races and none of them starts a thread.
+function(tessera_only_with_threads list_name)
   if(NOT TESSERA_TSAN)
     return()
   endif()
-  foreach(file ${${tests}})
+  foreach(file ${${list_name}})
     file(STRINGS ${file} found REGEX "std::thread|start_thread|make_uv_env|make_thread_pool|UvTwin")
     if(found)
       return()
     endif()
   endforeach()
-  set(${tests} "" PARENT_SCOPE)
+  set(${list_name} "" PARENT_SCOPE)
 endfunction()
 
 # Tests are no subject of the address sanitizer: without optimization they build in half the time.
