@@ -1,4 +1,4 @@
-// Role: what is taken out at once and freed elsewhere; who may touch a keyspace.
+// Role: what is taken out at once and freed elsewhere.
 #include <gtest/gtest.h>
 
 #include <atomic>
@@ -85,50 +85,6 @@ TEST_F(Detaching, HugeValuesBecomeGarbage) {
   EXPECT_FALSE(garbage->free_some(1));
   EXPECT_TRUE(garbage->free_some(1));
   EXPECT_EQ(keyspace_.take_garbage(), nullptr);
-}
-
-#if TESSERA_DEBUG_CHECKS
-TEST(ThreadsDeathTest, AStrangerIsCaught) {
-  GTEST_FLAG_SET(death_test_style, "threadsafe");
-  EXPECT_DEATH(
-      {
-        Keyspace keyspace(test::two_databases());
-        std::thread([&] { keyspace.size(0); }).join();
-      },
-      "check failed");
-  EXPECT_DEATH(
-      {
-        Keyspace keyspace(test::two_databases());
-        keyspace.park_for(1);  // somebody else's
-        keyspace.find(0, keyspace.make_key("k"));
-      },
-      "check failed");
-}
-#endif
-
-TEST(Threads, AHolderMayTouchItUntilUnparked) {
-  Keyspace keyspace(test::two_databases());
-  keyspace.set_string(0, keyspace.make_key("k"), "v", kNoExpire);
-  uint64_t token = 0;
-  std::thread holder;
-  {
-    std::atomic<int> stage{0};
-    holder = std::thread([&] {
-      token = Keyspace::this_thread_token();
-      stage = 1;
-      while (stage != 2) std::this_thread::yield();
-      keyspace.erase(0, keyspace.make_key("k"));
-      EXPECT_EQ(keyspace.size(0), 0u);
-      stage = 3;
-    });
-    while (stage != 1) std::this_thread::yield();
-    keyspace.park_for(token);
-    stage = 2;
-    while (stage != 3) std::this_thread::yield();
-    keyspace.unpark();
-    holder.join();
-  }
-  EXPECT_EQ(keyspace.size(0), 0u);
 }
 
 }  // namespace
