@@ -15,6 +15,7 @@ import time
 
 import pytest
 
+from tests.integration import collection_commands
 from tests.support.resp import Closed, Connection, ReplyError, encode
 from tests.support.server import SANITIZED, Server
 
@@ -36,13 +37,13 @@ class Node:
             assert connection.call("SELECT", PLAY_DB) == "OK"
         return connection
 
-    def key(self, rng, tag=None):
-        number = rng.randrange(400)
+    def key(self, rng, tag=None, few=False):
+        number = rng.randrange(3 if few else 400)
         return "{t%d}:%d" % (rng.randrange(40) if tag is None else tag, number)
 
-    def keys(self, rng, count):
+    def keys(self, rng, count, few=False):
         tag = rng.randrange(40) if self.cluster else None
-        return [self.key(rng, tag) for _ in range(count)]
+        return [self.key(rng, tag, few) for _ in range(count)]
 
 
 def one_key(node, rng):
@@ -96,15 +97,15 @@ def allowed(reply, node):
     if not isinstance(reply, ReplyError):
         return True
     words = ["not an integer", "not a valid float", "no such key", "NOPERM", "No such user", "is already busy", "is already unassigned",
-             "objects are the same"]
+             "objects are the same", "BUSYGROUP", "NOGROUP"]
     return any(word in str(reply) for word in words + (["CLUSTERDOWN", "MOVED"] if node.cluster else []))
 
 
-def stream(make, depth):
+def stream(make, depth, per_round=200):
     """A worker: pipelines of `depth` commands; every reply comes, and no surprising error."""
     def work(node, rng, failures):
         with node.connect() as connection:
-            for _ in range(ROUNDS * 200 // depth):
+            for _ in range(ROUNDS * per_round // depth):
                 commands = [make(node, rng) for _ in range(depth)]
                 for command, reply in zip(commands, connection.pipeline(commands)):
                     if not allowed(reply, node):
@@ -137,6 +138,13 @@ def large_values(node, rng, failures):
             failures.extend("large value: %r" % reply for reply in replies if not allowed(reply, node))
 
 
+def large_collections(node, rng, failures):
+    with node.connect() as connection:
+        for _ in range(ROUNDS):
+            replies = connection.pipeline(collection_commands.large(rng, node.key(rng, few=True) + ":large"))
+            failures.extend("large collection: %r" % reply for reply in replies if not allowed(reply, node))
+
+
 def rude(node, rng, failures):
     """Clients that leave in the middle: of a command, of a pipeline, of its replies; and such that are killed."""
     for i in range(ROUNDS * 10):
@@ -166,7 +174,9 @@ def benchmark(node):
 
 
 WORKERS = [stream(one_key, 50), stream(one_key, 1), stream(several_keys, 20), stream(several_keys, 1), stream(keyless, 2),
-           stream(administration, 1), counting, counting, large_values, rude]
+           stream(administration, 1), counting, counting, large_values, rude, stream(collection_commands.one, 50),
+           stream(collection_commands.several, 5), stream(collection_commands.waiting, 1, per_round=50),
+           stream(collection_commands.waiting, 4, per_round=50), large_collections]
 
 
 def set_up(kind):
@@ -216,7 +226,8 @@ def test_ends_under_load(kind, how):
                 connection.pipeline([make(node, rng) for _ in range(20)])
 
     with node.server as server:
-        makers = (one_key, several_keys, keyless, one_key, several_keys, one_key)
+        makers = (one_key, several_keys, keyless, one_key, several_keys, collection_commands.one, collection_commands.several,
+                  collection_commands.waiting)
         threads = [threading.Thread(target=until_closed, args=(make, SEED + i)) for i, make in enumerate(makers)]
         for thread in threads:
             thread.start()
