@@ -18,6 +18,7 @@ constexpr ParameterRow kRows[] = {
     memory("maxmemory", "0", 0, kMaxUlong)
         .about("Bytes of memory for data; 0 for any. At the limit maxmemory-policy decides."),
     choice("maxmemory-policy", "noeviction", kMaxmemoryPolicyNames)
+        .flags(kNoEffectYet)
         .about(
             "What to remove at the limit. Only noeviction (writes are refused) acts; the others are stored."),
     integer("maxmemory-samples", "5", 1, kMaxInt)

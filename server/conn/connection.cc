@@ -13,7 +13,8 @@ using dispatch::CommandView;
 
 namespace {
 constexpr size_t kBatch =
-    dispatch::Pipeline::kMaxSubmit;   // commands parsed ahead, so that their cache lines can be fetched
+    dispatch::Pipeline::kMaxSubmit;  // commands parsed ahead, so that their cache lines can be fetched
+constexpr size_t kReadInPauseBytes = 64 * 1024;
 constexpr int kBatchesPerTick = 128;  // then the others have their turn
 
 // What a browser sends that was lured into speaking to us: its request line, its headers. Up to a zero byte,
@@ -51,6 +52,9 @@ void Connection::on_data(io::Stream&, std::string_view bytes) {
 }
 
 void Connection::on_end(io::Stream&, const Error&) {
+  if (!ended_ && engine_.node().log->enabled(LogLevel::kVerbose)) {
+    engine_.node().log->verbose("Client closed connection %s", engine_.clients().describe(session_).c_str());
+  }
   ended_ = true;
   table_.to_run(*this);
 }
@@ -73,6 +77,7 @@ bool Connection::run() {
     return true;
   }
   if (pipeline_.stalled()) pipeline_.resume();
+  if (failed_) fail_protocol();
   bool done = true;
   if (!arrived_.empty()) {
     // Bytes that came while the pipeline is stalled are kept by the parser.
@@ -95,16 +100,25 @@ bool Connection::run() {
                                 engine_.clients().describe(session_).c_str());
     session_.set(dispatch::kCloseAsap);
   }
-  if (ended_) session_.set(dispatch::kCloseAsap);
+  if (ended_ && has_done_all(done)) session_.set(dispatch::kCloseAsap);
   update_reading();
   table_.to_flush(*this);
   return done || pipeline_.stalled();
 }
 
+// Of a client that ended: whether nothing of what it sent is left to carry out. One that waits for keys, or
+// whose next command CLIENT PAUSE holds, is not waited for: it left before that ran.
+bool Connection::has_done_all(bool parsed_all) const {
+  if (pipeline_.wait() != nullptr || pipeline_.is_paused()) return true;
+  return parsed_all && pipeline_.idle() && !failed_;
+}
+
 void Connection::update_reading() {
-  // One that waits for a key is read on, up to the query buffer limit: it may leave.
-  const bool takes = !pipeline_.stalled() || pipeline_.wait() != nullptr;
-  const bool want = takes && !ended_ && !held_ && !session_.has(dispatch::kCloseAfterReply);
+  // One that waits for a key is read on, up to the query buffer limit: it may leave. So may one that waits
+  // for the end of a pause, but that is not closed for what it sends meanwhile: it has to wait with it.
+  const bool takes = !pipeline_.stalled() || pipeline_.wait() != nullptr ||
+                     (pipeline_.is_paused() && parser_.pending_bytes() < kReadInPauseBytes);
+  const bool want = takes && !ended_ && !failed_ && !held_ && !session_.has(dispatch::kCloseAfterReply);
   if (want == reading_ || ended_) return;
   reading_ = want;
   if (want) {
@@ -120,7 +134,9 @@ bool Connection::parse_and_run() {
   std::array<CommandView, kBatch> commands;
   const registry::CommandTable& known = *engine_.node().commands;
   for (int batch = 0; batch < kBatchesPerTick; ++batch) {
-    if (pipeline_.stalled() || session_.has(dispatch::kCloseAfterReply | dispatch::kCloseAsap)) return true;
+    if (failed_ || pipeline_.stalled() || session_.has(dispatch::kCloseAfterReply | dispatch::kCloseAsap)) {
+      return true;
+    }
     args.clear();
     resp::ParserLimits limits;
     limits.max_bulk_bytes = engine_.settings().max_bulk_bytes;
@@ -156,10 +172,11 @@ bool Connection::parse_and_run() {
   return false;
 }
 
+// Behind the replies of what came before, whatever shard they come from.
 void Connection::fail_protocol() {
-  resp::Writer reply(pipeline_.out(), session_.proto);
-  reply.error(parser_.error());
-  engine_.stats().error(reply.last_error_code());
+  failed_ = pipeline_.stalled();
+  if (failed_) return;
+  pipeline_.reply_error(parser_.error());
   session_.set(dispatch::kCloseAfterReply);
 }
 
@@ -176,6 +193,8 @@ void Connection::let_go() {
 bool Connection::flush() {
   resp::OutChain& out = pipeline_.out();
   output_peak_bytes = std::max(output_peak_bytes, out.memory_bytes());
+  // As redis-server: what counts is what was to be sent, not what the kernel left of it.
+  if (!out.empty() && over_output_limit(engine_.mono())) return false;
   while (!out.empty() && !waits_to_write_) {
     std::array<io::Slice, 64> slices;
     const size_t count = out.slices(slices);
@@ -199,7 +218,6 @@ bool Connection::flush() {
     pipeline_.all_sent();
   } else {
     engine_.counters().largest_output_bytes.raise_to(static_cast<int64_t>(out.memory_bytes()));
-    if (over_output_limit(engine_.mono())) return false;
   }
   if (session_.has(dispatch::kCloseAfterReply) && out.empty() && pipeline_.idle()) return false;
   return !wants_close();

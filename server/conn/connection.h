@@ -1,6 +1,6 @@
 // Role: one client connection: bytes in, commands to its pipeline, replies out. Thread: the shard thread that
 // accepted it. Invariants: callbacks only collect; commands run in Connections::run_ready(). A connection
-// whose pipeline is stalled does not read (one that waits for a key does), so what it holds is bounded by its
+// whose pipeline is stalled does not read (one that waits for a key or a pause does), so what it holds is bounded by its
 // query buffer limit. Replies
 // leave once per tick in one vectored write; what the kernel does not take waits, bounded by the output
 // limits.
@@ -61,6 +61,7 @@ class Connection : public io::StreamHandler {
  private:
   bool parse_and_run();
   void fail_protocol();
+  bool has_done_all(bool parsed_all) const;
   void update_reading();
 
   Connections& table_;
@@ -71,7 +72,8 @@ class Connection : public io::StreamHandler {
   resp::Parser parser_;
   std::vector<std::string_view> arrived_;  // of this poll
   bool reading_ = true;
-  bool ended_ = false;
+  bool ended_ = false;   // nothing more comes; what came is still carried out
+  bool failed_ = false;  // a protocol error, answered when all before it has been
   bool waits_to_write_ = false;
   bool held_ = false;
 };

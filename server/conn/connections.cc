@@ -160,6 +160,7 @@ void Connections::open(std::unique_ptr<io::Stream> stream) {
   made.session().acl_version = engine_.acl_version();
   engine_.counters().connections_received.add();
   engine_.counters().connections_open.add();
+  engine_.node().log->verbose("Accepted %s", made.session().peer_text.c_str());
   made.counted_bytes = made.memory_bytes();
   engine_.counters().client_memory_bytes.add(static_cast<int64_t>(made.counted_bytes));
 }

@@ -289,6 +289,18 @@ void Pipeline::reply_in_place(F&& write) {
   write_in_place(std::forward<F>(write));
 }
 
+bool Pipeline::is_paused() const {
+  if (queued_.empty() || barrier_ || in_flight_ != 0 || !slots_empty()) return false;
+  return engine_.pause().until_ms > engine_.now().ms && engine_.must_hold(queued_.front().view());
+}
+
+void Pipeline::reply_error(std::string_view error) {
+  reply_in_place([&](resp::Writer& reply) {
+    reply.error(error);
+    engine_.stats().error(reply.last_error_code());
+  });
+}
+
 void Pipeline::reject(const CommandView& command, std::string_view error) {
   session_.last_row = command.row;
   reply_in_place([&](resp::Writer& reply) {

@@ -34,6 +34,10 @@ class Pipeline {
   bool stalled() const { return !queued_.empty() || barrier_; }
   bool idle() const { return queued_.empty() && !barrier_ && slots_empty(); }
   size_t queued_bytes() const { return queued_bytes_; }
+  // The next command waits for the end of CLIENT PAUSE, and nothing before it is under way.
+  bool is_paused() const;
+  // An error that belongs to no command, in the order of replies. REQUIRES: !stalled()
+  void reply_error(std::string_view error);
   // Among the replies that may leave now, or left since they were last all sent, is one of a write.
   bool acknowledges_writes() const { return acknowledges_writes_; }
   void all_sent() { acknowledges_writes_ = false; }

@@ -32,7 +32,7 @@ void write_commandstats(const Source& source, std::string& out) {
                   "cmdstat_%s:calls=%" PRId64 ",usec=%" PRId64 ",usec_per_call=%.2f,rejected_calls=%" PRId64
                   ",failed_calls=%" PRId64 "\r\n",
                   row.full_name, calls, us,
-                  calls ? static_cast<double>(ns) / 1000.0 / static_cast<double>(calls) : 0.0, rejected,
+                  calls ? static_cast<double>(us) / static_cast<double>(calls) : 0.0, rejected,
                   failed);
     out += line;
   }

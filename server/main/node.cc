@@ -187,8 +187,13 @@ void Node::request_shutdown(int save, bool now, bool force) {
   control_.post(new ControlDo([this, save, now, force](control::Control&) { shut_down(save, now, force); }));
 }
 
-// Control thread. Nothing is persistent yet, so there is nothing to save.
-void Node::shut_down(int, bool, bool) {
+// Control thread. Nothing can be saved yet: who asks for it in so many words is told.
+void Node::shut_down(int save, bool, bool force) {
+  if (save > 0 && !force) {
+    options_.log->warning(
+        "Not stopped: SHUTDOWN SAVE, and this server cannot save yet. SHUTDOWN NOSAVE stops it.");
+    return;
+  }
   if (shared_.shutting_down.exchange(true)) return;
   for (size_t i = 0; i < engines_.size(); ++i) stop(static_cast<int>(i));
   control_.stop();

@@ -183,9 +183,14 @@ int run_node(std::shared_ptr<const config::Config> config, Supervisor supervisor
   }
   log_mode(*config, log);
   log.warning("Server initialized");
+  log.warning(
+      "Nothing is saved to disk yet: 'save' and 'appendonly' have no effect, and keys go with this process.");
   warn_of_system(*config, log);
   node.serve();
   log.notice("Ready to accept connections");
+  if (const std::string& path = config->text("unixsocket"); !path.empty()) {
+    log.notice("The server is now ready to accept connections at %s", path.c_str());
+  }
   tell_ready(supervisor);
   const int exit_code = node.wait();
   pid_file.remove(log);

@@ -7,6 +7,7 @@ import os
 import pty
 import re
 import select
+import signal
 import shutil
 import subprocess
 import threading
@@ -301,6 +302,22 @@ class Terminal:
         self.process.kill()
         self.process.wait(20)
         os.close(self.master)
+
+
+@pytest.mark.parametrize("command", ["subscribe news", "monitor"])
+def test_interrupt_ends_a_stream_and_not_the_program(oracle, tmp_path, command):
+    """Ctrl-C, as a terminal sends it: back to the prompt, with a connection that takes commands."""
+    fill(oracle)
+    terminal = Terminal(oracle, tmp_path)
+    try:
+        terminal.type(command + "\r")
+        terminal.expect("(integer) 1" if command.startswith("subscribe") else "OK")
+        os.kill(terminal.process.pid, signal.SIGINT)
+        terminal.expect("%d> " % oracle.port)
+        terminal.type("get k7\r")
+        terminal.expect('"7"')
+    finally:
+        terminal.close()
 
 
 def test_interactive(oracle, tmp_path):

@@ -4,8 +4,10 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <csignal>
 #include <cstdio>
 #include <cstdlib>
+#include <optional>
 
 #include "common/text/strings.h"
 #include "tools/cli/help.h"
@@ -187,14 +189,50 @@ bool Runner::redirected(const resp::Value& value) {
   return true;
 }
 
-// MONITOR and subscriptions: prints until the connection ends. True: the server refused, go on.
+namespace {
+
+// While it lives, Ctrl-C ends what is read instead of the program.
+class InterruptWatch {
+ public:
+  InterruptWatch() {
+    interrupted_ = 0;
+    struct sigaction action {};
+    action.sa_handler = [](int) { interrupted_ = 1; };
+    sigaction(SIGINT, &action, &before_);
+  }
+  ~InterruptWatch() { sigaction(SIGINT, &before_, nullptr); }
+  InterruptWatch(const InterruptWatch&) = delete;
+  InterruptWatch& operator=(const InterruptWatch&) = delete;
+  bool interrupted() const { return interrupted_ != 0; }
+
+ private:
+  static volatile std::sig_atomic_t interrupted_;
+  struct sigaction before_ {};
+};
+
+volatile std::sig_atomic_t InterruptWatch::interrupted_ = 0;
+
+constexpr Micros kInterruptEvery = millis(100);  // how often Ctrl-C is looked for
+
+}  // namespace
+
+// MONITOR and subscriptions: prints until the connection ends or, at a prompt, Ctrl-C is pressed; there is a
+// new connection then. True: the server refused, go on.
 bool Runner::stream(Stream kind) {
+  std::optional<InterruptWatch> watch;
+  if (interactive_) watch.emplace();
   if (kind == Stream::kMessages) {
     if (options_.format.output != Output::kRaw) std::printf("Reading messages... (press Ctrl-C to quit)\n");
     std::fflush(stdout);
     session_.client().on_push([this](const resp::Value& message) { print(message, false); });
   }
   for (;;) {
+    while (watch && session_.client().connected() && !session_.client().poll(kInterruptEvery)) {
+      if (!watch->interrupted()) continue;
+      session_.drop();
+      (void)session_.connect();
+      return false;
+    }
     auto reply = session_.client().receive(Micros{0});
     if (!reply.ok()) {
       std::fprintf(stderr, "Error: %s\n", reason(reply.error()).c_str());
