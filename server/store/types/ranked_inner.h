@@ -21,6 +21,7 @@ struct RankedTree::Inner {
   // The first bytes of a member as a number of the same order; shorter ones as if zeros followed.
   static uint64_t prefix_of(std::string_view member) {
     uint64_t prefix = 0;
+    if (member.empty()) return prefix;  // a border by score has none, not even an address
     std::memcpy(&prefix, member.data(), member.size() < sizeof prefix ? member.size() : sizeof prefix);
     return __builtin_bswap64(prefix);
   }
