@@ -21,12 +21,10 @@ constexpr ParameterRow kRows[] = {
                "for none."),
     string("dbfilename", "dump.rdb")
         .hooks(&kDbFilenameHooks)
-        .flags(kNoEffectYet | kProtectedParam)
+        .flags(kProtectedParam)
         .about("Name of the snapshot file, in dir."),
-    yes_no("rdbcompression", true).flags(kNoEffectYet).about("Compress strings in snapshots."),
-    yes_no("rdbchecksum", true)
-        .flags(kNoEffectYet | kImmutable)
-        .about("End snapshots with a checksum, and verify it."),
+    yes_no("rdbcompression", true).about("Compress strings in snapshots."),
+    yes_no("rdbchecksum", true).flags(kImmutable).about("End snapshots with a checksum, and verify it."),
     yes_no("rdb-del-sync-files", false)
         .flags(kNoEffectYet)
         .about("Remove snapshot files that were made for replication only."),

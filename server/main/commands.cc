@@ -15,6 +15,7 @@
 #include "server/conn/rows.h"
 #include "server/info/sections.h"
 #include "server/main/node.h"
+#include "server/persist/rows.h"
 
 namespace tessera::server {
 
@@ -23,7 +24,8 @@ std::vector<std::span<const registry::CommandRow>> Node::command_tables() {
           commands::generic_rows(),     commands::list_rows(),       commands::hash_rows(),
           commands::hyperloglog_rows(), commands::set_rows(),        commands::sort_rows(),
           commands::server_rows(),      commands::sorted_set_rows(), commands::geo_rows(),
-          cluster::cluster_rows(),      info::info_rows(),           conn::connection_rows()};
+          cluster::cluster_rows(),      info::info_rows(),           conn::connection_rows(),
+          persist::persist_rows()};
 }
 
 Result<std::unique_ptr<registry::CommandTable>> Node::build_commands(const config::Config& config) {

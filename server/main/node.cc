@@ -58,6 +58,7 @@ Result<void> Node::start() {
   make_shared_state();
   if (auto opened = open_cluster(); !opened.ok()) return opened.error();
   make_engines();
+  find_what_to_load();
   add_hooks();
   control_thread_ = options_.env->start_thread("control", control_);
   control_.attach_loop(&control_thread_->loop());

@@ -50,6 +50,12 @@ class Node : public control::Workers {
   static constexpr int kStopped = -1;
   // From now on clients are served. Once, when all that a client may ask for or end is there.
   void serve();
+  // Loads what the last run left in `dir`; clients that are served meanwhile hear LOADING. Call it between
+  // start() and wait(), on the thread that made it. The error has been logged; the node then ends. kStopped:
+  // it was stopped meanwhile.
+  Result<void> load();
+  // Whether load() has something to load: from start() on clients hear LOADING until it is over.
+  bool has_to_load() const { return shared_.loading.load(); }
   // Until SHUTDOWN or request_shutdown; the process' exit code. `poll` is called now and then on this thread.
   int wait();
   // As SHUTDOWN: `save` 0 as configured, 1, -1.
@@ -72,6 +78,7 @@ class Node : public control::Workers {
   void make_shared_state();
   void make_engines();
   Result<void> listen();
+  void find_what_to_load();
   void take_answers();  // what engines posted to the main loop
   // Until `finished` or the end of the node; false: it ends, and what was asked for may still happen.
   bool wait_for(const bool& finished);
@@ -111,6 +118,7 @@ class Node : public control::Workers {
     std::array<int64_t, dispatch::kRateCount> values{};
   };
   std::deque<RateSample> rate_samples_;  // control thread
+  std::string snapshot_;                 // what load() loads
   int exit_code_ = 0;
   bool stopped_ = false;
 };

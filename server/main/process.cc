@@ -187,6 +187,14 @@ int run_node(std::shared_ptr<const config::Config> config, Supervisor supervisor
       "Nothing is saved to disk yet: 'save' and 'appendonly' have no effect, and keys go with this process.");
   warn_of_system(*config, log);
   node.serve();
+  if (const auto loaded = node.load(); !loaded && loaded.error().code != Node::kStopped) {
+    log.warning("Fatal error loading the DB, check server logs. Exiting.");
+    if (logs_elsewhere(*config)) std::fprintf(stderr, "%s\n", loaded.error().message.c_str());
+    node.request_shutdown(-1, true, true);
+    (void)node.wait();
+    pid_file.remove(log);
+    return 1;
+  }
   log.notice("Ready to accept connections");
   if (const std::string& path = config->text("unixsocket"); !path.empty()) {
     log.notice("The server is now ready to accept connections at %s", path.c_str());

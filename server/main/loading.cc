@@ -1,0 +1,54 @@
+// Role: what a node loads when it starts. Thread: the one that made the node, which may wait for a disk.
+#include "server/main/node.h"
+#include "server/persist/loader.h"
+
+namespace tessera::server {
+
+// Before any thread runs: the first client already hears LOADING.
+void Node::find_what_to_load() {
+  const config::Config& config = *options_.config;
+  if (config.boolean("appendonly"))
+    return;  // its files are what counts, and they are read by what writes them
+  const std::string path = absolute_path(config.text("dbfilename"));
+  const auto found = options_.env->files().stat(path);
+  if (!found.ok() || found->is_dir) return;
+  snapshot_ = path;
+  shared_.loading = true;
+}
+
+Result<void> Node::load() {
+  if (snapshot_.empty()) return {};
+  Log& log = *options_.log;
+  const MonoTime began = options_.env->clock().mono();
+  persist::Loader::Options options;
+  options.verify_checksum = options_.config->boolean("rdbchecksum");
+  options.home = main_loop_.get();
+  options.wait = [this] {
+    if (shared_.shutting_down.load()) return false;
+    main_loop_->poll(millis(100));
+    take_answers();
+    return !shared_.shutting_down.load();
+  };
+  persist::Loader loader(shared_, std::move(options));
+  const auto loaded = loader.load_file(snapshot_);
+  shared_.loading = false;
+  if (!loaded.ok()) {
+    log.warning("%s: %s", snapshot_.c_str(), loaded.error().message.c_str());
+    return Error{snapshot_ + ": " + loaded.error().message, 0};
+  }
+  if (!loaded->complete) return Error{"stopped", kStopped};
+  if (loaded->empty > 0)
+    log.notice("Done loading RDB, keys without elements skipped: %lld",
+               static_cast<long long>(loaded->empty));
+  if (!loaded->functions.empty()) {
+    log.warning("%zu libraries of functions in %s are not loaded", loaded->functions.size(),
+                snapshot_.c_str());
+  }
+  log.notice("Done loading RDB, keys loaded: %lld, keys expired: %lld.", static_cast<long long>(loaded->keys),
+             static_cast<long long>(loaded->expired));
+  log.notice("DB loaded from disk: %.3f seconds",
+             static_cast<double>((options_.env->clock().mono() - began).us) / 1e6);
+  return {};
+}
+
+}  // namespace tessera::server
