@@ -6,12 +6,15 @@
 #include "common/base/check.h"
 #include "server/dispatch/gather.h"
 #include "server/dispatch/pipeline.h"
+#include "server/store/memory.h"
 
 namespace tessera::dispatch {
 
 namespace {
-constexpr int64_t kExpireSliceUs = 1000;  // of a tick; the rest follows in the next one
-constexpr int kCpuReadEvery = 16;         // ticks between two readings of the thread's CPU clock
+// Of a tick; the rest follows in the next one.
+constexpr int64_t kExpireSliceUs = 1000;
+constexpr uint64_t kExpireSliceElements = 2048;
+constexpr int kCpuReadEvery = 16;  // ticks between two readings of the thread's CPU clock
 }  // namespace
 
 Engine::Engine(NodeShared& node, const shard::ShardOptions& options)
@@ -221,9 +224,13 @@ void Engine::expire() {
   const int64_t soonest = shard_.keyspace().soonest_expire_ms();
   if (soonest == store::kNoExpire || soonest > now_.ms) return;
   const MonoTime began = clock().mono();
+  const store::Memory& memory = shard_.keyspace().memory();
+  const uint64_t touched = memory.touched();
   int visited = 0;
-  const bool done = shard_.expire_some(
-      now_, [&] { return (++visited & 63) == 0 && (clock().mono() - began).us > kExpireSliceUs; });
+  const bool done = shard_.expire_some(now_, [&] {
+    if (memory.touched() - touched > kExpireSliceElements) return true;
+    return (++visited & 63) == 0 && (clock().mono() - began).us > kExpireSliceUs;
+  });
   shard_.counters().expire_cycle_us.add((clock().mono() - began).us);
   if (!done) {
     more_work_ = true;
@@ -232,6 +239,7 @@ void Engine::expire() {
 }
 
 void Engine::close_tick() {
+  shard_.keyspace().memory().end_tick();
   // (1) effects, (2) pushes, (3) replies and messages: DESIGN.md section 3.3.
   shard_.flush_effects();
   shard_.publish_sizes();

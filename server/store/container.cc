@@ -6,6 +6,7 @@
 namespace tessera::store {
 
 void Container::destroy(Container* container) {
+  container->touch(container->element_count());
   container->free_some(static_cast<size_t>(-1));
   const size_t size = container->object_bytes();
   Memory* memory = container->memory_;

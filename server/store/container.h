@@ -75,6 +75,10 @@ class Container {
     bytes_ += static_cast<size_t>(bytes);
     if (!detached_) memory_->add(bytes);
   }
+  // So many elements were made, changed, moved or freed: Memory::touch().
+  void touch(size_t elements = 1) {
+    if (!detached_) memory_->touch(elements);
+  }
 
  protected:
   explicit Container(Memory& memory) : memory_(&memory) {}

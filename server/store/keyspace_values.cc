@@ -297,6 +297,7 @@ bool Keyspace::erase(int db, const Key& key) {
   impl_->check_access();
   const Place place = impl_->locate(db, key);
   if (!place.entry) return false;
+  impl_->memory.touch();
   Database& d = *impl_->databases[static_cast<size_t>(db)];
   impl_->erase_at(d, *d.table(key.slot), key, place);
   return true;
@@ -327,6 +328,7 @@ Entry* Keyspace::put_copy(int db, const Key& key, const Entry& source) {
       break;
     case Form::kContainer:
       value.form = Form::kContainer;
+      impl_->memory.touch(EntryAccess::container(source)->element_count());
       value.pointer = EntryAccess::container(source)->clone(impl_->memory);
       value.counted_bytes = static_cast<const Container*>(value.pointer)->allocated_bytes();
       break;

@@ -1,13 +1,16 @@
-// Role: what one keyspace takes from slab and malloc, counted exactly. Thread: the owner or holder; used()
-// any thread. Invariants: used() is the sum of block_bytes() of everything alloc'd and of what add() said, so
-// it can be recomputed by walking the keyspace (Keyspace::self_check). What is detached is subtracted at
-// once, not when it is freed.
+// Role: what one keyspace takes from slab and malloc, counted exactly, and how much work is done on elements.
+// Thread: the owner or holder; used() any thread. Invariants: used() is the sum of block_bytes() of
+// everything alloc'd and of what add() said, so it can be recomputed by walking the keyspace
+// (Keyspace::self_check). What is detached is subtracted at once, not when it is freed.
 #pragma once
 
 #include <malloc.h>
 
+#include <algorithm>
+#include <cstdint>
 #include <cstdlib>
 #include <memory>
+#include <utility>
 
 #include "common/base/check.h"
 #include "common/base/counters.h"
@@ -62,9 +65,20 @@ class Memory {
   // Kept by what was detached: its objects lie in our pages.
   const std::shared_ptr<Slab>& shared_slab() const { return slab_; }
 
+  // Elements (members, fields, entries of lists and streams, keys) that are made, changed, moved, copied or
+  // freed here: what no slice of long work may have without a bound. Owner or holder.
+  void touch(size_t elements = 1) { touched_ += elements; }
+  uint64_t touched() const { return touched_; }
+  uint64_t take_touched() { return std::exchange(touched_, 0); }
+  // The shard's tick is over: the most that were touched between two calls is kept.
+  void end_tick() { most_touched_ = std::max(most_touched_, take_touched()); }
+  uint64_t most_touched() const { return std::max(most_touched_, touched_); }
+  void forget_most_touched() { most_touched_ = touched_ = 0; }
+
  private:
   std::shared_ptr<Slab> slab_;
   Counter used_;
+  uint64_t touched_ = 0, most_touched_ = 0;
 };
 
 }  // namespace tessera::store

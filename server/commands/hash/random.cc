@@ -4,6 +4,7 @@
 #include "server/commands/hash/access.h"
 #include "server/commands/hash/tables.h"
 #include "server/commands/support/arguments.h"
+#include "server/commands/support/draws.h"
 
 namespace tessera::commands {
 
@@ -17,7 +18,7 @@ using store::HashField;
 using store::HashReader;
 
 constexpr int64_t kMax = std::numeric_limits<int64_t>::max();
-// A reply with repeated fields ends here: it is the only one that is as long as its asker wishes.
+// A reply with repeated fields that are large ends here: it is as long as its asker wishes (draws.h).
 constexpr uint64_t kMaxReplyBytes = uint64_t{1} << 30;
 
 struct RandomCall {
@@ -75,6 +76,8 @@ void hrandfield(Ctx& ctx, const Args& args, Writer& reply) {
   if (opened == Opened::kWrong) return;
   if (opened == Opened::kMissing) {
     counted ? reply.array(0) : reply.null();
+  } else if (counted && refuse_many_draws(ctx, call.count, reply)) {
+    return;
   } else if (counted) {
     reply_fields(ctx, *hash, call, reply);
   } else {

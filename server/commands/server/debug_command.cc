@@ -59,6 +59,8 @@ constexpr const char* kHelp[] = {
     "    Create a memory leak of the input string.",
     "LISTPACK <key>",
     "    Show low level info about the listpack encoding of <key>.",
+    "LONGEST-TICK [RESET]",
+    "    The most elements that a shard touched in one tick, since it was reset.",
     "LOG <message>",
     "    Write <message> to the server log.",
     "OBJECT <key>",

@@ -2,6 +2,7 @@
 // shards parked, since DEBUG's keys are not known to the router.
 #include <liblzf/lzf.h>
 
+#include <algorithm>
 #include <climits>
 #include <cstdio>
 #include <cstring>
@@ -11,6 +12,7 @@
 #include "common/text/strings.h"
 #include "server/commands/server/debug.h"
 #include "server/commands/support/arguments.h"
+#include "server/store/memory.h"
 #include "server/store/string_ref.h"
 
 namespace tessera::commands {
@@ -205,6 +207,23 @@ bool read_positive(std::string_view word, Writer& reply, int64_t& out) {
   return false;
 }
 
+// ---- LONGEST-TICK
+
+void longest_tick(Ctx& ctx, const Args& args, Writer& reply) {
+  const bool reset = args.size() == 3;
+  if (reset && !token_is(args[2], "RESET")) {
+    debug_unknown(args, reply);
+    return;
+  }
+  uint64_t most = 0;
+  for (size_t i = 0; i < ctx.shard_count(); ++i) {
+    store::Memory& memory = ctx.keyspace_at(i).memory();
+    most = std::max(most, memory.most_touched());
+    if (reset) memory.forget_most_touched();
+  }
+  reply.integer(static_cast<int64_t>(most));
+}
+
 // Unlike in redis-server the new keys are journaled: what follows the journal stays equal.
 void populate(Ctx& ctx, const Args& args, Writer& reply) {
   int64_t count = 0;
@@ -233,6 +252,7 @@ void populate(Ctx& ctx, const Args& args, Writer& reply) {
 
 constexpr DebugEntry kEntries[] = {
     {.name = "OBJECT", .min_args = 3, .max_args = 3, .parked = object},
+    {.name = "LONGEST-TICK", .min_args = 2, .max_args = 3, .parked = longest_tick},
     {.name = "SDSLEN", .min_args = 3, .max_args = 3, .parked = sdslen},
     {.name = "LISTPACK", .min_args = 3, .max_args = 3, .parked = listpack},
     {.name = "QUICKLIST", .min_args = 3, .max_args = 4, .parked = quicklist},

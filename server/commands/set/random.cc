@@ -7,6 +7,7 @@
 #include "server/commands/set/set_access.h"
 #include "server/commands/set/tables.h"
 #include "server/commands/support/arguments.h"
+#include "server/commands/support/draws.h"
 #include "server/shard/shard.h"
 
 namespace tessera::commands {
@@ -213,12 +214,7 @@ void srandmember_count(Ctx& ctx, const Args& args, Writer& reply) {
   }
   const SetReader set(*entry);
   const auto count = static_cast<size_t>(wanted < 0 ? -wanted : wanted);
-  // Repetitions are not bounded by the set: a reply beyond any string's limit is refused before it is made.
-  constexpr size_t kLeastReplyBytes = 7;
-  if (wanted < 0 && count > static_cast<size_t>(ctx.max_bulk_bytes()) / kLeastReplyBytes) {
-    reply.error("ERR value is out of range");
-    return;
-  }
+  if (refuse_many_draws(ctx, wanted, reply)) return;
   if (wanted < 0 || wanted == 1) {
     draw(ctx, set, count, reply);
   } else if (count >= set.size()) {

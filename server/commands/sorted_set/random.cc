@@ -9,6 +9,7 @@
 #include "server/commands/sorted_set/tables.h"
 #include "server/commands/sorted_set/zset_value.h"
 #include "server/commands/support/arguments.h"
+#include "server/commands/support/draws.h"
 
 namespace tessera::commands {
 
@@ -96,7 +97,7 @@ void zrandmember(Ctx& ctx, const Args& args, Writer& reply) {
   if (several) {
     if (*entry == nullptr || count == 0) {
       reply.array(0);
-    } else {
+    } else if (!refuse_many_draws(ctx, count, reply)) {
       reply_several(ctx, ZsetReader(**entry), count, with_scores, reply);
     }
     return;

@@ -112,6 +112,7 @@ ListTree::Leaf* ListTree::split_leaf(Leaf* leaf, uint32_t& i) {
     std::memcpy(static_cast<void*>(fresh->nodes()), leaf->nodes() + keep, fresh->used * sizeof(ListNode));
     leaf->used = keep;
     moved = count_below(fresh, true);
+    owner_.touch(fresh->used);
     add_up(leaf, leaf->parent, -static_cast<int64_t>(moved));
   }
   if (in_front) {
@@ -177,6 +178,7 @@ ListTree::Inner* ListTree::split_inner(Inner* inner, uint32_t& slot) {
       moved += inner->counts[i];
     }
     inner->used = keep;
+    owner_.touch(fresh->used);
     add_up(inner, inner->parent, -static_cast<int64_t>(moved));
   }
   link_child(inner, inner->parent, !in_front, fresh, moved);

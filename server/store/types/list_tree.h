@@ -61,6 +61,7 @@ class ListTree {
   // The element count of the node at `at` changed by `delta`.
   void note(Pos at, int64_t delta) {
     elements_ += static_cast<uint64_t>(delta);
+    owner_.touch(static_cast<size_t>(delta < 0 ? -delta : delta));
     if (at.leaf->parent != nullptr) add_up(at.leaf, at.leaf->parent, delta);
   }
   // Positions are valid until the next insert or erase; those of the node that is returned then.

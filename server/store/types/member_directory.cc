@@ -1,6 +1,7 @@
 // Role: how a member table's directory grows and shrinks: pages split and merge, segments double, halve,
 // split and merge, the root doubles and halves. No step touches more than a page's items or a segment's
-// entries (but for the root: 16 bytes for some 10000 items). See member_table.h.
+// entries, which count as elements that are touched (but for the root: 16 bytes for some 10000 items). See
+// member_table.h.
 #include <algorithm>
 #include <cstring>
 #include <vector>
@@ -96,6 +97,7 @@ void MemberTable::set_page(const Place& place, MemberPage* page) {
 
 void MemberTable::double_root() {
   const uint64_t count = uint64_t{1} << root_bits_;
+  owner_.touch(count);
   auto* root = static_cast<RootEntry*>(owner_.allocate(2 * count * sizeof(RootEntry)));
   for (uint64_t i = 0; i < count; ++i) root[2 * i] = root[2 * i + 1] = root_[i];
   owner_.release(root_, count * sizeof(RootEntry));
@@ -106,6 +108,7 @@ void MemberTable::double_root() {
 
 void MemberTable::halve_root() {
   const uint64_t count = uint64_t{1} << (root_bits_ - 1);
+  owner_.touch(count);
   auto* root = static_cast<RootEntry*>(owner_.allocate(count * sizeof(RootEntry)));
   for (uint64_t i = 0; i < count; ++i) root[i] = root_[2 * i];
   owner_.release(root_, 2 * count * sizeof(RootEntry));
@@ -128,6 +131,7 @@ void MemberTable::replace_segment(uint64_t root, Segment* from, Segment* to) {
 
 void MemberTable::double_segment(const Place& place) {
   Segment* from = place.segment;
+  owner_.touch(from->entry_count());
   Segment* to = make_segment(from->depth, from->bits + 1u);
   to->page_count = from->page_count;
   for (uint32_t i = 0; i < to->entry_count(); ++i) to->pages()[i] = from->pages()[i / 2];
@@ -142,6 +146,7 @@ void MemberTable::double_segment(const Place& place) {
 void MemberTable::halve_segment(uint64_t hash) {
   const Place place = locate(hash);
   Segment* from = place.segment;
+  owner_.touch(from->entry_count());
   Segment* to = make_segment(from->depth, from->bits - 1u);
   to->page_count = from->page_count;
   for (uint32_t i = 0; i < to->entry_count(); ++i) to->pages()[i] = from->pages()[2 * i];
@@ -167,6 +172,7 @@ void MemberTable::split_segment(const Place& place) {
   const uint64_t half_span = root_span(*from) / 2;
   const int64_t soonest = root_[root].soonest_ms;
   const uint32_t half = from->entry_count() / 2;
+  owner_.touch(2 * half);
   if (from->depth + 1u == root_bits_) deep_segments_ += 2;
   for (uint32_t side = 0; side < 2; ++side) {
     Segment* to = make_segment(from->depth + 1u, from->bits - 1u);
@@ -198,6 +204,7 @@ bool MemberTable::merge_segment(uint64_t hash) {
 
   Segment* to = make_segment(depth - 1, std::max(sides[0]->bits, sides[1]->bits) + 1u);
   const uint32_t half = to->entry_count() / 2;
+  owner_.touch(2 * half);
   if (sides[0]->soonest_ms || sides[1]->soonest_ms) {
     to->soonest_ms = static_cast<int64_t*>(owner_.allocate(to->soonest_bytes()));
   }
@@ -244,6 +251,7 @@ void MemberTable::split(uint64_t hash) {
     place = locate(hash);
   }
   MemberPage* from = place.page;
+  owner_.touch(from->count);
   const unsigned depth = from->depth;
   uint8_t few[128];
   std::vector<uint8_t> many;
@@ -295,6 +303,7 @@ bool MemberTable::merge_once(uint64_t hash) {
   const uint32_t count = sides[0]->count + sides[1]->count;
   if (bytes > kMergedBytes || count > kMergedCount) return false;
 
+  owner_.touch(count);
   MemberPage* to =
       member_pages::make(owner_, std::max<uint32_t>(1, count), bytes, static_cast<uint8_t>(page->depth - 1));
   for (MemberPage* from : sides) {

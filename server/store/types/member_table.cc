@@ -95,6 +95,7 @@ void MemberTable::insert(uint64_t hash, std::string_view member, std::string_vie
   item.expire_ms = expire_ms;
   if (member.size() > kInlineMax) item.member_buffer = outside(member);
   if (value.size() > kInlineMax) item.value_buffer = outside(value);
+  owner_.touch();
   const size_t bytes = item.packed_size();
   const Place place = make_room(hash, bytes);
   item.pack(member_pages::append(*place.page, tag_of(hash), bytes));
@@ -107,6 +108,7 @@ void MemberTable::insert(uint64_t hash, std::string_view member, std::string_vie
 // The item at `i` gets another value and time.
 void MemberTable::replace(uint64_t hash, const Place& place, uint32_t i, std::string_view value,
                           int64_t expire_ms) {
+  owner_.touch();
   const PackedItem old(place.page->item(i));
   const size_t old_size = old.size();
   const bool had_time = old.time != nullptr;
@@ -203,6 +205,7 @@ bool MemberTable::set_expiry(std::string_view member, int64_t expire_ms) {
 
 // `tidy`: pages become smaller or merge.
 void MemberTable::erase_at(uint64_t hash, uint32_t i, bool tidy) {
+  owner_.touch();
   const Place place = locate(hash);
   const PackedItem item(place.page->item(i));
   expiring_ -= item.time != nullptr;

@@ -174,6 +174,7 @@ class PieceTree {
   }
 
   // Frees the first leaf; before that calls gone(item) for each of its items. False when the tree is empty.
+  // For trees that go as a whole, perhaps on a thread that may not allocate: nothing is made smaller.
   template <typename Gone>
   bool free_first_leaf(Gone&& gone) {
     if (root_ == nullptr) return false;
@@ -188,8 +189,19 @@ class PieceTree {
     }
     unlink(leaf);
     free_leaf(leaf);
-    drop_child(path, height_);
+    drop_child(path, height_, false);
     return true;
+  }
+  // The same for the first item alone, which is the caller's to free. REQUIRES: not empty
+  void drop_first() {
+    Leaf* leaf = first_;
+    if (leaf->count == 1) {
+      free_first_leaf([](const Item&) {});
+      return;
+    }
+    --leaf->count;
+    --size_;
+    std::memmove(static_cast<void*>(leaf->items()), leaf->items() + 1, leaf->count * sizeof(Item));
   }
 
   // What is wrong; empty: nothing. Walks everything.
@@ -427,13 +439,13 @@ class PieceTree {
 
   // The child that the path takes above `level` is gone (freed): nodes above that are left without any go as
   // well, and a root with one child gives way to it.
-  void drop_child(Path& path, int level) {
+  void drop_child(Path& path, int level, bool tidies = true) {
     while (level > 0) {
       Inner* inner = path.step[level - 1].node;
       take_child(inner, path.step[level - 1].at);
       if (inner->count > 0) {
         if (path.step[level - 1].at == 0) fix_above(path, level - 1, inner->keys()[0]);
-        tidy_inner(path, level - 1);
+        if (tidies) tidy_inner(path, level - 1);
         shorten();
         return;
       }

@@ -193,6 +193,7 @@ void RankedTree::insert(double score, std::string_view member) {
   const StoredMember stored = store_member(member, pointer);
   const uint64_t bits = score_bits(score);
   ++size_;
+  owner_.touch();
   if (root_ == nullptr) {
     RankedRun run;
     run.append(bits, stored);
@@ -226,6 +227,7 @@ void RankedTree::reform_leaf(Path& path, size_t at, uint64_t bits, StoredMember 
   run.append(bits, member);
   run.append(*old, at, old->count);
   const size_t n = run.count();
+  owner_.touch(n);
   if (n <= RankedLeaf::kMaxCount && run.leaf_bytes(0, n) <= RankedLeaf::kMaxBytes) {
     replace_leaf(path, write_leaf(run, 0, n));
     release_leaf(old);
@@ -259,6 +261,7 @@ void RankedTree::release_inner(Inner* node) {
 
 RankedTree::Inner* RankedTree::grow_inner(Path& path, int level) {
   Inner* node = path.steps[level].node;
+  owner_.touch(node->count);
   Inner* grown = new_inner(std::min<size_t>(Inner::kMaxCapacity, size_t{node->capacity} * 2));
   grown->append(*node, 0, node->count);
   if (level == 0) {
@@ -289,6 +292,7 @@ void RankedTree::insert_child(Path& path, int level, double score, uint64_t pref
   node->insert(at, score, prefix, child, count);
   if (node->count <= Inner::kMaxCount) return;
   const size_t n = node->count, cut = at + 1 == n ? at : n / 2;
+  owner_.touch(n - cut);
   Inner* right = new_inner(Inner::kMaxCapacity);
   right->append(*node, cut, n);
   node->count = static_cast<uint32_t>(cut);
@@ -308,6 +312,7 @@ void RankedTree::count_down(Path& path, size_t n) {
 
 void RankedTree::erase_in_leaf(Path& path, size_t at, size_t offset, size_t n, size_t n_bytes) {
   count_down(path, n);
+  owner_.touch(n);
   RankedLeaf* leaf = path.leaf;
   leaf->remove(at, offset, n, n_bytes);
   if (leaf->count == 0) {
@@ -341,6 +346,7 @@ void RankedTree::merge_leaf(Path& path) {
   run.append(*a, 0, a->count);
   run.append(*b, 0, b->count);
   if (run.leaf_bytes(0, run.count()) > kMergedMax) return;
+  owner_.touch(run.count());
   node.children()[left] = write_leaf(run, 0, run.count());
   node.counts()[left] = run.count();
   release_leaf(a);
@@ -384,6 +390,7 @@ void RankedTree::merge_inner(Path& path, int level) {
   auto* b = static_cast<Inner*>(parent.children()[left + 1]);
   const size_t n = size_t{a->count} + b->count;
   if (n > Inner::kMaxCount * 3 / 4) return;
+  owner_.touch(n);
   Inner* merged = new_inner(std::max(n, Inner::kMinCapacity));
   merged->append(*a, 0, a->count);
   // Where a node begins is only known to its parent for certain.

@@ -29,6 +29,7 @@ bool node_is_full(const StreamNode& node, size_t more_bytes, const StreamLimits&
 
 void Stream::append(StreamId id, StreamPairs pairs, const StreamLimits& limits) {
   TESSERA_DCHECK(id > last_id_);
+  touch();
   size_t bytes = 0;
   for (const std::string_view text : pairs) bytes += text.size();
   Nodes::Place last = nodes_.last();
@@ -61,6 +62,7 @@ bool Stream::contains(StreamId id) const {
 bool Stream::erase(StreamId id) {
   StreamCursor cursor(*this, id, id, false);
   if (!cursor.next()) return false;
+  touch();
   StreamNode& node = *cursor.node_;
   if (cursor.view_.count() == 1) {
     drop_node(node);
@@ -124,6 +126,7 @@ size_t Stream::trim(const StreamTrim& how, const std::function<void(StreamId)>* 
     length_ -= entries;
     count += entries;
   }
+  touch(count);
   if (count > 0) find_first_id();
   return count;
 }
@@ -196,6 +199,7 @@ StreamGroup* Stream::make_group(std::string_view name, StreamId last_id, int64_t
 
 void Stream::erase_group(StreamGroup* group) {
   size_t all = std::numeric_limits<size_t>::max();
+  touch(group->pending().size() + group->consumers().size());
   group->free_some(all);
   groups_.erase(group->name());
   free_named(*this, group);
@@ -280,7 +284,7 @@ bool Stream::free_some(size_t elements) {
   while (elements > 0 && !groups_.empty()) {
     StreamGroup* group = *groups_.first();
     if (!group->free_some(elements)) break;
-    groups_.erase(group->name());
+    groups_.drop_first();
     free_named(*this, group);
     count(1);
   }

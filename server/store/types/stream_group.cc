@@ -68,7 +68,7 @@ bool StreamGroup::free_some(size_t& items) {
       count(before - consumer->pending.size());
     }
     if (!consumer->pending.empty()) break;
-    consumers_.erase(consumer->name());
+    consumers_.drop_first();
     free_named(*owner_, consumer);
     count(1);
   }
