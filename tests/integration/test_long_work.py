@@ -86,7 +86,7 @@ def test_growth_and_conversion(start, kind):
             for i in range(first, last):
                 client.call(command, "k", *item(i))
 
-        assert most_in_a_tick(server, lambda: grow(0, 1500)) <= 1200  # the limits of small values, and pages
+        assert most_in_a_tick(server, lambda: grow(0, 1500)) <= AT_ONCE // 2  # the limits of small values, with their pages
         fill(client, command, "k", 60000, item)
         assert most_in_a_tick(server, lambda: grow(60000, 63000)) <= AT_ONCE
 
