@@ -44,7 +44,6 @@ constexpr ParameterRow kRows[] = {
     yes_no("cluster-require-full-coverage", true).about("Serve nothing while a slot has no owner."),
     yes_no("cluster-allow-reads-when-down", false).about("Reads are served while the cluster is down."),
     yes_no("cluster-allow-pubsubshard-when-down", true)
-        .flags(kNoEffectYet)
         .about("Sharded pub/sub works while the cluster is down."),
     memory("cluster-link-sendbuf-limit", "0", 0, kMaxUlong)
         .about("Bytes that may wait for one node of the bus; 0 for any."),

@@ -25,7 +25,6 @@ constexpr ParameterRow kRows[] = {
     choice("acl-pubsub-default", "resetchannels", kAclPubsubDefaultNames)
         .about("Channels a new user may use."),
     special("notify-keyspace-events", "", &kNotifyEventsHooks)
-        .flags(kNoEffectYet)
         .about("Letters of the events published: K E g $ l s h z x e t d n m A; \"\" for none."),
     integer("latency-monitor-threshold", "0", 0, kMaxLong)
         .about("Milliseconds from which LATENCY records an event; 0 for none."),

@@ -30,9 +30,8 @@ constexpr ParameterRow kRows[] = {
     string("requirepass", "").flags(kSensitive).about("Password of the default user."),
     integer("maxclients", "10000", 1, kMaxUint)
         .about("Connections served at the same time. Lowered when the system allows fewer open files."),
-    ParameterRow{"maxmemory-clients", ParameterType::kMemoryOrPercent, "0", 0, kMaxLong}
-        .flags(kNoEffectYet)
-        .about("Memory all clients may use together, in bytes or percent of maxmemory; 0 for any."),
+    ParameterRow{"maxmemory-clients", ParameterType::kMemoryOrPercent, "0", 0, kMaxLong}.about(
+        "Memory all clients may use together, in bytes or percent of maxmemory; 0 for any."),
     memory("client-query-buffer-limit", "1073741824", 1048576, kMaxLong)
         .about("Bytes of input one client may have waiting."),
     special("client-output-buffer-limit",
@@ -42,7 +41,6 @@ constexpr ParameterRow kRows[] = {
                "exceeded."),
     memory("proto-max-bulk-len", "536870912", 1048576, kMaxLong).about("Longest single argument in bytes."),
     integer("tracking-table-max-keys", "1000000", 0, kMaxLong)
-        .flags(kNoEffectYet)
         .about("Keys the table of client side caching remembers; 0 for any number."),
     integer("socket-mark-id", "0", 0, kMaxUint)
         .flags(kNoEffectYet | kImmutable)

@@ -14,9 +14,13 @@ using registry::CommandRow;
 using registry::Route;
 using resp::Writer;
 
-void ping(ConnCtx&, const Args& args, Writer& reply) {
+void ping(ConnCtx& ctx, const Args& args, Writer& reply) {
   if (args.size() > 2) {
     reply.error("ERR wrong number of arguments for 'ping' command");
+  } else if (ctx.session().has(dispatch::kSubscribed) && ctx.session().proto == 2) {
+    reply.array(2);  // between messages, as one of them
+    reply.bulk("pong");
+    reply.bulk(args.size() == 2 ? args[1] : std::string_view());
   } else if (args.size() == 2) {
     reply.bulk(args[1]);
   } else {
@@ -185,6 +189,7 @@ constexpr CommandRow kRows[] = {
 
 void reset_session(dispatch::ConnCtx& ctx) {
   dispatch::Session& session = ctx.session();
+  if (session.has(dispatch::kListens)) ctx.engine().push_sink().forget(session);
   session.clear(dispatch::kReplyOff | dispatch::kReplySkip | dispatch::kReplySkipNext | dispatch::kNoTouch |
                 dispatch::kReadonlySession | dispatch::kAskingSession | dispatch::kMonitor |
                 dispatch::kCapaRedirect);

@@ -100,12 +100,9 @@ void capa(ConnCtx& ctx, const Args& args, Writer& reply) {
   reply.ok();
 }
 
-// No connection redirects its invalidations to another one.
-void get_redirection(ConnCtx&, const Args&, Writer& reply) {
-  reply.integer(-1);
-}
-
 constexpr const char* kHelp[] = {
+    "CACHING (YES|NO)",
+    "    Enable/disable tracking of the keys for next command in OPTIN/OPTOUT modes.",
     "CAPA <option> [options ...]",
     "    Tell what this client can do: REDIRECT.",
     "GETREDIR",
@@ -145,6 +142,11 @@ constexpr const char* kHelp[] = {
     "    Set what the client says about itself: LIB-NAME, LIB-VER.",
     "SETNAME <name>",
     "    Assign the name <name> to the current connection.",
+    "TRACKING (ON|OFF) [REDIRECT <id>] [BCAST] [PREFIX <prefix> [...]]",
+    "         [OPTIN] [OPTOUT] [NOLOOP]",
+    "    Control server assisted client side caching.",
+    "TRACKINGINFO",
+    "    Report tracking status for the current connection.",
     "NO-EVICT (ON|OFF)",
     "    Protect current client connection from eviction.",
     "NO-TOUCH (ON|OFF)",
@@ -264,17 +266,6 @@ constexpr CommandRow kSelfRows[] = {
      .arguments = "capability:string*",
      .run_conn = capa,
      .full_name = "client|capa"},
-    {.name = "getredir",
-     .arity = 2,
-     .flags = kUsual,
-     .acl = registry::kCatConnection,
-     .route = Route::kConn,
-     .group = "connection",
-     .since = "6.0.0",
-     .summary = "The connection that this one's invalidations go to.",
-     .complexity = "O(1)",
-     .run_conn = get_redirection,
-     .full_name = "client|getredir"},
     {.name = "help",
      .arity = 2,
      .flags = registry::kLoading | registry::kStale,
@@ -301,8 +292,8 @@ RowTable client_self_rows() {
 RowTable client_rows() {
   static const auto subcommands = [] {
     std::vector<CommandRow> all;
-    for (const RowTable& table :
-         {client_self_rows(), client_unblock_rows(), client_list_rows(), client_pause_rows()}) {
+    for (const RowTable& table : {client_self_rows(), client_unblock_rows(), client_list_rows(),
+                                  client_pause_rows(), client_tracking_rows()}) {
       all.insert(all.end(), table.begin(), table.end());
     }
     return all;

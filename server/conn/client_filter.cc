@@ -26,8 +26,8 @@ std::string type_of_word(std::string_view word) {
 }
 
 // All connections are clients': links to replicas and to a primary live on another thread.
-std::string_view type_of(const Session&) {
-  return "normal";
+std::string_view type_of(const Session& session) {
+  return session.has(dispatch::kSubscribed) ? "pubsub" : "normal";
 }
 
 std::string_view ip_of(const Session& session) {
@@ -83,7 +83,11 @@ bool read_positive(std::string_view value, std::string_view name, std::optional<
 std::string flag_letters(const Session& session) {
   std::string letters;
   if (session.has(dispatch::kMonitor)) letters += 'O';
+  if (session.has(dispatch::kSubscribed)) letters += 'P';
   if (session.has(dispatch::kBlocked)) letters += 'b';
+  if (session.has(dispatch::kTracking)) letters += 't';
+  if (session.has(dispatch::kTrackingBroken)) letters += 'R';
+  if (session.has(dispatch::kTrackingBcast)) letters += 'B';
   if (session.has(dispatch::kCloseAfterReply)) letters += 'c';
   if (session.has(dispatch::kCloseAsap)) letters += 'A';
   if (session.has(dispatch::kUnixSocket)) letters += 'U';

@@ -17,6 +17,9 @@ constexpr size_t kBatch =
 constexpr size_t kReadInPauseBytes = 64 * 1024;
 constexpr int kBatchesPerTick = 128;  // then the others have their turn
 
+// Of client-output-buffer-limit.
+constexpr size_t kNormalClass = 0, kPubsubClass = 2;
+
 // What a browser sends that was lured into speaking to us: its request line, its headers. Up to a zero byte,
 // as redis-server compares.
 bool is_http(std::string_view command) {
@@ -224,7 +227,8 @@ bool Connection::flush() {
 }
 
 bool Connection::over_output_limit(MonoTime now) {
-  const dispatch::Settings::OutputLimit& limit = engine_.settings().output_limits[0];
+  const dispatch::Settings::OutputLimit& limit =
+      engine_.settings().output_limits[session_.has(dispatch::kSubscribed) ? kPubsubClass : kNormalClass];
   const auto used = static_cast<int64_t>(pipeline_.out().memory_bytes());
   bool over = limit.hard_bytes > 0 && used >= limit.hard_bytes;
   if (!over && limit.soft_bytes > 0 && used >= limit.soft_bytes) {

@@ -173,6 +173,10 @@ void Connections::close(Connection& connection) {
   const ClientRef ref = connection.session().ref;
   Place& place = places_[ref.place];
   TESSERA_DCHECK(place.connection.get() == &connection);
+  if (connection.session().has(dispatch::kListens)) {
+    connection.session().set(dispatch::kCloseAsap);  // not only reset
+    engine_.push_sink().forget(connection.session());
+  }
   engine_.counters().client_memory_bytes.add(-static_cast<int64_t>(connection.counted_bytes));
   engine_.counters().connections_open.add(-1);
   engine_.node().connected_clients.fetch_sub(1, std::memory_order_relaxed);
@@ -280,6 +284,38 @@ void Connections::flush_replies() {
     }
   }
   dirty_.clear();
+  if (__builtin_expect(engine_.settings().max_clients_memory != 0, 0)) evict_clients();
+}
+
+// maxmemory-clients: the largest go, until the node's clients fit. A thread looks after its own as long as
+// they hold more than its share: one of the threads does, when all together hold too much.
+void Connections::evict_clients() {
+  constexpr int64_t kLeast = 128 * 1024;  // redis-server takes no lower limit seriously
+  const dispatch::Settings& settings = engine_.settings();
+  int64_t limit = settings.max_clients_memory;
+  if (limit < 0) limit = settings.shard.maxmemory_bytes / 100 * -limit;
+  if (limit == 0) return;  // percents of nothing
+  limit = std::max(limit, kLeast);
+  const auto used_by_all = [&] {
+    int64_t used = 0;
+    for (dispatch::Engine* engine : engine_.node().engines) {
+      used += engine->counters().client_memory_bytes.get();
+    }
+    return used;
+  };
+  const int64_t share = limit / static_cast<int64_t>(engine_.node().engines.size());
+  while (used_by_all() > limit && engine_.counters().client_memory_bytes.get() > share) {
+    Connection* largest = nullptr;
+    for (const Place& place : places_) {
+      Connection* each = place.connection.get();
+      if (each == nullptr || each->session().has(dispatch::kNoEvict)) continue;
+      if (largest == nullptr || each->counted_bytes > largest->counted_bytes) largest = each;
+    }
+    if (largest == nullptr) return;
+    engine_.node().log->notice("Evicting client: %s", describe(largest->session()).c_str());
+    engine_.counters().evicted_clients.add();
+    close(*largest);
+  }
 }
 
 void Connections::cron(MonoTime now) {
@@ -313,6 +349,10 @@ void Connections::for_each(const std::function<void(dispatch::Session&, dispatch
 void Connections::kill(dispatch::Session& session) {
   session.set(dispatch::kCloseAsap);
   if (Connection* found = connection(session.ref)) to_flush(*found);
+}
+
+void Connections::pushed(ClientRef ref) {
+  if (Connection* found = connection(ref)) to_flush(*found);
 }
 
 size_t Connections::memory_bytes() const {

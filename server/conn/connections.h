@@ -43,6 +43,7 @@ class Connections : public dispatch::ClientSink, public io::ListenHandler {
   void for_each(const std::function<void(dispatch::Session&, dispatch::Pipeline&)>& f) override;
   std::string describe(dispatch::Session& session) override;
   void kill(dispatch::Session& session) override;
+  void pushed(dispatch::ClientRef ref) override;
   size_t memory_bytes() const override;
 
   void on_accept(io::Listener& listener, std::unique_ptr<io::Stream> stream) override;
@@ -68,6 +69,7 @@ class Connections : public dispatch::ClientSink, public io::ListenHandler {
   void open(std::unique_ptr<io::Stream> stream);
   void close(Connection& connection);
   void hold(Connection& connection);
+  void evict_clients();
   void release_held();
 
   dispatch::Engine& engine_;

@@ -18,6 +18,7 @@ RowTable client_self_rows();
 RowTable client_list_rows();
 RowTable client_unblock_rows();
 RowTable client_pause_rows();
+RowTable client_tracking_rows();
 
 // Names of clients and libraries: no blanks, no control characters, ASCII only.
 bool is_client_word(std::string_view text);

@@ -75,6 +75,7 @@ struct Adopt : Envelope {
     engine.adopt_now();
     // What ran before under the old view is in the log before anybody is told.
     engine.shard().flush_effects();
+    engine.append_pushes();
     engine.post_control(done);
   }
 };

@@ -97,9 +97,13 @@ void Engine::adopt_now() {
   write_until_us_ = node_.write_until_us.load(std::memory_order_acquire);
   const bool slots_changed = view_.adopt();
   shard_.view = &*view_;
-  if (acl_.adopt()) close_users_that_left();
+  if (acl_.adopt()) {
+    close_users_that_left();
+    push_sink_->users_changed();
+  }
   pause_.adopt();
   shard_.expire_paused = pause_->until_ms > now_.ms;
+  if (slots_changed) push_sink_->slots_changed();
   if (slots_changed && counters_.blocked_clients.get() > 0) blocked_.slots_changed();
 }
 
@@ -121,12 +125,14 @@ Micros Engine::tick(io::Loop& loop) {
   counters_.ticks.add();
   more_work_ = false;
 
+  if (node_.feed->list().listens(index_)) node_.feed->list().mark(index_);
   take_inbox();
   if (parked_) {
     tick_began_us_.store(0, std::memory_order_release);
     return stopping_ ? kDone : kInboxOnly;
   }
   adopt_now();
+  deliver_pushes();
   shard_.waiting().later_is_now();
   if (frozen_ && !shard_.waiting().has_ready()) thaw();  // whoever had us parked has served them
   blocked_.expire(mono_);
@@ -153,6 +159,7 @@ Micros Engine::tick(io::Loop& loop) {
   }
   close_tick();
   note_tick(began_ticks);
+  node_.feed->grace().pass(index_);
   tick_began_us_.store(0, std::memory_order_release);
   if (stopping_) return kDone;
   if (parked_) return kInboxOnly;
@@ -243,6 +250,8 @@ void Engine::close_tick() {
   // (1) effects, (2) pushes, (3) replies and messages: DESIGN.md section 3.3.
   shard_.flush_effects();
   shard_.publish_sizes();
+  append_pushes();
+  deliver_pushes();
   clients_->flush_replies();
   if (park_for_ >= 0) {
     post(park_for_, make_parked());  // leaves with everything else, below
@@ -369,9 +378,11 @@ void Engine::run_here(const CommandView& command, const SessionBits& bits, resp:
   shard::CtxSetup::command(ctx_, now_, bits.db, reply.proto(), bits.no_touch, *command.row, command.args,
                            command.key);
   shard::CtxSetup::permissions(ctx_, bits.any_key);
+  shard::CtxSetup::client(ctx_, bits.changer);
   shard::CtxSetup::begin_effects(ctx_);
   command.row->run(ctx_, command.args, reply);
   shard::CtxSetup::end_effects(ctx_);
+  if (__builtin_expect(bits.remembers, 0)) remember_keys(command, bits);
   shard_.counters().commands.add();
   const uint64_t ns = note_call(*command.row, began, reply, errors);
   const size_t reply_bytes = reply.out().size() - size_before;
@@ -384,15 +395,18 @@ void Engine::run_part(const CommandView& command, const SessionBits& bits, resp:
   shard::CtxSetup::command(ctx_, now_, bits.db, bits.proto, bits.no_touch, *command.row, command.args,
                            command.key);
   shard::CtxSetup::permissions(ctx_, bits.any_key);
+  shard::CtxSetup::client(ctx_, bits.changer);
   shard::CtxSetup::begin_effects(ctx_);
   command.row->run(ctx_, command.args, reply);
   shard::CtxSetup::end_effects(ctx_);
+  if (__builtin_expect(bits.remembers, 0)) remember_keys(command, bits);
 }
 
 void Engine::run_part(const CommandView& command, const SessionBits& bits, registry::Part& part) {
   shard::CtxSetup::command(ctx_, now_, bits.db, bits.proto, bits.no_touch, *command.row, command.args,
                            command.key);
   shard::CtxSetup::permissions(ctx_, bits.any_key);
+  shard::CtxSetup::client(ctx_, bits.changer);
   shard::CtxSetup::begin_effects(ctx_);
   command.row->part(ctx_, command.args, part);
   shard::CtxSetup::end_effects(ctx_);

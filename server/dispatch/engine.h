@@ -19,6 +19,7 @@
 #include "server/dispatch/envelope.h"
 #include "server/dispatch/latency_events.h"
 #include "server/dispatch/node_shared.h"
+#include "server/dispatch/push_sink.h"
 #include "server/dispatch/request_batch.h"
 
 namespace tessera::dispatch {
@@ -49,6 +50,8 @@ class ClientSink {
   // CLIENT LIST's line of one connection, without line end.
   virtual std::string describe(Session& session) = 0;
   virtual void kill(Session& session) = 0;
+  // Something was pushed to the connection: it leaves with this tick's replies.
+  virtual void pushed(ClientRef ref) = 0;
   virtual size_t memory_bytes() const = 0;
 };
 
@@ -57,6 +60,7 @@ struct ThreadCounters {
   Counter connections_received, connections_rejected, connections_open;
   Counter commands_processed, net_in_bytes, net_out_bytes, reads_processed, writes_processed;
   Counter client_memory_bytes, blocked_clients, clients_in_timeout_table;
+  Counter evicted_clients;
   Counter largest_input_bytes, largest_output_bytes;
   Counter gathers_run, gathers_in_batch, fanouts_run, remote_commands, local_commands, held_commands;
   Counter query_buffer_limit_disconnections, output_buffer_limit_disconnections, acl_denied_auth,
@@ -71,6 +75,8 @@ class Engine : public io::Actor {
 
   void set_clients(ClientSink* clients) { clients_ = clients; }
   ClientSink& clients() { return *clients_; }
+  void set_push_sink(PushSink* sink) { push_sink_ = sink; }
+  PushSink& push_sink() { return *push_sink_; }
   NodeShared& node() { return node_; }
   shard::Shard& shard() { return shard_; }
   int index() const { return index_; }
@@ -133,6 +139,15 @@ class Engine : public io::Actor {
   void run_for_another(const BlockedRef& wait);
   BlockedClients& blocked() { return blocked_; }
   void wake_done();  // the gather that was asked for is home
+
+  // What this thread's commands push to clients so far is in the node's list. Part of closing a tick, and of
+  // telling anybody that something has happened.
+  void append_pushes();
+  // MONITOR: a command begins. `who`: as its line names the client.
+  bool monitored() const { return node_.feed->monitors.load(std::memory_order_relaxed) != 0; }
+  void note_for_monitors(const CommandView& command, int db, std::string_view who);
+  // CLIENT TRACKING: the command has read its keys. Where they are is in reach.
+  void remember_keys(const CommandView& command, const SessionBits& bits);
 
   // Node-wide: maxmemory is set and reached.
   bool over_maxmemory() const;
@@ -216,6 +231,7 @@ class Engine : public io::Actor {
   void prefetch(RequestBatch& batch, uint32_t first, uint32_t count);
   void expire();
   void close_tick();
+  void deliver_pushes();
   void close_batch(size_t target);
   void flush_outboxes();
   void note_tick(uint64_t began_ticks);
@@ -249,6 +265,7 @@ class Engine : public io::Actor {
   std::atomic<io::Loop*> loop_{nullptr};
   std::atomic<uint64_t> thread_token_{0};
   ClientSink* clients_ = nullptr;
+  PushSink* push_sink_ = nullptr;
   resp::ChunkPool chunks_;
   CommandStats stats_;
   ThreadCounters counters_;

@@ -2,6 +2,7 @@
 #include "server/dispatch/gates.h"
 
 #include "server/acl/access.h"
+#include "server/dispatch/listening.h"
 #include "server/dispatch/refusals.h"
 #include "server/route/decide.h"
 
@@ -71,6 +72,12 @@ GateResult check_gates(Engine& engine, Session& session, const CommandView& comm
     const acl::Access access = acl::check(*session.user, *command.row, command.args, scratch);
     if (!access.allowed()) return refuse(engine, session, command, access);
   }
+  if (__builtin_expect(session.has(kSubscribed), 0) && session.proto == 2 &&
+      !allowed_while_subscribed(*command.row)) {
+    return {false, std::string("ERR Can't execute '") + command.row->full_name +
+                       "': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed in this "
+                       "context"};
+  }
   if (__builtin_expect(engine.node().loading.load(std::memory_order_relaxed), 0) &&
       !(flags & registry::kLoading)) {
     return {false, "LOADING Redis is loading the dataset in memory"};
@@ -92,6 +99,7 @@ GateResult decide_slot(Engine& engine, const CommandView& command, KeysOfCommand
   question.write = (command.row->flags & registry::kWrite) != 0;
   question.asking = asking || (command.row->flags & registry::kAsking);
   question.readonly = readonly;
+  question.pubsub_shard = (command.row->flags & registry::kPubsub) != 0;
   route::Decision decision = route::decide(view, question);
   // Nobody may acknowledge a write that a majority has not been heard for: another primary may be elected.
   if (decision.serve() && lease_over) decision.verdict = route::verdict_when_down(view.options(), question);

@@ -199,6 +199,7 @@ void Engine::run_gathers() {
   // Effects are in the log, and sizes are published, before anybody is let go: their own ticks may end after
   // our replies have left.
   shard_.flush_effects();
+  append_pushes();
   for (shard::Shard* shard : parked_list_) shard->publish_sizes();
   for (shard::Shard* shard : parked_list_) {
     if (shard->index() != index()) post(shard->index(), new Unpark);

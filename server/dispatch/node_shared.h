@@ -4,6 +4,7 @@
 
 #include <array>
 #include <atomic>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -15,6 +16,7 @@
 #include "server/control/control.h"
 #include "server/dispatch/command_log.h"
 #include "server/dispatch/gather_token.h"
+#include "server/feed/feed.h"
 #include "server/journal/journal.h"
 #include "server/registry/command_table.h"
 #include "server/route/cluster_view.h"
@@ -50,6 +52,7 @@ struct Settings {
   int module_command = 0;
   int hz = 10;
   CommandLogSettings command_log;
+  int64_t max_clients_memory = 0;  // maxmemory-clients in bytes, or in percent of maxmemory when below 0
   std::shared_ptr<const config::Config> config;
 };
 
@@ -74,6 +77,9 @@ struct NodeShared {
   std::unique_ptr<Published<Pause>> pause;
   std::vector<Engine*> engines;  // by index; complete before any thread starts
   GatherToken token;
+  std::unique_ptr<feed::Feed> feed;  // pub/sub, notifications, MONITOR, invalidations
+  // Of a node of a cluster: hands messages to the bus. Any thread.
+  std::function<void(std::vector<feed::BusMessage>)> publish_to_bus;
 
   std::atomic<uint64_t> next_client_id{1};
   std::array<std::atomic<int64_t>, kCommandLogKinds> next_log_number{};

@@ -10,6 +10,7 @@
 #include "server/dispatch/fan_out.h"
 #include "server/dispatch/gates.h"
 #include "server/dispatch/gather.h"
+#include "server/dispatch/listening.h"
 
 namespace tessera::dispatch {
 
@@ -43,6 +44,9 @@ SessionBits Pipeline::bits() const {
   bits.local = session_.local;
   bits.ipv6 = session_.ipv6;
   bits.any_key = session_.user == nullptr || session_.user->unrestricted;
+  const ClientRef& me = session_.ref;
+  bits.changer = {me.thread, me.place, me.generation, session_.has(kTrackingNoloop)};
+  if (__builtin_expect(session_.has(kTracking), 0)) bits.remembers = remembers_keys(session_);
   return bits;
 }
 
@@ -251,7 +255,9 @@ void Pipeline::begin_command(const CommandView& command) {
     } else {
       session_.clear(kReplySkip);
     }
+    if (session_.has(kTracking)) next_caching(session_, *command.row);
   }
+  if (__builtin_expect(engine_.monitored(), 0)) show_to_monitors(engine_, session_, command);
 }
 
 void Pipeline::run_local(const CommandView& command) {
@@ -316,7 +322,10 @@ void Pipeline::reject(const CommandView& command, std::string_view error) {
 void Pipeline::add_to_group(RequestBatch& batch, const CommandView& command, int target) {
   if (open_groups_.empty()) open_groups_.resize(engine_.node().engines.size(), 0);
   uint32_t& open = open_groups_[static_cast<size_t>(target)];
-  if (open == 0 || !batch.last_group_is(session_.ref, open)) {
+  begin_command(command);
+  // With OPTIN and OPTOUT what a group says of its commands may be different for the next one.
+  const bool alone = session_.has(kTrackingOptin | kTrackingOptout);
+  if (open == 0 || alone || !batch.last_group_is(session_.ref, open)) {
     open = new_group();
     batch.begin_group(session_.ref, open, bits());
   }
@@ -331,7 +340,6 @@ uint32_t Pipeline::new_group() {
 }
 
 void Pipeline::note_in_flight(RequestBatch& batch, const CommandView& command, int target, uint32_t group) {
-  begin_command(command);
   batch.add(command);
   find_group(group)->outstanding += 1;
   push_slot(group, 0);

@@ -34,10 +34,12 @@ void Engine::run_row(const CommandView& command, const SessionBits& bits, resp::
   shard::CtxSetup::command(ctx_, now_, bits.db, reply.proto(), bits.no_touch, *command.row, command.args,
                            command.key);
   shard::CtxSetup::permissions(ctx_, bits.any_key);
+  shard::CtxSetup::client(ctx_, bits.changer);
   shard::CtxSetup::blocking(ctx_, blocker, woken_by);
   shard::CtxSetup::begin_effects(ctx_);
   command.row->run(ctx_, command.args, reply);
   shard::CtxSetup::end_effects(ctx_);
+  if (__builtin_expect(bits.remembers, 0)) remember_keys(command, bits);
   shard::CtxSetup::blocking(ctx_, nullptr, {});
 }
 

@@ -9,6 +9,7 @@
 #include "common/base/units.h"
 #include "server/acl/acl_view.h"
 #include "server/registry/command_row.h"
+#include "server/shard/changer.h"
 
 namespace tessera::dispatch {
 
@@ -41,6 +42,18 @@ enum SessionFlag : uint32_t {
   kMonitor = 1u << 11,
   kProtectedRefused = 1u << 12,
   kBlocked = 1u << 13,  // waits for keys
+  // Pushes, from the upper end: server/pubsub.
+  kSubscribed = 1u << 31,     // to anything; in RESP2 only a few commands are taken then
+  kTracking = 1u << 30,       // CLIENT TRACKING ON
+  kTrackingBcast = 1u << 29,  // prefixes, not keys that were read
+  kTrackingOptin = 1u << 28,
+  kTrackingOptout = 1u << 27,
+  kTrackingNoloop = 1u << 26,
+  kTrackingCaching = 1u << 25,     // CLIENT CACHING: for the next command
+  kTrackingCachingNow = 1u << 22,  // the running command is that one
+  kTrackingBroken = 1u << 24,      // the client that invalidations go to has left
+  kTrackingReceiver = 1u << 23,    // others' invalidations come here
+  kListens = kSubscribed | kMonitor | kTracking | kTrackingReceiver,  // known to the thread's PushSink
 };
 
 struct SessionBits {
@@ -54,7 +67,9 @@ struct SessionBits {
   bool readonly = false;
   bool local = false;
   bool ipv6 = false;
-  bool any_key = false;  // the user may read whatever a command comes upon (SORT's patterns)
+  bool any_key = false;    // the user may read whatever a command comes upon (SORT's patterns)
+  bool remembers = false;  // keys that this command reads are noted for CLIENT TRACKING
+  shard::Changer changer;
 };
 
 struct Session {
@@ -75,6 +90,9 @@ struct Session {
   const registry::CommandRow* last_row = nullptr;
   int64_t commands_count = 0;
   int64_t net_in_bytes = 0, net_out_bytes = 0;
+  // What it is subscribed to; the subscriptions themselves: server/pubsub.
+  uint32_t channels = 0, patterns = 0, shard_channels = 0;
+  uint64_t redirect_id = 0;  // CLIENT TRACKING REDIRECT
 
   bool has(uint32_t flag) const { return flags & flag; }
   void set(uint32_t flag) { flags |= flag; }

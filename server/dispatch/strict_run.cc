@@ -52,12 +52,13 @@ Pipeline::Step Pipeline::add_to_run(const CommandView& command, int target) {
   if (run_ && (run_->commands().size() >= kRunCommands || run_->charged_bytes() >= kRunBytes)) {
     return Step::kStall;
   }
+  if (run_ && session_.has(kTrackingOptin | kTrackingOptout)) return Step::kStall;  // as in add_to_group()
+  begin_command(command);
   if (!run_) {
     run_ = engine_.new_batch(engine_.index());
     run_->begin_group(session_.ref, new_group(), bits());
     engine_.launch_later(session_.ref);
   }
-  begin_command(command);
   run_->add(command);
   run_->targets().push_back(static_cast<uint16_t>(target));
   const uint32_t group = run_->last_group().group_id;

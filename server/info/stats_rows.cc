@@ -16,6 +16,14 @@ void total(const Source& s, std::string& o) {
   add(o, s.totals().*Member);
 }
 
+template <auto Member>
+void tracked(const Source& s, std::string& o) {
+  int64_t sum = 0;
+  for (dispatch::Engine* engine : s.node().engines)
+    sum += (engine->shard().tracking().counts().*Member).get();
+  add(o, sum);
+}
+
 double rate(const Source& s, int which) {
   return s.node().rates[static_cast<size_t>(which)].load(std::memory_order_relaxed);
 }
@@ -49,15 +57,21 @@ const InfoRow kStats[] = {
     {"expire_cycle_cpu_milliseconds",
      [](const Source& s, std::string& o) { add(o, s.totals().expire_cycle_us / 1000); }},
     {"evicted_keys", zero},
-    {"evicted_clients", zero},
+    {"evicted_clients",
+     [](const Source& s, std::string& o) {
+       int64_t sum = 0;
+       for (dispatch::Engine* engine : s.node().engines) sum += engine->counters().evicted_clients.get();
+       add(o, sum);
+     }},
     {"evicted_scripts", zero},
     {"total_eviction_exceeded_time", zero},
     {"current_eviction_exceeded_time", zero},
     {"keyspace_hits", total<&Totals::keyspace_hits>},
     {"keyspace_misses", total<&Totals::keyspace_misses>},
-    {"pubsub_channels", zero},
-    {"pubsub_patterns", zero},
-    {"pubsubshard_channels", zero},
+    {"pubsub_channels", [](const Source& s, std::string& o) { add(o, s.node().feed->channel_count(false)); }},
+    {"pubsub_patterns", [](const Source& s, std::string& o) { add(o, s.node().feed->pattern_count()); }},
+    {"pubsubshard_channels",
+     [](const Source& s, std::string& o) { add(o, s.node().feed->channel_count(true)); }},
     {"latest_fork_usec", zero},  // it never forks
     {"total_forks", zero},
     {"migrate_cached_sockets", zero},
@@ -68,9 +82,10 @@ const InfoRow kStats[] = {
     {"active_defrag_key_misses", zero},
     {"total_active_defrag_time", zero},
     {"current_active_defrag_time", zero},
-    {"tracking_total_keys", zero},
-    {"tracking_total_items", zero},
-    {"tracking_total_prefixes", zero},
+    {"tracking_total_keys", tracked<&shard::Tracking::Counts::keys>},
+    {"tracking_total_items", tracked<&shard::Tracking::Counts::items>},
+    {"tracking_total_prefixes",
+     [](const Source& s, std::string& o) { add(o, s.node().feed->tracking_prefixes.load()); }},
     {"unexpected_error_replies", zero},
     {"total_error_replies", total<&Totals::error_replies>},
     {"dump_payload_sanitizations", zero},

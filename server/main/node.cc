@@ -7,6 +7,7 @@
 #include "common/base/check.h"
 #include "server/cluster/plane.h"
 #include "server/dispatch/control_call.h"
+#include "server/pubsub/subscribers.h"
 
 namespace tessera::server {
 
@@ -122,6 +123,8 @@ void Node::make_engines() {
   shard.database_count = static_cast<int>(config.integer(cluster ? "cluster-databases" : "databases"));
   shard.hash_seed = options_.env->random_u64();
   shard.journal = &journal_;
+  shared_.feed = std::make_unique<feed::Feed>(static_cast<size_t>(shard_count), options_.env->random_u64());
+  shard.feed = shared_.feed.get();
   io::Pool* pool = &options_.env->pool();
   dispatch::NodeShared* shared = &shared_;
   shard.free_later = [pool, shared](std::unique_ptr<store::Detached> detached) {
@@ -139,6 +142,9 @@ void Node::make_engines() {
     engines_.push_back(std::make_unique<dispatch::Engine>(shared_, shard));
     connections_.push_back(std::make_unique<conn::Connections>(*engines_.back()));
     engines_.back()->set_clients(connections_.back().get());
+    engines_.back()->shard().port().has_bus = cluster && shared_.publish_to_bus != nullptr;
+    push_sinks_.push_back(pubsub::make_subscribers(*engines_.back()));
+    engines_.back()->set_push_sink(push_sinks_.back().get());
     shared_.engines.push_back(engines_.back().get());
   }
 }

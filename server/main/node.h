@@ -109,6 +109,7 @@ class Node : public control::Workers {
   std::unique_ptr<cluster::Plane> plane_;  // of a node of a cluster
   control::Control control_;
   std::vector<std::unique_ptr<dispatch::Engine>> engines_;
+  std::vector<std::unique_ptr<dispatch::PushSink>> push_sinks_;
   std::vector<std::unique_ptr<conn::Connections>> connections_;
   std::unique_ptr<io::Loop> main_loop_;
   std::unique_ptr<io::Thread> control_thread_;

@@ -3,6 +3,29 @@
 
 namespace tessera::server {
 
+namespace {
+
+// The letters of notify-keyspace-events. Without K or E nobody is told anything.
+uint32_t events_of(const std::string& letters) {
+  struct Letter {
+    char letter;
+    uint32_t bit;
+  };
+  constexpr Letter kLetters[] = {
+      {'g', shard::kEventGeneric},   {'$', shard::kEventString},   {'l', shard::kEventList},
+      {'s', shard::kEventSet},       {'h', shard::kEventHash},     {'z', shard::kEventZset},
+      {'x', shard::kEventExpired},   {'e', shard::kEventEvicted},  {'t', shard::kEventStream},
+      {'m', shard::kEventKeyMiss},   {'n', shard::kEventNew},      {'d', shard::kEventModule},
+      {'K', shard::kNotifyKeyspace}, {'E', shard::kNotifyKeyevent}};
+  uint32_t events = 0;
+  for (const Letter& each : kLetters) {
+    if (letters.find(each.letter) != std::string::npos) events |= each.bit;
+  }
+  return events & (shard::kNotifyKeyspace | shard::kNotifyKeyevent) ? events : 0;
+}
+
+}  // namespace
+
 std::shared_ptr<const dispatch::Settings> settings_from(std::shared_ptr<const config::Config> config) {
   auto settings = std::make_shared<dispatch::Settings>();
   const config::Config& from = *config;
@@ -11,6 +34,8 @@ std::shared_ptr<const dispatch::Settings> settings_from(std::shared_ptr<const co
   settings->shard.lfu_decay_minutes = static_cast<int>(from.integer("lfu-decay-time"));
   settings->shard.lfu_log_factor = static_cast<int>(from.integer("lfu-log-factor"));
   settings->shard.max_bulk_bytes = static_cast<int64_t>(from.bytes("proto-max-bulk-len"));
+  settings->shard.notify_events = events_of(from.text("notify-keyspace-events"));
+  settings->shard.tracking_max_keys = from.integer("tracking-table-max-keys");
   settings->shard.hll_sparse_max_bytes = static_cast<int64_t>(from.bytes("hll-sparse-max-bytes"));
   settings->shard.is_cluster = from.boolean("cluster-enabled");
   settings->shard.compress_snapshots = from.boolean("rdbcompression");
@@ -37,6 +62,7 @@ std::shared_ptr<const dispatch::Settings> settings_from(std::shared_ptr<const co
     settings->output_limits[i] = {static_cast<int64_t>(limits[i].hard_bytes),
                                   static_cast<int64_t>(limits[i].soft_bytes), limits[i].soft_seconds};
   }
+  settings->max_clients_memory = from.integer("maxmemory-clients");
   settings->max_clients = from.integer("maxclients");
   settings->idle_timeout_s = from.integer("timeout");
   settings->keepalive_s = static_cast<int>(from.integer("tcp-keepalive"));

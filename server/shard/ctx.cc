@@ -98,7 +98,7 @@ const Entry* Ctx::find_live(int db, const Key& key) {
   const Entry* entry = shard.keyspace().find(db, key);
   if (entry == nullptr || !entry->expired(now_.ms)) return entry;
   if (shard.expire_paused) return nullptr;  // hidden, not removed
-  shard.note_expired(db, key, home_->batch(), effects_wanted_);
+  shard.note_expired(db, key, *home_, effects_wanted_);
   shard.keyspace().erase(db, key);
   return nullptr;
 }
@@ -120,6 +120,7 @@ const Entry* Ctx::read(const Key& key) {
   ShardCounters& counters = home_->counters();
   if (entry == nullptr) {
     counters.keyspace_misses.add();
+    notify(db_, key, kEventKeyMiss, "keymiss");
     return nullptr;
   }
   counters.keyspace_hits.add();
@@ -129,7 +130,10 @@ const Entry* Ctx::read(const Key& key) {
 
 const Entry* Ctx::peek(const Key& key, bool stats) {
   const Entry* entry = find_live(db_, key);
-  if (stats) (entry ? home_->counters().keyspace_hits : home_->counters().keyspace_misses).add();
+  if (stats) {
+    (entry ? home_->counters().keyspace_hits : home_->counters().keyspace_misses).add();
+    if (entry == nullptr) notify(db_, key, kEventKeyMiss, "keymiss");
+  }
   return entry;
 }
 
@@ -180,6 +184,10 @@ void Ctx::note_change(int db, const Key& key, EventClass event_class, const char
   if (__builtin_expect(!shard.waiting().empty(), 0) && may_wake(event_class, event)) {
     shard.waiting().touched(db, key.bytes, home_->waiting().next_order());
   }
+  if (__builtin_expect(home_->tells_changes(), 0)) home_->tell_change(key, shard, home_->changer);
+  if (__builtin_expect((home_->settings.notify_events & event_class) != 0, 0) && event != nullptr) {
+    home_->tell_event(db, key, event);
+  }
 }
 
 bool Ctx::block(const BlockRequest& request) {
@@ -188,8 +196,15 @@ bool Ctx::block(const BlockRequest& request) {
   return true;
 }
 
-void Ctx::notify(int, const Key&, EventClass, const char*) {
-  // Nobody can subscribe yet: keyspace notifications hang here once there is pub/sub.
+void Ctx::notify(int db, const Key& key, EventClass event_class, const char* event) {
+  if (__builtin_expect((home_->settings.notify_events & event_class) != 0, 0) && event != nullptr) {
+    home_->tell_event(db, key, event);
+  }
+}
+
+int64_t CtxSetup::publish(Ctx& ctx, std::string_view channel, std::string_view message,
+                          const SharedBytes* owner, bool sharded) {
+  return ctx.home_->port().publish(channel, message, owner, sharded);
 }
 
 void Ctx::add_dirty(int64_t n) {
@@ -241,7 +256,9 @@ void Ctx::flushed(int db, bool) {
     Shard& shard = shard_at(i);
     home_->free_later(shard.keyspace().detach(db));
     shard.waiting().all_touched(db, home_->waiting().next_order());
+    shard.tracking().clear();
   }
+  home_->tell_flushed();
   if (effects_wanted_) home_->batch().effect(db_, journal::kNoSlot, args_->views());
 }
 

@@ -12,19 +12,49 @@ Shard::Shard(const ShardOptions& options)
     : options_(options),
       keyspace_({options.index, options.shard_count, options.database_count, options.hash_seed}),
       databases_(static_cast<size_t>(options.database_count)),
-      random_(options.random_seed) {}
+      random_(options.random_seed),
+      port_(options.feed) {}
 
 void Shard::free_later(std::unique_ptr<store::Detached> detached) {
   if (!detached) return;
   if (options_.free_later) options_.free_later(std::move(detached));
 }
 
-void Shard::note_expired(int db, const store::Key& key, journal::BatchBuilder& batch, bool effects_wanted) {
+void Shard::note_expired(int db, const store::Key& key, Shard& coordinator, bool effects_wanted) {
   counters_.expired_keys.add();
+  if (coordinator.tells_changes()) coordinator.tell_change(key, *this, Changer{});
+  if (coordinator.settings.notify_events & kEventExpired) coordinator.tell_event(db, key, "expired");
   if (!waiting_.empty()) waiting_.touched(db, key.bytes, waiting_.next_order());
   if (!effects_wanted) return;  // not a dirty change: redis-server does not count expiry either
   const std::string_view args[2] = {"DEL", key.bytes};
-  batch.effect(db, key.slot, args);
+  coordinator.batch_.effect(db, key.slot, args);
+}
+
+void Shard::tell_change(const store::Key& key, Shard& at, const Changer& by) {
+  if (!at.tracking_.empty()) at.tracking_.changed(key.bytes, by, port_.items());
+  if (options_.feed->tracking_prefixes.load(std::memory_order_relaxed) == 0) return;
+  // Generation 0: whoever did it wants to be told as well.
+  const feed::Target target = by.no_loop ? feed::Target{by.thread, by.place, by.generation} : feed::Target{};
+  port_.items().add(feed::Kind::kChanged, {}, key.bytes, nullptr, target);
+}
+
+void Shard::tell_flushed() {
+  if (tells_changes()) port_.items().add(feed::Kind::kFlushed, {}, {});
+}
+
+void Shard::tell_event(int db, const store::Key& key, std::string_view event) {
+  if (!port_.anybody()) return;
+  std::string channel;
+  if (settings.notify_events & kNotifyKeyspace) {
+    channel = "__keyspace@" + std::to_string(db) + "__:";
+    channel += key.bytes;
+    port_.publish_here(channel, event);
+  }
+  if (settings.notify_events & kNotifyKeyevent) {
+    channel = "__keyevent@" + std::to_string(db) + "__:";
+    channel += event;
+    port_.publish_here(channel, key.bytes);
+  }
 }
 
 void Shard::drop_slots(const std::function<bool(int slot)>& wanted) {
@@ -35,6 +65,9 @@ void Shard::drop_slots(const std::function<bool(int slot)>& wanted) {
       if (keyspace_.slot_size(db, slot) == 0) continue;
       batch_.begin_command();
       keyspace_.for_each(db, slot, [&](const store::Entry& entry) {
+        if (tells_changes()) {
+          tell_change(store::Keyspace::make_key(entry.key(), options_.hash_seed), *this, Changer{});
+        }
         const std::string_view args[2] = {"DEL", entry.key()};
         if (effects_wanted) batch_.effect(db, static_cast<uint16_t>(slot), args);
         return true;
@@ -66,6 +99,13 @@ void Shard::expire_fields(int db, const store::Key& key, int64_t now_ms, const s
       batch_.effect(db, key.slot, args);
       batch_.end_command();
     }
+    if (gone > 0) {
+      if (tells_changes()) tell_change(key, *this, Changer{});
+      if (settings.notify_events & kEventHash) tell_event(db, key, "hexpired");
+      if ((settings.notify_events & kEventGeneric) && keyspace_.find(db, key) == nullptr) {
+        tell_event(db, key, "del");
+      }
+    }
     if (gone < kAtOnce || keyspace_.find(db, key) == nullptr || stop()) return;
   }
 }
@@ -82,7 +122,7 @@ bool Shard::expire_some(WallMs now, const std::function<bool()>& stop) {
           return;
         }
         batch_.begin_command();
-        note_expired(db, key, batch_, effects_wanted);
+        note_expired(db, key, *this, effects_wanted);
         batch_.end_command();
         keyspace_.erase(db, key);
       });

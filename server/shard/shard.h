@@ -11,19 +11,25 @@
 
 #include "common/base/counters.h"
 #include "common/base/random.h"
+#include "server/feed/feed.h"
 #include "server/journal/batch.h"
 #include "server/journal/journal.h"
 #include "server/route/cluster_view.h"
+#include "server/shard/changer.h"
 #include "server/shard/ctx.h"
+#include "server/shard/tracking.h"
 #include "server/shard/waiting.h"
 #include "server/store/keyspace.h"
 #include "server/store/types/hash_limits.h"
 #include "server/store/types/list_limits.h"
 #include "server/store/types/set_limits.h"
-#include "server/store/types/zset_limits.h"
 #include "server/store/types/stream_limits.h"
+#include "server/store/types/zset_limits.h"
 
 namespace tessera::shard {
+
+// Beside the classes in ShardSettings::notify_events: where events are told (K, E); and the class of modules.
+constexpr uint32_t kEventModule = 1 << 11, kNotifyKeyspace = 1 << 16, kNotifyKeyevent = 1 << 17;
 
 // What the shard needs of the configuration; a copy per shard, replaced between ticks.
 struct ShardSettings {
@@ -34,6 +40,8 @@ struct ShardSettings {
   int64_t max_bulk_bytes = 512LL * 1024 * 1024;
   int64_t hll_sparse_max_bytes = 3000;
   bool is_cluster = false;
+  uint32_t notify_events = 0;  // notify-keyspace-events: EventClass, kNotifyKeyspace, kNotifyKeyevent
+  int64_t tracking_max_keys = 1000000;  // of the node; 0: no limit
   bool compress_snapshots = true;
   store::ListLimits list_limits;
   store::SetLimits set_limits;
@@ -65,6 +73,7 @@ struct ShardOptions {
   uint64_t hash_seed = 0;
   uint64_t random_seed = 0;
   journal::Journal* journal = nullptr;
+  feed::Feed* feed = nullptr;  // nullptr: nobody listens to anything
   // Frees what was detached, off this thread.
   std::function<void(std::unique_ptr<store::Detached>)> free_later;
 };
@@ -87,12 +96,30 @@ class Shard {
   // Clients that wait for keys of this shard.
   Waiting& waiting() { return waiting_; }
   const Waiting& waiting() const { return waiting_; }
+  // What this thread's tick pushes to clients.
+  feed::Port& port() { return port_; }
+  // Who has read which key, of clients with CLIENT TRACKING.
+  Tracking& tracking() { return tracking_; }
+  const Tracking& tracking() const { return tracking_; }
   journal::Journal& journal() { return *options_.journal; }
   ShardSettings settings;
+  // Of the command that this shard's thread runs.
+  Changer changer;
   // Whose slots are whose; the engine's, as it adopted it last. nullptr: nobody's but ours.
   const route::ClusterView* view = nullptr;
   bool active_expire = true;   // DEBUG SET-ACTIVE-EXPIRE
   bool expire_paused = false;  // CLIENT PAUSE, or not a primary
+
+  // ---- for the thread of this shard: what is told to clients of any
+  // Somebody tracks keys: every change has to be told.
+  bool tells_changes() const {
+    return options_.feed != nullptr && options_.feed->tracking_clients.load(std::memory_order_relaxed) != 0;
+  }
+  // `at`: the shard of the key.
+  void tell_change(const store::Key& key, Shard& at, const Changer& by);
+  void tell_flushed();
+  // A keyspace notification. REQUIRES: its class is wanted.
+  void tell_event(int db, const store::Key& key, std::string_view event);
 
   void free_later(std::unique_ptr<store::Detached> detached);
   // Deletes every key of the slots that `wanted` names. Cost: O(1) a slot, and a key's when effects are
@@ -106,8 +133,9 @@ class Shard {
   // to the journal. Returns true when there was something to append.
   bool flush_effects();
 
-  // The effect and the event of a key that went because its time had come.
-  void note_expired(int db, const store::Key& key, journal::BatchBuilder& batch, bool effects_wanted);
+  // The effect and the event of a key that went because its time had come. `coordinator`: whose thread this
+  // is.
+  void note_expired(int db, const store::Key& key, Shard& coordinator, bool effects_wanted);
 
  private:
   void expire_fields(int db, const store::Key& key, int64_t now_ms, const std::function<bool()>& stop,
@@ -120,6 +148,8 @@ class Shard {
   Random random_;
   journal::BatchBuilder batch_;
   Waiting waiting_;
+  feed::Port port_;
+  Tracking tracking_;
 };
 
 // Fills a context in; used by the engine, which keeps one context and sets it up for every command.
@@ -139,6 +169,11 @@ class CtxSetup {
     ctx.args_ = &args;
     ctx.hint_ = hint;
   }
+  // Whose command it is, for what it changes and others have read.
+  static void client(Ctx& ctx, const Changer& changer) { ctx.home_->changer = changer; }
+  // PUBLISH: how many clients of this node get the message when this thread's tick ends.
+  static int64_t publish(Ctx& ctx, std::string_view channel, std::string_view message,
+                         const SharedBytes* owner, bool sharded);
   // Whether the user may read keys that no gate has seen.
   static void permissions(Ctx& ctx, bool any_key) { ctx.any_key_ = any_key; }
   // The command may wait: `blocker` takes what it waits for. Or it runs again, woken by a key. Until the next

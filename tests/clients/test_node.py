@@ -41,3 +41,8 @@ def test_node_redis(node, standalone, resp):
 @pytest.mark.parametrize("resp", [2, 3])
 def test_node_redis_cluster(node, cluster, resp):
     run(node, "node_redis.js", cluster.port, "cluster", resp)
+
+
+@pytest.mark.parametrize("which", ["ioredis", "2", "3"])
+def test_pubsub(node, standalone, which):
+    run(node, "pubsub.js", standalone.port, which)

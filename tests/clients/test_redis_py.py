@@ -126,3 +126,41 @@ def test_cluster_mget_over_hash_tags(clustered):
 def test_cluster_round_trip(clustered):
     round_trip(clustered)
     assert len(set(clustered.scan_iter(count=1000))) == KEYS
+
+
+def test_pubsub(plain):
+    """Messages, patterns, notifications, a handler's thread: redis-py's own way of listening."""
+    listener = plain.pubsub(ignore_subscribe_messages=True)
+    listener.subscribe("a", "b")
+    listener.psubscribe("a*")
+    next_message = lambda: next(m for m in iter(lambda: listener.get_message(timeout=30), 0) if m)  # noqa: E731
+    assert listener.get_message(timeout=30) is None and listener.get_message(timeout=30) is None
+    assert listener.get_message(timeout=30) is None  # the three confirmations
+    assert plain.publish("a", "1") == 2 and plain.publish("b", b"\x00\xff") == 1 and plain.publish("c", "x") == 0
+    got = [next_message() for _ in range(3)]
+    assert [(m["type"], m["channel"], m["data"]) for m in got] == [
+        ("message", b"a", b"1"), ("pmessage", b"a", b"1"), ("message", b"b", b"\x00\xff")]
+    assert plain.pubsub_channels() in ([b"a", b"b"], [b"b", b"a"]) and plain.pubsub_numsub("a", "c") == [(b"a", 1), (b"c", 0)]
+    assert plain.pubsub_numpat() == 1
+    listener.close()
+    plain.config_set("notify-keyspace-events", "KEA")
+    events = plain.pubsub()
+    seen = []
+    events.psubscribe(**{"__keyevent@0__:*": lambda m: seen.append((m["channel"], m["data"]))})
+    assert events.get_message(timeout=30)["type"] == "psubscribe"
+    plain.set("k", "v")
+    plain.rpush("l", 1, 2)
+    plain.delete("k", "l")
+    while len(seen) < 4:
+        events.get_message(timeout=30)
+    assert seen == [(b"__keyevent@0__:set", b"k"), (b"__keyevent@0__:rpush", b"l"), (b"__keyevent@0__:del", b"k"),
+                    (b"__keyevent@0__:del", b"l")] or sorted(seen[2:]) == [(b"__keyevent@0__:del", b"k"), (b"__keyevent@0__:del", b"l")]
+    events.close()
+    plain.config_set("notify-keyspace-events", "")
+
+
+def test_monitor(plain):
+    with plain.monitor() as monitor:
+        plain.set("k", "v w")
+        command = monitor.next_command()
+        assert command["command"] == "SET k v w" and command["db"] == 0 and command["client_type"] == "tcp"

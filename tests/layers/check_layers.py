@@ -19,7 +19,7 @@ INCLUDE = re.compile(r'^\s*#\s*include\s+(["<])([^">]+)[">]', re.M)
 
 # Lower ranks know nothing of higher ones. config holds values and rows, no handlers: those are in commands/.
 RANKS = [
-    {"registry", "route", "store", "journal", "acl", "config"},
+    {"registry", "route", "store", "journal", "feed", "acl", "config"},
     {"shard", "control"},
     {"dispatch", "conn"},
 ]

@@ -1,0 +1,47 @@
+#include "server/dispatch/listening.h"
+
+#include <algorithm>
+
+namespace tessera::dispatch {
+
+bool remembers_keys(const Session& session) {
+  if (session.has(kTrackingBcast)) return false;
+  if (session.has(kTrackingOptin)) return session.has(kTrackingCachingNow);
+  if (session.has(kTrackingOptout)) return !session.has(kTrackingCachingNow);
+  return true;
+}
+
+void next_caching(Session& session, const registry::CommandRow& row) {
+  // CLIENT's own commands may stand between.
+  if (row.full_name != nullptr && std::string_view(row.full_name).rfind("client|", 0) == 0) return;
+  if (session.has(kTrackingCaching)) {
+    session.clear(kTrackingCaching);
+    session.set(kTrackingCachingNow);
+  } else {
+    session.clear(kTrackingCachingNow);
+  }
+}
+
+void show_to_monitors(Engine& engine, const Session& session, const CommandView& command) {
+  if (command.row->flags & (registry::kSkipMonitor | registry::kAdmin)) return;
+  const std::string who = session.has(kUnixSocket) ? "unix:" + session.local_text : session.peer_text;
+  if (command.row->is_secret == nullptr) {
+    engine.note_for_monitors(command, session.db, who);
+    return;
+  }
+  std::vector<std::string_view> shown;
+  for (size_t i = 0; i < command.args.size(); ++i) {
+    shown.push_back(command.row->is_secret(command.args, i) ? "(redacted)" : command.args[i]);
+  }
+  engine.note_for_monitors({command.row, registry::Args(shown), {}}, session.db, who);
+}
+
+bool allowed_while_subscribed(const registry::CommandRow& row) {
+  constexpr std::string_view kAllowed[] = {"subscribe",    "unsubscribe", "psubscribe",
+                                           "punsubscribe", "ssubscribe",  "sunsubscribe",
+                                           "ping",         "quit",        "reset"};
+  return std::find(std::begin(kAllowed), std::end(kAllowed), std::string_view(row.name)) !=
+         std::end(kAllowed);
+}
+
+}  // namespace tessera::dispatch

@@ -1,0 +1,49 @@
+"""maxmemory-clients: the largest clients go, the others stay. Holds for redis-server 7.0 too."""
+import contextlib
+
+from tests.support.resp import ReplyError
+from tests.support.server import eventually
+
+
+def fill(connection, size):
+    """An argument that does not come to its end: it waits in the server, which may close the connection meanwhile."""
+    with contextlib.suppress(ConnectionError):
+        connection.send(b"*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$%d\r\n" % (size * 2) + b"x" * size)
+
+
+def evicted(server):
+    return int(server.info("stats")["evicted_clients"])
+
+
+def test_the_largest_go(start):
+    server = start("--maxmemory-clients", "3mb", shards=1)
+    small = [server.connect() for _ in range(5)]
+    protected = server.connect()
+    assert protected.call("CLIENT", "NO-EVICT", "on") == "OK"
+    for connection in small:
+        fill(connection, 100000)
+    large = [server.connect() for _ in range(3)]
+    for connection in large:
+        fill(connection, 1500000)
+    eventually(lambda: evicted(server) >= 2, what="large clients have been evicted")
+    assert sum(connection.closed_by_peer(timeout=1) for connection in large) == evicted(server)
+    for connection in small:
+        connection.send(b"x" * 100000 + b"\r\n")
+        assert connection.read() == "OK"
+    assert protected.call("PING") == "PONG"
+    for connection in small + large + [protected]:
+        connection.close()
+
+
+def test_percents_of_maxmemory(start):
+    server = start("--maxmemory", "20mb", "--maxmemory-clients", "10%", shards=1)
+    with server.connect() as large, server.connect() as control:
+        fill(large, 300000)
+        assert control.call("PING") == "PONG"
+        with server.connect() as larger:
+            fill(larger, 3000000)
+            assert larger.closed_by_peer()
+        assert control.call("CONFIG", "SET", "maxmemory-clients", "0") == "OK"
+        assert not isinstance(control.call("GET", "x"), ReplyError)
+        large.send(b"x" * 300000 + b"\r\n")
+        assert large.read() == "OK"
