@@ -57,6 +57,7 @@ const Rule* find_rule(const std::vector<std::string>& args) {
       {"debug|object", check_debug, false},
       {"cluster|help", check_help, false},
       {"object|encoding", check_encoding, false},
+      {"dump", check_dump, false},
       {"smembers", check_unordered, false},
       {"sinter", check_unordered, false},
       {"sunion", check_unordered, false},

@@ -59,6 +59,7 @@ bool encodings_agree(const std::string& key, const std::string& ours, const std:
 std::string check_encoding(const RuleInput&);
 
 // rules_set.cc
+std::string check_dump(const RuleInput&);  // rules_dump.cc
 std::string check_unordered(const RuleInput&);
 std::string check_spop(const RuleInput&);
 std::string check_srandmember(const RuleInput&);

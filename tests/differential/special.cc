@@ -489,7 +489,7 @@ const std::vector<Special>& special_commands() {
     std::vector<Special> all;
     for (const std::vector<Special>* part :
          {&common_specials(), &set_specials(), &sort_specials(), &list_specials(), &stream_specials(),
-          &hyperloglog_specials(), &blocking_specials()}) {
+          &hyperloglog_specials(), &blocking_specials(), &dump_specials()}) {
       all.insert(all.end(), part->begin(), part->end());
     }
     return all;
