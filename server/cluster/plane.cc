@@ -96,6 +96,10 @@ void Plane::command(decltype(state::Command::what) what, Answer answer) {
   happened(state::Command{token, std::move(what)});
 }
 
+void Plane::publish(bool sharded, std::string channel, std::string text) {
+  if (links_) happened(state::Publish{sharded, std::move(channel), std::move(text)});
+}
+
 route::ClusterView Plane::view() const {
   return machine_.make_view(now());
 }
@@ -187,6 +191,12 @@ void Plane::carry_out(state::Action& action) {
       });
     }
     void operator()(state::DropAllKeys&) { plane.host_.drop_all_keys(); }
+    void operator()(state::Deliver& a) {
+      const auto& publish = std::get<bus::Publish>(a.message->body);
+      if (!plane.host_.deliver) return;
+      plane.host_.deliver(a.message->type == bus::MessageType::kPublishShard, publish.channel,
+                          publish.message);
+    }
   };
   std::visit(Visitor{*this}, action);
 }

@@ -37,6 +37,8 @@ struct PlaneHost {
   // Keys of slots that went to others; all keys.
   std::function<void(const state::SlotSet&)> drop_slots;
   std::function<void()> drop_all_keys;
+  // A message of pub/sub came from another node.
+  std::function<void(bool sharded, const std::string& channel, const std::string& text)> deliver;
   // Writes are acknowledged before this moment only; MonoTime{INT64_MAX}: always.
   std::function<void(MonoTime)> set_write_until;
 };
@@ -57,6 +59,9 @@ class Plane final : link::LinkHandler {
   void tick();  // about every tick_period()
   Micros tick_period() const { return machine_.tick_period(); }
   void change_settings(PlaneSettings settings);
+
+  // A message of pub/sub that a client published here.
+  void publish(bool sharded, std::string channel, std::string text);
 
   using Answer = std::function<void(const state::Reply&)>;
   void command(decltype(state::Command::what) what, Answer answer);

@@ -94,6 +94,25 @@ Result<void> Node::open_cluster() {
     }
   };
   host.drop_all_keys = [this, drop = host.drop_slots] { drop(~cluster::state::SlotSet()); };
+  host.deliver = [this](bool sharded, const std::string& channel, const std::string& text) {
+    feed::Feed& feed = *shared_.feed;
+    if (feed.subscriptions.load(std::memory_order_relaxed) == 0) return;
+    feed::Builder items;
+    items.add(sharded ? feed::Kind::kShardMessage : feed::Kind::kMessage, channel, text);
+    feed.list().append(items.take(), -1, [this](int reader) {
+      dispatch::tell_engine_of_pushes(*engines_[static_cast<size_t>(reader)]);
+    });
+  };
+  shared_.publish_to_bus = [this](std::vector<feed::BusMessage> messages) {
+    control_.post(new PlaneJob([this, messages = std::move(messages)]() mutable {
+      int64_t bytes = 0;
+      for (feed::BusMessage& each : messages) {
+        bytes += each.size_bytes();
+        plane_->publish(each.sharded, std::move(each.channel), std::move(each.text));
+      }
+      shared_.feed->bus_bytes.fetch_sub(bytes, std::memory_order_relaxed);
+    }));
+  };
   host.set_write_until = [this](MonoTime until) {
     // Behind the views of which it may know: who sees it sees them.
     shared_.write_until_us.store(until.us, std::memory_order_release);

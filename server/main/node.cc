@@ -142,7 +142,7 @@ void Node::make_engines() {
     engines_.push_back(std::make_unique<dispatch::Engine>(shared_, shard));
     connections_.push_back(std::make_unique<conn::Connections>(*engines_.back()));
     engines_.back()->set_clients(connections_.back().get());
-    engines_.back()->shard().port().has_bus = cluster && shared_.publish_to_bus != nullptr;
+    engines_.back()->shard().port().has_bus = cluster;
     push_sinks_.push_back(pubsub::make_subscribers(*engines_.back()));
     engines_.back()->set_push_sink(push_sinks_.back().get());
     shared_.engines.push_back(engines_.back().get());

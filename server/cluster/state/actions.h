@@ -61,8 +61,13 @@ struct SlotsLost {
 // RESET of a replica empties it.
 struct DropAllKeys {};
 
-using Action =
-    std::variant<Connect, CloseLink, Send, Persist, PublishView, LogLine, Reply, SlotsLost, DropAllKeys>;
+// Another node published this: for our clients. The message is a PUBLISH or PUBLISHSHARD.
+struct Deliver {
+  std::shared_ptr<const bus::Message> message;
+};
+
+using Action = std::variant<Connect, CloseLink, Send, Persist, PublishView, LogLine, Reply, SlotsLost,
+                            DropAllKeys, Deliver>;
 using Actions = std::vector<Action>;
 
 }  // namespace tessera::cluster::state

@@ -136,7 +136,13 @@ struct Command {
       what;
 };
 
+// A message of pub/sub that was published here: to all nodes, or those of our shard.
+struct Publish {
+  bool sharded = false;
+  std::string channel, text;
+};
+
 using Event = std::variant<Start, Tick, InboundOpened, OutboundConnected, LinkClosed, MessageReceived,
-                           Persisted, PersistFailed, Adopted, SettingsChanged, Command>;
+                           Persisted, PersistFailed, Adopted, SettingsChanged, Command, Publish>;
 
 }  // namespace tessera::cluster::state

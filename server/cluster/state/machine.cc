@@ -8,6 +8,7 @@
 #include "server/cluster/state/failure.h"
 #include "server/cluster/state/health.h"
 #include "server/cluster/state/links.h"
+#include "server/cluster/state/publish.h"
 #include "server/cluster/state/receive.h"
 
 namespace tessera::cluster::state {
@@ -157,6 +158,9 @@ void handle(Step& step, const MessageReceived& event) {
 }
 void handle(Step& step, const SettingsChanged& event) {
   take_settings(step, event.settings);
+}
+void handle(Step& step, const Publish& event) {
+  on_publish(step, event);
 }
 void handle(Step& step, const Command& event) {
   on_command(step, event);

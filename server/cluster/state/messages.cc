@@ -137,7 +137,7 @@ bus::Header make_header(const State& s) {
   }
   header.offset = me.offset;
   header.announced_ip = s.settings.announce_ip;
-  header.flags = static_cast<uint16_t>(me.flags | bus::kFlagExtensions);
+  header.flags = static_cast<uint16_t>(me.flags | bus::kFlagExtensions | bus::kFlagLightPublish);
   header.state = s.ok ? 0 : 1;
   return header;
 }

@@ -29,8 +29,9 @@ struct Node {
   std::string ip, hostname, human_name, availability_zone, client_ipv4, client_ipv6;
   int port = 0, tls_port = 0, bus_port = 0;  // port: plain
   int client_port = 0, client_tls_port = 0;
-  uint16_t flags = 0;       // bus::NodeFlag
-  bool extensions = false;  // understands them
+  uint16_t flags = 0;          // bus::NodeFlag
+  bool extensions = false;     // understands them
+  bool light_publish = false;  // understands PUBLISH without the long header
 
   Node* primary = nullptr;
   std::vector<Node*> replicas;

@@ -10,6 +10,7 @@
 #include "server/cluster/state/health.h"
 #include "server/cluster/state/links.h"
 #include "server/cluster/state/messages.h"
+#include "server/cluster/state/publish.h"
 #include "server/cluster/state/texts.h"
 #include "server/cluster/state/votes.h"
 
@@ -148,6 +149,7 @@ void take_role(Step& step, Node& sender, const bus::Header& header) {
 }
 
 void take_flags(Step& step, Node& sender, const bus::Header& header) {
+  sender.light_publish = (header.flags & bus::kFlagLightPublish) != 0;
   const uint16_t before = sender.flags;
   sender.clear(bus::kFlagNoFailover);
   sender.set(header.flags & bus::kFlagNoFailover);
@@ -235,7 +237,8 @@ void on_message(Step& step, const MessageReceived& event) {
   const bus::Message& message = *event.message;
   const auto type = static_cast<size_t>(message.type);
   if (type < kMessageTypeCount) ++s.statistics.received[type];
-  if (message.light || s.links.find(event.link) == s.links.end()) return;
+  if (s.links.find(event.link) == s.links.end()) return;
+  if (message.light) return on_published(step, event);
   const bus::Header& header = message.header;
   if (!is_node_id(header.sender)) return;
   if (header.current_epoch > kMaxEpoch || header.config_epoch > kMaxEpoch) return;
@@ -265,7 +268,9 @@ void on_message(Step& step, const MessageReceived& event) {
     }
     return;
   }
-  if (const auto* fail = std::get_if<bus::Fail>(&message.body)) {
+  if (std::holds_alternative<bus::Publish>(message.body)) {
+    on_published(step, event);
+  } else if (const auto* fail = std::get_if<bus::Fail>(&message.body)) {
     if (Node* failed = s.find(fail->id)) take_failed(step, *failed, *sender);
   } else if (const auto* update = std::get_if<bus::Update>(&message.body)) {
     if (update->config_epoch <= kMaxEpoch) take_update(step, *update);
