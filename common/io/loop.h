@@ -42,6 +42,9 @@ class Loop {
   // Runs what is ready; waits up to `max_wait` for something (0 = does not wait; negative = for ever).
   // Returns early when the inbox is not empty. Resolution of waits is 1 ms; waits are rounded up.
   virtual void poll(Micros max_wait) = 0;
+  // What was read so far stays where it is through further polls, until this is taken back: a command that is
+  // still running may poll its loop.
+  virtual void hold_reads(bool hold) = 0;
   // Waits for the inbox alone, reading no stream: for a shard that is parked. Spins first, since parks are
   // short.
   virtual void wait_inbox(Micros max_wait) = 0;

@@ -30,9 +30,20 @@ class ReadArena {
   void commit(size_t n) { used_ += (n + 63) & ~size_t{63}; }
   // REQUIRES: nobody looks at committed bytes any more.
   void restart() {
+    if (holds_) {
+      chunk_ = held_chunk_;
+      used_ = held_used_;
+      return;
+    }
     if (chunks_.size() > 1) trim();
     chunk_ = 0;
     used_ = 0;
+  }
+  // Until it is let go, restart() begins behind what is committed now.
+  void hold(bool hold) {
+    holds_ = hold;
+    held_chunk_ = chunk_;
+    held_used_ = used_;
   }
   size_t chunk_count() const { return chunks_.size(); }
   // A tighter bound than kMaxChunks, so that a test can fill the arena.
@@ -47,6 +58,8 @@ class ReadArena {
   size_t used_ = 0;   // of it
   size_t max_chunks_ = kMaxChunks;
   int idle_polls_ = 0;
+  bool holds_ = false;
+  size_t held_chunk_ = 0, held_used_ = 0;
 };
 
 }  // namespace tessera::io

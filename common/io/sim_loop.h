@@ -23,6 +23,7 @@ class SimLoop final : public Loop {
 
   const Clock& clock() const override { return host_.clock(); }
   void poll(Micros max_wait) override;
+  void hold_reads(bool) override {}
   void wait_inbox(Micros max_wait) override;
   void wake() override { woken_ = true; }
   Mailbox& inbox() override { return inbox_; }

@@ -124,6 +124,7 @@ class UvLoop final : public Loop, public FdWatcher::Owner {
 
   const Clock& clock() const override { return clock_; }
   void poll(Micros max_wait) override;
+  void hold_reads(bool hold) override { arena_.hold(hold); }
   void wait_inbox(Micros max_wait) override;
   void wake() override { wakeup_->signal(); }
   Mailbox& inbox() override { return inbox_; }

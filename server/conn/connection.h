@@ -1,9 +1,8 @@
 // Role: one client connection: bytes in, commands to its pipeline, replies out. Thread: the shard thread that
 // accepted it. Invariants: callbacks only collect; commands run in Connections::run_ready(). A connection
-// whose pipeline is stalled does not read (one that waits for a key or a pause does), so what it holds is bounded by its
-// query buffer limit. Replies
-// leave once per tick in one vectored write; what the kernel does not take waits, bounded by the output
-// limits.
+// whose pipeline is stalled does not read (one that waits for a key or a pause does), so what it holds is
+// bounded by its query buffer limit. Replies leave once per tick in one vectored write; what the kernel does
+// not take waits, bounded by the output limits.
 #pragma once
 
 #include <memory>
@@ -50,6 +49,13 @@ class Connection : public io::StreamHandler {
   // They may.
   void let_go();
   bool is_held() const { return held_; }
+  // A script of ours keeps the thread busy: what comes meanwhile stays in the socket.
+  void stand_still() {
+    if (reading_ && !ended_) stream_->read_stop();
+  }
+  void go_on() {
+    if (reading_ && !ended_) stream_->read_start();
+  }
   bool has_replies() { return !pipeline_.out().empty(); }
 
   bool queued_to_run = false;  // in the table's list

@@ -184,6 +184,7 @@ void Connections::close(Connection& connection) {
     std::replace(ready_.begin(), ready_.end(), &connection, static_cast<Connection*>(nullptr));
   if (connection.queued_to_flush)
     std::replace(dirty_.begin(), dirty_.end(), &connection, static_cast<Connection*>(nullptr));
+  std::replace(put_off_.begin(), put_off_.end(), &connection, static_cast<Connection*>(nullptr));
   place.connection.reset();
   free_places_.push_back(ref.place);
 }
@@ -229,12 +230,42 @@ bool Connections::run_ready() {
   release_held();
   running_.clear();
   running_.swap(ready_);
-  for (Connection* connection : running_) {
+  for (size_t i = 0; i < running_.size(); ++i) {
+    Connection* connection = running_[i];
     if (connection == nullptr) continue;
+    running_[i] = nullptr;
+    connection->queued_to_run = false;
+    current_ = connection;
+    if (!connection->run()) to_run(*connection);
+    current_ = nullptr;
+  }
+  return !ready_.empty();
+}
+
+// The connection whose script it is stands still; those behind it in this tick are told BUSY as well.
+void Connections::begin_nested() {
+  if (current_) current_->stand_still();
+  for (Connection*& connection : running_) {
+    if (connection != nullptr) ready_.push_back(std::exchange(connection, nullptr));
+  }
+  put_off_.swap(dirty_);
+}
+
+void Connections::run_nested() {
+  std::vector<Connection*> now;
+  now.swap(ready_);
+  for (Connection* connection : now) {
+    if (connection == nullptr || connection == current_) continue;
     connection->queued_to_run = false;
     if (!connection->run()) to_run(*connection);
   }
-  return !ready_.empty();
+  flush_replies();
+}
+
+void Connections::end_nested() {
+  dirty_.insert(dirty_.end(), put_off_.begin(), put_off_.end());
+  put_off_.clear();
+  if (current_) current_->go_on();
 }
 
 // A node that was stopped finds replies of writes that it may not acknowledge any more. They leave when a

@@ -37,6 +37,9 @@ class Connections : public dispatch::ClientSink, public io::ListenHandler {
   void wake(dispatch::ClientRef ref) override;
   bool run_ready() override;
   void flush_replies() override;
+  void begin_nested() override;
+  void run_nested() override;
+  void end_nested() override;
   bool holds_replies() const override { return !held_.empty(); }
   void cron(MonoTime now) override;
   void settings_changed() override;
@@ -85,6 +88,9 @@ class Connections : public dispatch::ClientSink, public io::ListenHandler {
   std::vector<uint32_t> free_places_;
   std::vector<Connection*> ready_, running_;
   std::vector<Connection*> dirty_;
+  Connection* current_ = nullptr;  // is running
+  std::vector<Connection*>
+      put_off_;  // had replies when a script became busy: theirs leave behind its effects
   // Of whom replies of writes wait for the write lease.
   struct Held {
     dispatch::ClientRef ref;

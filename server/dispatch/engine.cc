@@ -6,6 +6,7 @@
 #include "common/base/check.h"
 #include "server/dispatch/gather.h"
 #include "server/dispatch/pipeline.h"
+#include "server/dispatch/scripts.h"
 #include "server/store/memory.h"
 
 namespace tessera::dispatch {
@@ -147,6 +148,7 @@ Micros Engine::tick(io::Loop& loop) {
     if (shard_.waiting().has_ready()) (void)serve_ready();  // by expiry, or by parts of fan-outs
   }
   gather_progress();
+  if (deferred_head_ != nullptr && !parked_) more_work_ = true;
   if (mono_ >= next_cron_) {
     if (!cron_paused) clients_->cron(mono_);
     shard_.publish_ttls(now_);
@@ -372,6 +374,10 @@ bool Engine::must_hold(const registry::CommandRow& row) const {
 }
 
 void Engine::run_here(const CommandView& command, const SessionBits& bits, resp::Writer& reply) {
+  if (__builtin_expect(command.row->run == nullptr, 0)) {
+    (void)run_script(command, bits, reply);
+    return;
+  }
   const uint64_t began = Ticks::now();
   const uint32_t errors = reply.error_count();
   const size_t size_before = reply.out().size();

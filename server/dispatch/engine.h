@@ -27,6 +27,7 @@ namespace tessera::dispatch {
 class Engine;
 class Gather;
 class Pipeline;
+class Scripts;
 
 // The connections of a thread, as the engine sees them.
 class ClientSink {
@@ -41,6 +42,11 @@ class ClientSink {
   // Parses and runs what came. True when work is left for the next tick.
   virtual bool run_ready() = 0;
   virtual void flush_replies() = 0;
+  // The same while a command of a connection is still running (Engine::poll_while_busy): the first call,
+  // those that follow, and the end.
+  virtual void begin_nested() = 0;
+  virtual void run_nested() = 0;
+  virtual void end_nested() = 0;
   // Replies of writes wait, since the write lease was over when they were to leave.
   virtual bool holds_replies() const = 0;
   // About ten times a second: time-outs, limits.
@@ -149,6 +155,25 @@ class Engine : public io::Actor {
   // CLIENT TRACKING: the command has read its keys. Where they are is in reach.
   void remember_keys(const CommandView& command, const SessionBits& bits);
 
+  // ---- scripts: scripts.h, script_runs.cc
+  void set_scripts(std::unique_ptr<Scripts> scripts);
+  Scripts* scripts() { return scripts_.get(); }
+  // A row without handler. False: nothing was written or changed, it has to hold the token.
+  bool run_script(const CommandView& command, const SessionBits& bits, resp::Writer& reply);
+  void run_without_token(Gather* gather);
+  // The context of the command that is running.
+  const shard::Ctx& current() const { return ctx_; }
+  // What commands may reach now, for a context of one's own.
+  void reach_now(shard::Ctx& ctx);
+  bool in_reach(int shard) const;
+  bool holds_token() const { return reaches_parked_; }
+  // Takes further shards in the middle of a command. REQUIRES: holds_token()
+  void grow(const std::vector<int>& shards);
+  // A script is past busy-reply-threshold: who comes is told so, others' answers are passed on.
+  void poll_while_busy();
+  bool is_busy() const { return busy_; }
+  void end_busy();
+
   // Node-wide: maxmemory is set and reached.
   bool over_maxmemory() const;
 
@@ -177,6 +202,7 @@ class Engine : public io::Actor {
   void process(std::unique_ptr<RequestBatch> batch);  // at the target
   void deliver(std::unique_ptr<RequestBatch> batch);  // at home
   void begin_gather(Gather* gather);                  // at home: joins the queue for the token
+  void grant(Gather* gather);                         // it has the token: to its coordinator
   void token_granted(Gather* gather);
   void parked_by(int coordinator);  // ask to park at the end of this tick
   void shard_parked(int shard);     // coordinator: one more is parked
@@ -241,6 +267,8 @@ class Engine : public io::Actor {
   void run_gather(Gather& gather, MonoTime began);
   void run_of_gather(Gather& gather, MonoTime began);
   void ask_to_park(const std::vector<int>& shards);
+  void take_answers_only();
+  void put_aside(io::Message* message);
   void release_parked();
   Envelope* make_parked();
 
@@ -248,7 +276,6 @@ class Engine : public io::Actor {
   void run_row(const CommandView& command, const SessionBits& bits, resp::Writer& reply,
                std::function<void(const shard::BlockRequest&)>* blocker, std::string_view woken_by);
   void begin_wait(const BlockedRef& wait, const shard::BlockRequest& request);
-  bool in_reach(int shard) const;
   shard::Shard* first_ready();
   // Serves those who wait for keys that became ready, on all shards in reach. False: the next one needs
   // shards that are not, and nothing else runs here until they are.
@@ -276,6 +303,8 @@ class Engine : public io::Actor {
   uint64_t latency_threshold_ns_ = UINT64_MAX;
   shard::Ctx ctx_;
   BlockedClients blocked_{*this};
+  std::unique_ptr<Scripts> scripts_;
+  bool busy_ = false;
   bool frozen_ = false;       // see must_hold
   bool wake_asked_ = false;   // a gather is under way that will serve
   std::vector<int> missing_;  // what serve_key() needs

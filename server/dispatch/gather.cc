@@ -27,6 +27,7 @@ struct ParkRequest : Envelope {
 struct Parked : Envelope {
   int shard;
   explicit Parked(int s) : shard(s) {}
+  bool is_park_answer() const override { return true; }
   void arrive(Engine& engine) override {
     const int s = shard;
     delete this;
@@ -75,10 +76,24 @@ void Gather::delete_successors() {
 
 void Gather::arrive(Engine& engine) {
   if (!done) {
-    engine.token_granted(this);
+    if (without_token) {
+      engine.run_without_token(this);
+    } else if (wants_token) {
+      wants_token = false;
+      engine.begin_gather(this);
+    } else {
+      engine.token_granted(this);
+    }
     return;
   }
   std::unique_ptr<Gather> mine(this);
+  if (retry) {
+    if (Pipeline* pipeline = engine.clients().find(client_)) {
+      pipeline->retry_barrier(take_command());
+      engine.clients().wake(client_);
+    }
+    return;
+  }
   if (is_wake) {
     engine.wake_done();
     return;
@@ -99,7 +114,15 @@ void Gather::arrive(Engine& engine) {
 }
 
 void Engine::begin_gather(Gather* gather) {
-  if (node_.token.acquire(gather)) token_granted(gather);
+  if (node_.token.acquire(gather)) grant(gather);
+}
+
+void Engine::grant(Gather* gather) {
+  if (gather->coordinator() == index()) {
+    token_granted(gather);
+  } else {
+    post(gather->coordinator(), gather);
+  }
 }
 
 void Engine::token_granted(Gather* gather) {
@@ -267,11 +290,7 @@ void Engine::release_parked() {
       active_ = nullptr;
       step_ = GatherStep::kNone;
       post(mine->home(), mine);
-      if (gather->home() == index()) {
-        token_granted(gather);
-      } else {
-        post(gather->home(), gather);
-      }
+      grant(gather);
       return;
     }
   }
@@ -279,6 +298,48 @@ void Engine::release_parked() {
   active_ = nullptr;
   step_ = GatherStep::kNone;
   post(mine->home(), mine);
+}
+
+// In the middle of a script, which stands still meanwhile: the only wait of a shard thread, and it cannot be
+// waited for, since it has the token. The request overtakes what is in the outbox: that may follow from
+// effects that have not left yet.
+void Engine::grow(const std::vector<int>& shards) {
+  TESSERA_CHECK(reaches_parked_);
+  for (int shard : shards) {
+    if (in_reach(shard)) continue;
+    node_.engines[static_cast<size_t>(shard)]->loop().post(new ParkRequest(index()));
+    ++awaited_;
+    parked_by_index_[static_cast<size_t>(shard)] = &node_.engines[static_cast<size_t>(shard)]->shard_;
+  }
+  while (awaited_ > 0) {
+    loop().wait_inbox({-1});
+    take_answers_only();
+  }
+  parked_list_.clear();
+  for (shard::Shard* shard : parked_by_index_) {
+    if (shard) parked_list_.push_back(shard);
+  }
+}
+
+// What answers a request to park; all else is put aside, in its order, for the next tick.
+void Engine::take_answers_only() {
+  io::Message* message = loop().inbox().take_all();
+  while (message) {
+    io::Message* next = message->next;
+    message->next = nullptr;
+    auto* envelope = static_cast<Envelope*>(message);
+    if (envelope->is_park_answer()) {
+      envelope->arrive(*this);
+    } else {
+      put_aside(message);
+    }
+    message = next;
+  }
+}
+
+void Engine::put_aside(io::Message* message) {
+  (deferred_tail_ ? deferred_tail_->next : deferred_head_) = message;
+  deferred_tail_ = message;
 }
 
 // ---- the parked shard

@@ -40,12 +40,19 @@ class Gather : public Envelope, public TokenWaiter {
   void arrive(Engine& engine) override;
 
   int home() const { return home_; }
+  // Whose thread runs it; home, unless it says otherwise.
+  int coordinator() const { return coordinator_ < 0 ? home_ : coordinator_; }
+  void set_coordinator(int shard) { coordinator_ = shard; }
   ClientRef client() const { return client_; }
   const std::vector<int>& shards() const { return shards_; }
   const SessionBits& bits() const { return bits_; }
   CommandView command() const { return command_.view(); }
+  OwnedCommand take_command() { return std::move(command_); }
   resp::OutChain& reply() { return reply_; }
   bool done = false;
+  bool without_token = false;               // a script that stays on its coordinator, it is hoped
+  bool wants_token = false;                 // on its way home, to ask for it
+  bool retry = false;                       // it could not start there (CLIENT PAUSE)
   bool is_wake = false;                     // asked for by an engine that has clients to serve (serving.cc)
   BlockedRef wait;                          // the command waits now
   std::function<void(resp::Writer&)> call;  // instead of the row's handler
@@ -54,6 +61,7 @@ class Gather : public Envelope, public TokenWaiter {
 
  private:
   int home_;
+  int coordinator_ = -1;
   ClientRef client_;
   SessionBits bits_;
   OwnedCommand command_;

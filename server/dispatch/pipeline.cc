@@ -11,6 +11,8 @@
 #include "server/dispatch/gates.h"
 #include "server/dispatch/gather.h"
 #include "server/dispatch/listening.h"
+#include "server/dispatch/pipeline_impl.h"
+#include "server/dispatch/scripts.h"
 
 namespace tessera::dispatch {
 
@@ -47,6 +49,7 @@ SessionBits Pipeline::bits() const {
   const ClientRef& me = session_.ref;
   bits.changer = {me.thread, me.place, me.generation, session_.has(kTrackingNoloop)};
   if (__builtin_expect(session_.has(kTracking), 0)) bits.remembers = remembers_keys(session_);
+  if (__builtin_expect(!bits.any_key, 0)) bits.user = session_.user;
   return bits;
 }
 
@@ -130,6 +133,10 @@ Pipeline::Step Pipeline::start(const CommandView& command) {
     reject(command, gate.error);
     return Step::kDone;
   }
+  if (__builtin_expect(engine_.is_busy(), 0) && !Scripts::allowed_while_busy(command)) {
+    reject(command, engine_.scripts()->busy_error());
+    return Step::kDone;
+  }
   const Route route = row.route_hook ? row.route_hook(row, command.args) : row.route;
   if (__builtin_expect(route == Route::kShard, 1)) return start_shard(command);
   // In cluster mode a command with keys belongs to their slot, whatever else it wants to look at.
@@ -141,6 +148,7 @@ Pipeline::Step Pipeline::start(const CommandView& command) {
 
 Pipeline::Step Pipeline::start_shard(const CommandView& command) {
   const registry::CommandRow& row = *command.row;
+  if (__builtin_expect(row.run == nullptr, 0)) return start_script(command);
   if (row.first_key_at > 0) {
     if (engine_.settings().cluster_enabled) {
       const GateResult gate = check_slot(engine_, session_, command, {command.key.slot});
@@ -269,42 +277,16 @@ void Pipeline::run_local(const CommandView& command) {
   session_.clear(kAskingSession);
 }
 
-template <typename F>
-void Pipeline::write_in_place(F&& write) {
-  resp::OutChain& chain = slots_empty() ? out_ : blocked_;
-  if (__builtin_expect(muted(), 0)) {
-    resp::OutChain nowhere(engine_.chunks());
-    resp::Writer reply(nowhere, session_.proto);
-    write(reply);
-    return;
-  }
-  const size_t before = chain.size();
-  resp::Writer reply(chain, session_.proto);
-  write(reply);
-  if (&chain == &blocked_) push_slot(0, chain.size() - before);
-}
-
-template <typename F>
-void Pipeline::reply_in_place(F&& write) {
-  if (session_.has(kReplySkipNext)) {
-    session_.clear(kReplySkipNext);
-    session_.set(kReplySkip);
-  } else {
-    session_.clear(kReplySkip);
-  }
-  write_in_place(std::forward<F>(write));
-}
-
-bool Pipeline::is_paused() const {
-  if (queued_.empty() || barrier_ || in_flight_ != 0 || !slots_empty()) return false;
-  return engine_.pause().until_ms > engine_.now().ms && engine_.must_hold(queued_.front().view());
-}
-
 void Pipeline::reply_error(std::string_view error) {
   reply_in_place([&](resp::Writer& reply) {
     reply.error(error);
     engine_.stats().error(reply.last_error_code());
   });
+}
+
+bool Pipeline::is_paused() const {
+  if (queued_.empty() || barrier_ || in_flight_ != 0 || !slots_empty()) return false;
+  return engine_.pause().until_ms > engine_.now().ms && engine_.must_hold(queued_.front().view());
 }
 
 void Pipeline::reject(const CommandView& command, std::string_view error) {

@@ -111,6 +111,8 @@ class Pipeline {
   Step start_single(const CommandView& command, int target);
   Step start_barrier(const CommandView& command, registry::Route route);
   Step start_blocking(const CommandView& command, int target);
+  Step start_script(const CommandView& command);
+  void run_script_here(const CommandView& command);
   void run_local(const CommandView& command);
   void run_conn(const CommandView& command);
   void add_to_group(RequestBatch& batch, const CommandView& command, int target);

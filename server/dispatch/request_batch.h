@@ -73,6 +73,7 @@ class RequestBatch : public Envelope {
 
   void reset(int home, int target);
   void arrive(Engine& engine) override;
+  bool arrive_at_busy(Engine& engine) override;
   bool returning = false;
   bool target_of_chain = false;  // comes behind another shard's commands
   size_t charged = 0;            // of the sender's credit for the target; given back when it returns

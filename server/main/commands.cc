@@ -17,6 +17,7 @@
 #include "server/main/node.h"
 #include "server/persist/rows.h"
 #include "server/pubsub/rows.h"
+#include "server/script/rows.h"
 
 namespace tessera::server {
 
@@ -26,7 +27,8 @@ std::vector<std::span<const registry::CommandRow>> Node::command_tables() {
           commands::hyperloglog_rows(), commands::set_rows(),        commands::sort_rows(),
           commands::server_rows(),      commands::sorted_set_rows(), commands::geo_rows(),
           cluster::cluster_rows(),      info::info_rows(),           conn::connection_rows(),
-          persist::persist_rows(),      pubsub::pubsub_rows()};
+          persist::persist_rows(),      pubsub::pubsub_rows(),
+          script::script_rows()};
 }
 
 Result<std::unique_ptr<registry::CommandTable>> Node::build_commands(const config::Config& config) {

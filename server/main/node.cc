@@ -8,6 +8,7 @@
 #include "server/cluster/plane.h"
 #include "server/dispatch/control_call.h"
 #include "server/pubsub/subscribers.h"
+#include "server/script/rows.h"
 
 namespace tessera::server {
 
@@ -136,6 +137,7 @@ void Node::make_engines() {
       shared->lazyfreed.fetch_add(keys, std::memory_order_relaxed);
     });
   };
+  const auto scripts = script::make_shared_scripts();
   for (int i = 0; i < shard_count; ++i) {
     shard.index = i;
     shard.random_seed = options_.env->random_u64();
@@ -145,6 +147,7 @@ void Node::make_engines() {
     engines_.back()->shard().port().has_bus = cluster;
     push_sinks_.push_back(pubsub::make_subscribers(*engines_.back()));
     engines_.back()->set_push_sink(push_sinks_.back().get());
+    script::attach_runner(*engines_.back(), scripts);
     shared_.engines.push_back(engines_.back().get());
   }
 }

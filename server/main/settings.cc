@@ -70,6 +70,7 @@ std::shared_ptr<const dispatch::Settings> settings_from(std::shared_ptr<const co
   settings->strict_pipelines = from.text("pipeline-order") == "strict";
   settings->cluster_enabled = from.boolean("cluster-enabled");
   settings->latency_threshold_ms = from.integer("latency-monitor-threshold");
+  settings->busy_reply_threshold_ms = from.integer("busy-reply-threshold");
   settings->latency_tracking = from.boolean("latency-tracking");
   settings->debug_command = static_cast<int>(from.integer("enable-debug-command"));
   settings->module_command = static_cast<int>(from.integer("enable-module-command"));

@@ -1,0 +1,204 @@
+// Role: how scripts are started: at home, at the shard of their keys, with the token or without; and how a
+// shard lives on while one of its scripts does not end. See scripts.h, README.md. Thread: the connection's,
+// the shard's.
+#include <algorithm>
+
+#include "common/base/check.h"
+#include "common/text/strings.h"
+#include "server/dispatch/gates.h"
+#include "server/dispatch/gather.h"
+#include "server/dispatch/pipeline_impl.h"
+#include "server/dispatch/scripts.h"
+
+namespace tessera::dispatch {
+
+bool Scripts::allowed_while_busy(const CommandView& command) {
+  const registry::CommandRow& row = *command.row;
+  if (!(row.flags & registry::kAllowBusy)) return false;
+  if (std::string_view(row.name) != "shutdown") return true;
+  for (size_t i = 1; i < command.args.size(); ++i) {
+    if (text::iequals(command.args[i], "nosave")) return true;
+  }
+  return false;
+}
+
+// ---- home
+
+// In standalone mode with several shards every script holds the token, since only its holder may take further
+// shards in the middle of a command. In cluster mode it is one slot, as far as is known, and needs no token.
+Pipeline::Step Pipeline::start_script(const CommandView& command) {
+  const registry::CommandRow& row = *command.row;
+  if (!registry::get_keys(row, command.args, keys_, registry::FakeKeys::kInclude)) keys_.clear();
+  CommandView keyed = command;
+  std::vector<int> shards;
+  bool one_slot = true;
+  for (const registry::KeyPosition& position : keys_) {
+    const store::Key key =
+        engine_.shard().keyspace().make_key(command.args[static_cast<size_t>(position.at)]);
+    if (keyed.key.bytes.data() == nullptr) keyed.key = key;
+    one_slot &= key.slot == keyed.key.slot;
+    shards.push_back(engine_.shard_of(key.slot));
+  }
+  const bool cluster = engine_.settings().cluster_enabled;
+  if (cluster && !keys_.empty()) {
+    const GateResult gate =
+        check_slot(engine_, session_, keyed, {keyed.key.slot, keys_.size() > 1, !one_slot});
+    if (!gate.open) {
+      reject(command, gate.error);
+      return Step::kDone;
+    }
+  }
+  // CLIENT PAUSE WRITE: it may write, unless it is one of the _RO forms.
+  const bool paused = engine_.pause().until_ms > engine_.now().ms && !(row.flags & registry::kReadonly);
+  if (paused || engine_.must_hold(command)) {
+    engine_.wait_for_pause_end(session_.ref);
+    return Step::kStall;
+  }
+  if (shards.empty()) shards.push_back(engine_.index());
+  std::sort(shards.begin(), shards.end());
+  shards.erase(std::unique(shards.begin(), shards.end()), shards.end());
+  const bool several = engine_.node().engines.size() > 1;
+  if (in_flight_ != 0 || has_run() || (several && !slots_empty())) return Step::kStall;
+  const bool at_home = std::find(shards.begin(), shards.end(), engine_.index()) != shards.end();
+  const bool with_token = several && (!cluster || engine_.scripts()->wants_token(keyed));
+  if (at_home && !with_token) {
+    run_script_here(keyed);
+    return Step::kDone;
+  }
+  begin_command(command);
+  barrier_ = true;
+  auto* gather = new Gather(engine_.index(), session_.ref, bits(), keyed, shards);
+  session_.clear(kAskingSession);
+  if (!at_home) gather->set_coordinator(shards[0]);
+  gather->without_token = !with_token;
+  if (with_token) {
+    engine_.begin_gather(gather);
+  } else {
+    engine_.post(gather->coordinator(), gather);
+  }
+  return Step::kDone;
+}
+
+void Pipeline::run_script_here(const CommandView& command) {
+  engine_.counters().local_commands.add();
+  begin_command(command);
+  const SessionBits session_bits = bits();
+  session_.clear(kAskingSession);
+  bool answered = true;
+  write_in_place([&](resp::Writer& reply) { answered = engine_.run_script(command, session_bits, reply); });
+  acknowledges_writes_ = true;
+  if (answered) return;
+  barrier_ = true;
+  engine_.begin_gather(new Gather(engine_.index(), session_.ref, session_bits, command, {engine_.index()}));
+}
+
+// ---- the shard
+
+void Engine::set_scripts(std::unique_ptr<Scripts> scripts) {
+  scripts_ = std::move(scripts);
+}
+
+bool Engine::run_script(const CommandView& command, const SessionBits& bits, resp::Writer& reply) {
+  const uint64_t began = Ticks::now();
+  const uint32_t errors = reply.error_count();
+  const size_t size_before = reply.out().size();
+  shard::CtxSetup::command(ctx_, now_, bits.db, reply.proto(), bits.no_touch, *command.row, command.args,
+                           command.key);
+  shard::CtxSetup::permissions(ctx_, bits.any_key);
+  shard::CtxSetup::client(ctx_, bits.changer);
+  shard::CtxSetup::begin_effects(ctx_);
+  const bool answered = scripts_->run(command, bits, reply);
+  shard::CtxSetup::end_effects(ctx_);
+  if (!answered) return false;
+  shard_.counters().commands.add();
+  const uint64_t ns = note_call(*command.row, began, reply, errors);
+  const size_t reply_bytes = reply.out().size() - size_before;
+  if (__builtin_expect(is_notable(command.args, ns, reply_bytes), 0))
+    log_call(command, bits, ns, reply_bytes);
+  if (__builtin_expect(reaches_parked_ || shard_.waiting().has_ready(), 0)) (void)serve_ready();
+  return true;
+}
+
+// Cluster mode, at the shard of its keys. It comes home answered, or to ask for the token.
+void Engine::run_without_token(Gather* gather) {
+  const CommandView command = gather->command();
+  resp::Writer reply(gather->reply(), gather->bits().proto);
+  if (must_hold(command)) {
+    gather->done = gather->retry = true;
+  } else if (gather->bits().view_version != view_.version() &&
+             !Pipeline::decide_again(*this, command, gather->bits(), reply)) {
+    gather->done = true;
+  } else {
+    counters_.remote_commands.add();
+    gather->done = run_script(command, gather->bits(), reply);
+    gather->wants_token = !gather->done;
+    gather->without_token = false;
+  }
+  post(gather->home(), gather);
+}
+
+void Engine::reach_now(shard::Ctx& ctx) {
+  if (reaches_parked_) {
+    shard::CtxSetup::gather(ctx, shard_, parked_by_index_.data(), parked_list_.data(), parked_list_.size());
+  } else {
+    shard::CtxSetup::one_shard(ctx, shard_);
+  }
+}
+
+// ---- a script that does not end
+
+void Engine::poll_while_busy() {
+  if (!busy_) {
+    busy_ = true;
+    loop().hold_reads(true);
+    clients_->begin_nested();
+  }
+  loop().poll(Micros{0});
+  io::Message* message = loop().inbox().take_all();
+  while (message) {
+    io::Message* next = message->next;
+    message->next = nullptr;
+    if (!static_cast<Envelope*>(message)->arrive_at_busy(*this)) put_aside(message);
+    message = next;
+  }
+  clients_->run_nested();
+  flush_outboxes();
+}
+
+void Engine::end_busy() {
+  if (!busy_) return;
+  busy_ = false;
+  clients_->end_nested();
+  loop().hold_reads(false);
+}
+
+// Others' commands for this shard are told; answers of other shards are passed on.
+bool RequestBatch::arrive_at_busy(Engine& engine) {
+  std::unique_ptr<RequestBatch> mine(this);
+  if (returning) {
+    engine.deliver(std::move(mine));
+    return true;
+  }
+  for (const Group& group : groups_) {
+    if (group.then) {  // it goes on elsewhere, in order: it waits
+      (void)mine.release();
+      return false;
+    }
+  }
+  for (Group& group : groups_) {
+    resp::Writer reply(replies_, group.bits.proto);
+    for (uint32_t i = 0; i < group.command_count; ++i) {
+      Command& command = commands_[group.command_first + i];
+      const size_t before = replies_.size();
+      reply.error(engine.scripts()->busy_error());
+      engine.stats().rejected(command.row->id);
+      engine.stats().error("BUSY");
+      command.reply_size = replies_.size() - before;
+    }
+  }
+  returning = true;
+  engine.post(home_, mine.release());
+  return true;
+}
+
+}  // namespace tessera::dispatch

@@ -1,0 +1,28 @@
+// Role: what runs scripts and functions on a shard's thread, as dispatch sees it; the feature is
+// server/script. Thread: the shard's, save what says otherwise.
+#pragma once
+
+#include <string>
+
+#include "server/dispatch/engine.h"
+
+namespace tessera::dispatch {
+
+class Scripts {
+ public:
+  virtual ~Scripts() = default;
+
+  // Runs EVAL, FCALL and their kin. False: the script needs shards that only the token's holder may take, has
+  // written nothing and replied nothing, and runs again when it has the token.
+  virtual bool run(const CommandView& command, const SessionBits& bits, resp::Writer& reply) = 0;
+  // The same inside another command: it reaches what that reaches.
+  virtual void run_inside(const CommandView& command, const SessionBits& bits, resp::Writer& reply) = 0;
+  // Cluster mode: it is known to look at keys of other slots.
+  virtual bool wants_token(const CommandView& command) = 0;
+  // What others are told while a script keeps the shard busy.
+  virtual std::string_view busy_error() const = 0;
+  // May run beside a script that keeps the shard busy.
+  static bool allowed_while_busy(const CommandView& command);
+};
+
+}  // namespace tessera::dispatch

@@ -1,0 +1,170 @@
+"""Scripts and functions over the wire: what must hold on one shard and on several, in standalone and cluster mode.
+Shared semantics hold for redis-server 7.0 too."""
+import hashlib
+import random
+import threading
+
+import pytest
+
+from tests.support.resp import ReplyError, encode
+from tests.support.server import Server, eventually, redis_under_test
+
+NO_SCRIPT = ReplyError("NOSCRIPT No matching script. Please use EVAL.")
+BUSY = ReplyError("BUSY Redis is busy running a script. You can only call SCRIPT KILL or SHUTDOWN NOSAVE.")
+LOOP = "while true do end"
+
+
+def sha(text):
+    return hashlib.sha1(text.encode()).hexdigest()
+
+
+@pytest.fixture
+def control(standalone):
+    with standalone.connect() as connection:
+        connection.call("FLUSHALL")
+        connection.call("SCRIPT", "FLUSH")
+        connection.call("FUNCTION", "FLUSH")
+        yield connection
+
+
+def test_keys_and_arguments(control):
+    assert control.call("EVAL", "return {KEYS, ARGV}", 2, "a", "b", "c") == [[b"a", b"b"], [b"c"]]
+    assert control.call("EVAL", "return redis.call('set', KEYS[1], ARGV[1])", 1, "k", "v") == "OK"
+    assert control.call("GET", "k") == b"v"
+    assert control.call("EVAL", "return 1", "x") == ReplyError("ERR value is not an integer or out of range")
+    assert control.call("EVAL", "return 1", 2, "x") == ReplyError("ERR Number of keys can't be greater than number of args")
+    assert control.call("EVAL", "return 1", -1) == ReplyError("ERR Number of keys can't be negative")
+
+
+def test_a_script_is_known_to_every_connection(standalone, control):
+    text = "return redis.call('incr', KEYS[1])"
+    assert control.call("EVALSHA", sha(text), 1, "n") == NO_SCRIPT
+    assert control.call("SCRIPT", "LOAD", text) == sha(text).encode()
+    connections = [standalone.connect() for _ in range(8)]
+    for i, connection in enumerate(connections):
+        for key in range(8):
+            assert connection.call("EVALSHA", sha(text).upper(), 1, "n%d" % key) == i + 1
+    assert control.call("SCRIPT", "EXISTS", sha(text), sha("other")) == [1, 0]
+    assert control.call("SCRIPT", "FLUSH") == "OK"
+    for connection in connections:
+        assert connection.call("EVALSHA", sha(text), 1, "n") == NO_SCRIPT
+        connection.close()
+
+
+def test_undeclared_keys_of_all_shards(control):
+    keys = ["k%d" % i for i in range(64)]
+    assert control.call("EVAL", "for i = 0, 63 do redis.call('set', 'k' .. i, i) end return redis.call('dbsize')", 0) == 64
+    assert control.call("MGET", *keys) == [str(i).encode() for i in range(64)]
+    assert control.call("EVAL", "local s = 0 for i = 0, 63 do s = s + redis.call('get', 'k' .. i) end return s", 1, "k5") == 2016
+    assert control.call("EVAL", "redis.call('flushall') return redis.call('dbsize')", 1, "k5") == 0
+
+
+def test_the_sum_is_right_in_every_script(standalone, control):
+    accounts = ["account:%d" % i for i in range(16)]
+    control.call("MSET", *[word for account in accounts for word in (account, 100)])
+    declared = ("local a, b = KEYS[1], KEYS[2] redis.call('decrby', a, ARGV[1]) redis.call('incrby', b, ARGV[1]) return 1")
+    undeclared = ("local a, b = ARGV[2], ARGV[3] redis.call('decrby', a, ARGV[1]) redis.call('incrby', b, ARGV[1]) return 1")
+    total = "local s = 0 for i = 0, 15 do s = s + redis.call('get', 'account:' .. i) end return s"
+    wrong = []
+
+    def work(seed):
+        rng = random.Random(seed)
+        with standalone.connect() as connection:
+            for _ in range(60):
+                a, b = rng.sample(accounts, 2)
+                kind = rng.randrange(3)
+                if kind == 0:
+                    connection.call("EVAL", declared, 2, a, b, rng.randrange(50))
+                elif kind == 1:
+                    connection.call("EVAL", undeclared, 0, rng.randrange(50), a, b)
+                else:
+                    got = connection.call("EVAL", total, 0)
+                    if got != 1600:
+                        wrong.append(got)
+
+    threads = [threading.Thread(target=work, args=(seed,)) for seed in range(12)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert wrong == [] and control.call("EVAL", total, 0) == 1600
+
+
+def test_a_busy_script_is_told_of_and_killed(standalone, control):
+    control.call("CONFIG", "SET", "busy-reply-threshold", 50)
+    with standalone.connect() as runner, standalone.connect() as other:
+        runner.send(encode("EVAL", LOOP, 1, "k"))
+        eventually(lambda: other.call("SCRIPT", "KILL") == "OK", what="the script is busy")
+        error = runner.read()
+        assert isinstance(error, ReplyError) and str(error).startswith("ERR Script killed by user with SCRIPT KILL...")
+        assert runner.call("PING") == "PONG" and other.call("GET", "k") is None
+        assert other.call("SCRIPT", "KILL") == ReplyError("NOTBUSY No scripts in execution right now.")
+    control.call("CONFIG", "SET", "busy-reply-threshold", 5000)
+
+
+def test_others_are_told_busy():
+    with Server(shards=1) as server:
+        with server.connect() as runner, server.connect() as other:
+            other.call("CONFIG", "SET", "busy-reply-threshold", 50)
+            runner.send(encode("EVAL", LOOP, 0))
+            eventually(lambda: other.call("GET", "k") == BUSY, what="the script is busy")
+            with server.connect() as third:
+                assert third.call("PING") == BUSY
+                assert third.call("EVAL", "return 1", 0) == BUSY
+                assert third.call("SCRIPT", "KILL") == "OK"
+            assert isinstance(runner.read(), ReplyError)
+            assert other.call("SET", "k", "v") == "OK"
+
+
+def test_a_script_that_wrote_is_not_killed(standalone, control):
+    control.call("CONFIG", "SET", "busy-reply-threshold", 50)
+    with standalone.connect() as runner:
+        # It ends by itself when the key is set elsewhere: it cannot be, so it looks at the clock.
+        text = "redis.call('set', KEYS[1], 1) local n = 0 while n < 3e7 do n = n + 1 end return n"
+        runner.send(encode("EVAL", text, 1, "k"))
+        unkillable = "UNKILLABLE Sorry the script already executed write commands against the dataset."
+        seen = []
+
+        def look():
+            answer = control.call("SCRIPT", "KILL")
+            seen.append(str(answer))
+            return str(answer).startswith(unkillable) or len(seen) > 400
+        eventually(look, what="the script is busy")
+        assert runner.read() == 30000000
+    control.call("CONFIG", "SET", "busy-reply-threshold", 5000)
+
+
+def test_libraries_are_the_same_everywhere(standalone, control):
+    library = "#!lua name=lib\nredis.register_function('double', function(k, a) return a[1] * 2 end)"
+    assert control.call("FUNCTION", "LOAD", library) == b"lib"
+    connections = [standalone.connect() for _ in range(8)]
+    for connection in connections:
+        for key in range(8):
+            assert connection.call("FCALL", "double", 1, "k%d" % key, 21) == 42
+    payload = control.call("FUNCTION", "DUMP")
+    assert control.call("FUNCTION", "DELETE", "lib") == "OK"
+    for connection in connections:
+        assert connection.call("FCALL", "double", 1, "k", 21) == ReplyError("ERR Function not found")
+    assert control.call("FUNCTION", "RESTORE", payload) == "OK"
+    for connection in connections:
+        assert connection.call("FCALL", "double", 1, "k", 21) == 42
+        connection.close()
+
+
+@pytest.mark.skipif(redis_under_test(), reason="redis-server has one shard")
+@pytest.mark.parametrize("shards", [1, 4])
+def test_cluster_mode(shards):
+    with Server("--cluster-enabled", "yes", shards=shards) as server:
+        node = server.make_cluster_of_one()
+        with node.connect() as connection:
+            assert connection.call("EVAL", "return redis.call('set', KEYS[1], 1)", 1, "{a}1") == "OK"
+            assert connection.call("EVAL", "return 1", 2, "a", "b") == ReplyError(
+                "CROSSSLOT Keys in request don't hash to the same slot")
+            # Keys of other slots of this node: a script without shebang may read them, and begins again for it. One that
+            # has written cannot; from then on it is known to stray.
+            reads = "local n = 0 for i = 1, 20 do n = n + redis.call('exists', 'key:' .. i) end return n"
+            assert connection.call("EVAL", reads, 1, "{a}1") == 0
+            writes = "local s = 0 for i = 1, 20 do s = s + redis.call('incr', 'key:' .. i) end return s"
+            connection.call("EVAL", writes, 1, "{a}1")
+            before = sum(int(connection.call("GET", "key:%d" % i) or 0) for i in range(1, 21))
+            assert connection.call("EVAL", writes, 1, "{a}1") == before + 20
