@@ -92,7 +92,8 @@ Op make_sort(Generator& g, const CommandSpec& spec) {
   } else if (v.percent(6)) {  // wrong syntax of all kinds
     static const std::vector<std::string> kEnds = {"STORE", "GET", "BY", "LIMIT", "junk", "ALPHA", ""};
     args.push_back(v.pick(kEnds));
-    if (v.percent(30)) args.push_back("1");
+    const bool would_store = args.back() == "STORE" && alpha && by_star;
+    if (v.percent(30) && !would_store) args.push_back("1");
   }
   op.alone = true;
   return op;

@@ -130,7 +130,8 @@ class Parser {
     const size_t at = ports.find('@');
     int first = 0;
     if (!parse_port(ports.substr(0, at), first)) return fail("not a port: '" + std::string(ports) + "'");
-    node.bus_port = first + kBusPortOffset;  // as files were before the bus had a port of its own
+    // As files were before the bus had a port of its own; one that cannot be is unknown.
+    node.bus_port = first + kBusPortOffset <= kMaxPort ? first + kBusPortOffset : 0;
     if (at != std::string_view::npos && !parse_port(ports.substr(at + 1), node.bus_port)) {
       return fail("not a bus port: '" + std::string(ports) + "'");
     }
