@@ -15,7 +15,6 @@ constexpr EnumName kAclPubsubDefaultNames[] = {{"allchannels", 0}, {"resetchanne
 constexpr ParameterRow kRows[] = {
     integer("busy-reply-threshold", "5000", 0, kMaxLong)
         .alias("lua-time-limit")
-        .flags(kNoEffectYet)
         .about("Milliseconds after which a script or function lets others be told BUSY."),
     yes_no("lua-enable-deprecated-api", false)
         .flags(kNoEffectYet | kHidden | kImmutable)

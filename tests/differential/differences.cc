@@ -91,6 +91,14 @@ const std::vector<Difference>& differences() {
          return command_is(e, "command") && (e.problem.rfind("arity or keys differ: zrank", 0) == 0 ||
                                              e.problem.rfind("arity or keys differ: zrevrank", 0) == 0);
        }},
+      {"arity-of-script-debug",
+       "COMMAND INFO tells the recorded arity of SCRIPT DEBUG, which has changed since",
+       {{"COMMAND", "INFO", "script|debug"}},
+       "$12\r\nscript|debug\r\n:-3\r\n",
+       "$12\r\nscript|debug\r\n:3\r\n",
+       [](const Exchange& e) {
+         return command_is(e, "command") && e.problem.rfind("arity or keys differ: script|debug", 0) == 0;
+       }},
       {"freq-of-shared-integer",
        "their small integers are one object for all keys, whose use is not counted; each of our keys counts",
        {{"CONFIG", "SET", "maxmemory-policy", "allkeys-lfu"}, {"SET", "k", "1"}, {"OBJECT", "FREQ", "k"}},
