@@ -50,7 +50,6 @@ class BatchBuilder {
   std::vector<Record> open_;  // effects of the command in progress
   size_t command_begin_ = 0;
   int db_ = 0;
-  int db_at_command_ = 0;
 };
 
 }  // namespace tessera::journal

@@ -239,7 +239,8 @@ std::string RestorePlay::play(std::string_view body, int version, Random& random
     return "what was dumped cannot be restored";
   }
   std::string problem = check();
-  (void)call({"DEL", key, "other{k}", "again{k}"});
+  // Nothing may live on, in another database either: the leak checker does not see through a table's words.
+  for (size_t i = 0; i < node_->shard_count(); ++i) (void)node_->shard(i).keyspace().detach(-1);
   (void)node_->effects();
   return problem;
 }
