@@ -31,12 +31,13 @@ Result<void> Node::load() {
   };
   persist::Loader loader(shared_, std::move(options));
   const auto loaded = loader.load_file(snapshot_);
-  shared_.loading = false;
+  // After a failure nobody is to see what was loaded until then.
   if (!loaded.ok()) {
     log.warning("%s: %s", snapshot_.c_str(), loaded.error().message.c_str());
     return Error{snapshot_ + ": " + loaded.error().message, 0};
   }
   if (!loaded->complete) return Error{"stopped", kStopped};
+  shared_.loading = false;
   if (loaded->empty > 0)
     log.notice("Done loading RDB, keys without elements skipped: %lld",
                static_cast<long long>(loaded->empty));

@@ -279,6 +279,8 @@ def test_times_of_fields_near_2_63(client):
         assert client.call("HPEXPIRETIME", "h", "FIELDS", 1, "f") == [at]
         assert client.call("HEXPIRETIME", "h", "FIELDS", 1, "f") == [(at + 500) // 1000]
         assert client.call("HPTTL", "h", "FIELDS", 1, "f")[0] > 1 << 61
+        assert client.call("RESTORE", "copy", 0, client.call("DUMP", "h"), "REPLACE") == "OK"
+        assert client.call("HPEXPIRETIME", "copy", "FIELDS", 1, "f") == [at]
         assert client.call("HGET", "h", "f") == b"v"
         for command in ("HEXPIREAT", "HEXPIRE"):
             assert one(command, at) == wrong(command)
@@ -318,3 +320,23 @@ def test_a_pipeline_of_traps(standalone, client):
     client.send(b"".join(encode(*command) for command in (
         ("SETRANGE", "k", TOP, "x"), ("SORT", "none", "LIMIT", TOP, TOP), ("KEYS", "a*" * 40 + "b"), ("SRANDMEMBER", "none", -TOP), ("PING",))))
     assert [client.read() for _ in range(5)] == [TOO_LARGE, [], [], [], "PONG"]
+
+
+def test_counts_of_streams_near_2_63_are_dumped_and_restored(client):
+    """What commands set, DUMP tells and RESTORE takes."""
+    assert client.call("XADD", "s", "5-1", "a", "1") == b"5-1"
+    assert client.call("XGROUP", "CREATE", "s", "g", "0", "ENTRIESREAD", TOP - 1) == "OK"
+    assert client.call("XREADGROUP", "GROUP", "g", "c", "STREAMS", "s", ">") is not None
+    assert client.call("XADD", "s", "5-2", "a", "1") == b"5-2"
+    assert client.call("XREADGROUP", "GROUP", "g", "c", "STREAMS", "s", ">") is not None
+    assert client.call("XCLAIM", "s", "g", "c", 0, "5-1", "RETRYCOUNT", TOP, "JUSTID") == [b"5-1"]
+    assert client.call("XGROUP", "SETID", "s", "g", "5-2", "ENTRIESREAD", TOP) == "OK"
+    assert client.call("XSETID", "s", "5-2", "ENTRIESADDED", TOP, "MAXDELETEDID", "0-0") == "OK"
+
+    def told(key):
+        stream, group = client.call("XINFO", "STREAM", key), client.call("XINFO", "GROUPS", key)
+        return stream, group, [entry[:2] + entry[3:] for entry in client.call("XPENDING", key, "g", "-", "+", 10)]
+    assert client.call("RESTORE", "copy", 0, client.call("DUMP", "s"), "REPLACE") == "OK"
+    before, after = told("s"), told("copy")
+    assert after[1:] == before[1:] and before[2][0][-1] == TOP
+    assert after[0][after[0].index(b"entries-added") + 1] == TOP

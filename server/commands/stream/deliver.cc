@@ -27,7 +27,8 @@ using store::StreamPending;
 // The group has read up to this entry.
 void note_read(const Stream& stream, StreamGroup& group, StreamId id) {
   if (group.entries_read != StreamGroup::kUnknownRead && !stream.has_deleted_since(id)) {
-    ++group.entries_read;
+    // A count that was set near the end of its range goes round.
+    group.entries_read = static_cast<int64_t>(static_cast<uint64_t>(group.entries_read) + 1);
   } else if (stream.entries_added() != 0) {
     group.entries_read = stream.entries_added_up_to(id);
   }

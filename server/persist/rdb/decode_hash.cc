@@ -20,8 +20,8 @@ using store::Type;
 using TableBuild = Built<HashTable>;
 
 constexpr const char* kTwice = "a field that is there twice";
-// Times of fields are 48 bits in Redis, less in no server.
-constexpr uint64_t kMostMs = 1ULL << 52;
+// As HPEXPIREAT takes them.
+constexpr uint64_t kMostMs = INT64_MAX;
 
 bool add_all(HashTable& table, std::string_view listpack) {
   const ListpackView view(listpack);
@@ -179,10 +179,12 @@ bool Decoder::hash_times(Kind kind) {
       if (!in_.fixed64(&time)) return false;
       if (time == UINT64_MAX) time = 0;
     } else if (kind == Kind::kHashTimes && time != 0) {
-      if (soonest > kMostMs || time > kMostMs) return in_.fail_at(at, "a field's time that cannot be");
+      if (soonest > kMostMs || time - 1 > kMostMs - soonest) {
+        return in_.fail_at(at, "a field's time that cannot be");
+      }
       time += soonest - 1;
     }
-    if (time > 2 * kMostMs) return in_.fail_at(at, "a field's time that cannot be");
+    if (time > kMostMs) return in_.fail_at(at, "a field's time that cannot be");
     if (!table->fields.put(field, value, time == 0 ? kNoExpire : static_cast<int64_t>(time))) {
       return in_.fail_at(at, kTwice);
     }

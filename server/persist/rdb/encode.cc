@@ -177,7 +177,9 @@ class HashWriter final : public TableWriter {
   }
   void write_item(const MemberTable::Item& item, Output& out) override {
     if (has_times_) {
-      out.length(item.expire_ms < 0 ? 0 : static_cast<uint64_t>(item.expire_ms - soonest_ms_ + 1));
+      out.length(item.expire_ms < 0
+                     ? 0
+                     : static_cast<uint64_t>(item.expire_ms) - static_cast<uint64_t>(soonest_ms_) + 1);
     }
     out.string(item.member);
     out.string(item.value);

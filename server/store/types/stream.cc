@@ -169,14 +169,15 @@ bool Stream::has_deleted_since(StreamId from) const {
 }
 
 int64_t Stream::entries_added_up_to(StreamId id) const {
-  const int64_t added = static_cast<int64_t>(entries_added_);
+  const auto added = static_cast<int64_t>(entries_added_);
   if (added == 0) return 0;
   if (length_ == 0 && id <= last_id_) return added;
   if (id == last_id_) return added;
   if (id > last_id_) return kUnknownRead;
   if (max_deleted_id_.is_zero() || max_deleted_id_ < first_id_) {
-    if (id < first_id_) return added - static_cast<int64_t>(length_);
-    if (id == first_id_) return added - static_cast<int64_t>(length_) + 1;
+    // XSETID may have set fewer than there are: then the difference goes round.
+    if (id < first_id_) return static_cast<int64_t>(entries_added_ - length_);
+    if (id == first_id_) return static_cast<int64_t>(entries_added_ - length_ + 1);
   }
   return kUnknownRead;
 }
