@@ -339,7 +339,8 @@ void Connections::evict_clients() {
     Connection* largest = nullptr;
     for (const Place& place : places_) {
       Connection* each = place.connection.get();
-      if (each == nullptr || each->session().has(dispatch::kNoEvict)) continue;
+      // Not the one whose script is running: its stack is ours.
+      if (each == nullptr || each == current_ || each->session().has(dispatch::kNoEvict)) continue;
       if (largest == nullptr || each->counted_bytes > largest->counted_bytes) largest = each;
     }
     if (largest == nullptr) return;

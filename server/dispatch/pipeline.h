@@ -52,6 +52,14 @@ class Pipeline {
   size_t run_bytes() const;
   // A push or another message outside the order of replies (always between complete replies).
   resp::OutChain& push_chain() { return out_; }
+  // The same, behind the replies of all that was sent to other shards: what makes one of them stale.
+  template <typename F>
+  void push_behind(F&& write) {
+    resp::OutChain& chain = slots_empty() ? out_ : blocked_;
+    const size_t before = chain.size();
+    write(chain);
+    if (&chain == &blocked_) push_slot(0, chain.size() - before);
+  }
 
   // An answer from another shard: `commands` of the group in order, their replies the first bytes of
   // `replies`.

@@ -33,9 +33,7 @@ class CountTable {
       const uint64_t found = slot.hash.load(std::memory_order_acquire);
       if (found == 0) return 0;
       if (found != hash) continue;
-      const uint32_t count = slot.count.load(std::memory_order_acquire);
-      // The place may have been given to another channel meanwhile.
-      if (slot.hash.load(std::memory_order_acquire) == hash) return count;
+      return slot.count.load(std::memory_order_acquire);  // a place stays its channel's
     }
   }
   // Channels with listeners.

@@ -75,7 +75,9 @@ int64_t Port::publish(std::string_view channel, std::string_view message, const 
   if (has_bus) {
     BusMessage out{sharded, std::string(channel), std::string(message)};
     const int64_t size = out.size_bytes();
-    if (feed_->bus_bytes.fetch_add(size, std::memory_order_relaxed) + size <= kMaxBusBytes) {
+    // One alone may be larger.
+    const int64_t before = feed_->bus_bytes.fetch_add(size, std::memory_order_relaxed);
+    if (before == 0 || before + size <= kMaxBusBytes) {
       bus_.push_back(std::move(out));
     } else {
       feed_->bus_bytes.fetch_sub(size, std::memory_order_relaxed);

@@ -77,6 +77,21 @@ TEST(List, WhoLagsIsCutOff) {
   EXPECT_TRUE(list.listens(1));
 }
 
+TEST(List, OneLargeMessageCutsNobodyOffWhoKeepsUp) {
+  List list(1);
+  Wakes wakes;
+  list.listen(0);
+  const std::string text(List::kMaxLagBytes + 1, 'x');
+  list.append(chunk_of("a", text), -1, wakes);
+  List::Read result = List::Read::kLost;
+  const std::vector<std::string> large = read_all(list, 0, &result);
+  EXPECT_EQ(result, List::Read::kAll);
+  ASSERT_EQ(large.size(), 1u);
+  EXPECT_EQ(large[0].size(), text.size() + 2);
+  list.append(chunk_of("b", "1"), -1, wakes);
+  EXPECT_EQ(read_all(list, 0), (std::vector<std::string>{"b:1"}));
+}
+
 TEST(Builder, TooMuchOfOneTickIsLost) {
   List list(1);
   Wakes wakes;

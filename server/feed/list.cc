@@ -15,12 +15,12 @@ void List::link(Chunk* chunk) {
   chunk->refs.fetch_add(1, std::memory_order_relaxed);
   chunk->end_bytes =
       appended_bytes_.fetch_add(chunk->size_bytes, std::memory_order_relaxed) + chunk->size_bytes;
-  const uint64_t end_bytes = chunk->end_bytes;
+  const uint64_t begin_bytes = chunk->end_bytes - chunk->size_bytes;
   Chunk* before = tail_.exchange(chunk, std::memory_order_acq_rel);
   before->next.store(chunk, std::memory_order_release);
   release(before);
   appended_.fetch_add(1, std::memory_order_release);
-  cut_off_who_lags(end_bytes);
+  cut_off_who_lags(begin_bytes);  // nobody lags by what has only come
 }
 
 void List::cut_off_who_lags(uint64_t end_bytes) {

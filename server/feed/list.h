@@ -1,9 +1,9 @@
 // Role: the node's one ordered list of what is pushed to clients (DESIGN.md section 4, Pub/sub). Thread:
 // append() from any; a reader's calls on its own thread. No lock: appending is one exchange.
 // Invariants: everybody reads the same order. A chunk lives until the last reader has passed it; who nobody
-// reads for is freed at once. A reader that lags by more than kMaxLagBytes is cut off: its place is taken
-// from it, so that the node's memory is bounded even while its thread does not run, and it learns that with
-// its next read().
+// reads for is freed at once. A reader that lags by more than kMaxLagBytes, the newest chunk not counted, is
+// cut off: its place is taken from it, so that the node's memory is bounded even while its thread does not
+// run, and it learns that with its next read().
 #pragma once
 
 #include <atomic>
@@ -41,7 +41,7 @@ class List {
   void listen(int reader);  // from here on
   void stop(int reader);
   bool listens(int reader) const {
-    return readers_[static_cast<size_t>(reader)].listening.load(std::memory_order_relaxed);
+    return readers_[static_cast<size_t>(reader)].listening.load(std::memory_order_acquire);
   }
   // What is in the list now may be read. To be called before the thread takes its messages: what was posted
   // to it before an item was appended, as a reply that an invalidation must not overtake, is then taken

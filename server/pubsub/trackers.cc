@@ -217,20 +217,22 @@ void Trackers::broken(const Target& target) {
 void Trackers::write(Session& session, Pipeline& pipeline, std::string_view body) {
   if (session.proto == 2 && !session.has(dispatch::kSubscribed)) return;
   if (!has_room_(session, pipeline)) return;
-  resp::Writer push(pipeline.push_chain(), session.proto);
-  if (session.proto == 2) {
-    push.array(3);
-    push.bulk("message");
-    push.bulk(kChannel);
-  } else {
-    push.push(2);
-    push.bulk("invalidate");
-  }
-  if (body.empty()) {
-    push.null();
-  } else {
-    push.raw(body);
-  }
+  pipeline.push_behind([&](resp::OutChain& chain) {
+    resp::Writer push(chain, session.proto);
+    if (session.proto == 2) {
+      push.array(3);
+      push.bulk("message");
+      push.bulk(kChannel);
+    } else {
+      push.push(2);
+      push.bulk("invalidate");
+    }
+    if (body.empty()) {
+      push.null();
+    } else {
+      push.raw(body);
+    }
+  });
   engine_.clients().pushed(session.ref);
 }
 

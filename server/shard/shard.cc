@@ -64,14 +64,15 @@ void Shard::drop_slots(const std::function<bool(int slot)>& wanted) {
     for (int db = 0; db < options_.database_count; ++db) {
       if (keyspace_.slot_size(db, slot) == 0) continue;
       batch_.begin_command();
-      keyspace_.for_each(db, slot, [&](const store::Entry& entry) {
-        if (tells_changes()) {
-          tell_change(store::Keyspace::make_key(entry.key(), options_.hash_seed), *this, Changer{});
-        }
-        const std::string_view args[2] = {"DEL", entry.key()};
-        if (effects_wanted) batch_.effect(db, static_cast<uint16_t>(slot), args);
-        return true;
-      });
+      if (effects_wanted || tells_changes())
+        keyspace_.for_each(db, slot, [&](const store::Entry& entry) {
+          if (tells_changes()) {
+            tell_change(store::Keyspace::make_key(entry.key(), options_.hash_seed), *this, Changer{});
+          }
+          const std::string_view args[2] = {"DEL", entry.key()};
+          if (effects_wanted) batch_.effect(db, static_cast<uint16_t>(slot), args);
+          return true;
+        });
       batch_.end_command();
       counters_.dirty.add(static_cast<int64_t>(keyspace_.slot_size(db, slot)));
       free_later(keyspace_.detach_slot(db, slot));

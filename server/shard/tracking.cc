@@ -75,8 +75,12 @@ void Tracking::clear() {
 }
 
 void Tracking::trim(size_t max_keys, Random& random, feed::Builder& items) {
-  constexpr int kAtOnce = 400;
-  for (int i = 0; i < kAtOnce && keys_.size() > max_keys; ++i) {
+  if (keys_.size() <= max_keys) return;
+  // The more there are too many, the more go: what one tick may add is gone within a few.
+  constexpr size_t kAtOnce = 400;
+  const size_t at_once = std::max(kAtOnce, (keys_.size() - max_keys) / 4);
+  if (keys_.bucket_count() > 8 * keys_.size()) keys_.rehash(0);
+  for (size_t i = 0; i < at_once && keys_.size() > max_keys; ++i) {
     size_t bucket = random.next() % keys_.bucket_count();
     while (keys_.bucket_size(bucket) == 0) bucket = (bucket + 1) % keys_.bucket_count();
     const std::string key = keys_.begin(bucket)->first;

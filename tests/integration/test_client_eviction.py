@@ -1,7 +1,9 @@
 """maxmemory-clients: the largest clients go, the others stay. Holds for redis-server 7.0 too."""
 import contextlib
 
-from tests.support.resp import ReplyError
+import pytest
+
+from tests.support.resp import ReplyError, encode
 from tests.support.server import eventually
 
 
@@ -47,3 +49,25 @@ def test_percents_of_maxmemory(start):
         assert not isinstance(control.call("GET", "x"), ReplyError)
         large.send(b"x" * 300000 + b"\r\n")
         assert large.read() == "OK"
+
+
+@pytest.mark.parametrize("shards", [1, 4])
+def test_whose_script_runs_stays(start, shards):
+    """Others are evicted while a script keeps its shard busy; the connection of the script is in use."""
+    server = start("--maxmemory-clients", "2mb", "--busy-reply-threshold", "10", shards=shards)
+    with server.connect() as runner, contextlib.ExitStack() as stack:
+        source = "while true do end --" + "x" * 1500000
+        runner.send(encode("EVAL", source, 0))
+        control = stack.enter_context(server.connect())
+        eventually(lambda: b"BUSY" in str(control.call("SET", "a", "1")).encode(), what="the script is busy") \
+            if shards == 1 else None
+        for _ in range(6):
+            fill(stack.enter_context(server.connect()), 700000)
+
+        def killed():
+            with server.connect() as killer:
+                return killer.call("SCRIPT", "KILL") == "OK"
+        eventually(killed, what="the script is killed")
+        # Its connection is alive, or was evicted after its end: the server is.
+        with server.connect() as other:
+            assert other.call("PING") == "PONG"

@@ -125,8 +125,6 @@ def oracle():
 @pytest.mark.parametrize("shards", [1, 4])
 def test_events_are_redis_servers(start, oracle, shards, events):
     print("seed", SEED)
-    if events == "KEAmn":
-        pytest.skip("new keys are not told yet")
     rng = random.Random(SEED + shards)
     theirs, ours = Side(oracle, events), Side(start(shards=shards), events, proto=3)
     theirs.sender.call("FLUSHALL")

@@ -4,6 +4,7 @@
 #include "server/commands/stream/stream_trim.h"
 #include "server/commands/stream/tables.h"
 #include "server/commands/support/arguments.h"
+#include "server/commands/support/string_value.h"
 #include "server/shard/shard.h"
 
 namespace tessera::commands {
@@ -80,7 +81,7 @@ void xadd(Ctx& ctx, const Args& args, Writer& reply) {
   StreamId id;
   const StreamId last = entry == nullptr ? StreamId{} : store::stream_of(*entry).last_id();
   if (!choose_id(options, last, ctx.now(), reply, id) || !check_entry_size(pairs, reply)) return;
-  if (entry == nullptr) ctx.init_access(store::make_stream(ctx.keyspace(key), ctx.db(), key));
+  if (entry == nullptr) note_new_key(ctx, key, store::make_stream(ctx.keyspace(key), ctx.db(), key), false);
   StreamTrimmed trimmed;
   {
     StreamEdit edit(ctx.keyspace(key), ctx.db(), key);
