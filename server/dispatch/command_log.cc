@@ -57,6 +57,13 @@ std::vector<std::string> CommandLogEntry::shown(const registry::CommandRow& row,
   return texts;
 }
 
+void Engine::note_and_log(const CommandView& command, const SessionBits& bits, uint64_t began_ticks,
+                          const resp::Writer& reply, uint32_t errors_before, size_t reply_bytes) {
+  const uint64_t ns = note_call(*command.row, began_ticks, reply, errors_before);
+  if (__builtin_expect(is_notable(command.args, ns, reply_bytes), 0))
+    log_call(command, bits, ns, reply_bytes);
+}
+
 void Engine::log_call(const CommandView& command, const SessionBits& bits, uint64_t ns, size_t reply_bytes) {
   if (command.row->flags & registry::kSkipSlowlog) return;
   const std::array<int64_t, kCommandLogKinds> values = {static_cast<int64_t>(ns / 1000),

@@ -55,5 +55,12 @@ class CommandLog {
 
 // As redis-server counts a request: the bytes of its RESP form.
 size_t request_bytes(const registry::Args& args);
+// Whether it may be that many, cheaply; log_call() looks closely.
+inline bool request_may_be(const registry::Args& args, size_t bytes) {
+  constexpr size_t kMostAround = 32;  // an argument, the whole
+  size_t most = kMostAround;
+  for (std::string_view arg : args.views()) most += arg.size() + kMostAround;
+  return most >= bytes;
+}
 
 }  // namespace tessera::dispatch

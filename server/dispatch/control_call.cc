@@ -20,9 +20,7 @@ struct ControlReply : Envelope {
 
   void arrive(Engine& engine) override {
     const std::unique_ptr<ControlReply> mine(this);
-    const CommandView view = command->view();
-    const uint64_t ns = engine.note_call(*view.row, began_ticks, reply, 0);
-    if (engine.is_notable(view.args, ns, chain.size())) engine.log_call(view, bits, ns, chain.size());
+    engine.note_and_log(command->view(), bits, began_ticks, reply, 0, chain.size());
     Pipeline* pipeline = engine.clients().find(client);
     if (pipeline == nullptr) return;
     if (without_reply) {

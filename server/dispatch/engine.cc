@@ -390,10 +390,7 @@ void Engine::run_here(const CommandView& command, const SessionBits& bits, resp:
   shard::CtxSetup::end_effects(ctx_);
   if (__builtin_expect(bits.remembers, 0)) remember_keys(command, bits);
   shard_.counters().commands.add();
-  const uint64_t ns = note_call(*command.row, began, reply, errors);
-  const size_t reply_bytes = reply.out().size() - size_before;
-  if (__builtin_expect(is_notable(command.args, ns, reply_bytes), 0))
-    log_call(command, bits, ns, reply_bytes);
+  note_and_log(command, bits, began, reply, errors, reply.out().size() - size_before);
   if (__builtin_expect(reaches_parked_ || shard_.waiting().has_ready(), 0)) (void)serve_ready();
 }
 

@@ -130,8 +130,11 @@ class Engine : public io::Actor {
   // Whether a call may be one for the logs.
   bool is_notable(const registry::Args& args, uint64_t ns, size_t reply_bytes) const {
     return ns >= log_from_ns_ || reply_bytes >= log_from_reply_bytes_ ||
-           (log_from_request_bytes_ != SIZE_MAX && request_bytes(args) >= log_from_request_bytes_);
+           (log_from_request_bytes_ != SIZE_MAX && request_may_be(args, log_from_request_bytes_));
   }
+  // note_call(), and the logs.
+  void note_and_log(const CommandView& command, const SessionBits& bits, uint64_t began_ticks,
+                    const resp::Writer& reply, uint32_t errors_before, size_t reply_bytes);
   // Keeps a notable one: at its client's home.
   void log_call(const CommandView& command, const SessionBits& bits, uint64_t ns, size_t reply_bytes);
   void keep_logged(CommandLogKind kind, CommandLogEntry&& entry, ClientRef client);

@@ -14,8 +14,8 @@ struct Envelope : io::Message {
   virtual bool is_gather_lane() const { return false; }
   // What a coordinator waits for in the middle of a script (Engine::grow).
   virtual bool is_park_answer() const { return false; }
-  // While a script keeps its shard busy (Engine::poll_while_busy): true when the envelope was dealt with all the
-  // same; else it waits.
+  // While a script keeps its shard busy (Engine::poll_while_busy): true when the envelope was dealt with all
+  // the same; else it waits.
   virtual bool arrive_at_busy(Engine&) { return false; }
 };
 

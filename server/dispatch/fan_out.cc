@@ -40,11 +40,7 @@ void run_split_part(Engine& engine, FanOutState& state, FanOutState::SplitPart& 
 }
 
 void answer(Engine& engine, FanOutState& state, resp::OutChain&& chain, const resp::Writer& reply) {
-  const uint64_t ns = engine.note_call(*state.command.row, state.began_ticks, reply, 0);
-  const CommandView command = state.command.view();
-  if (engine.is_notable(command.args, ns, chain.size())) {
-    engine.log_call(command, state.bits, ns, chain.size());
-  }
+  engine.note_and_log(state.command.view(), state.bits, state.began_ticks, reply, 0, chain.size());
   if (Pipeline* pipeline = engine.clients().find(state.client)) {
     pipeline->deliver_barrier(std::move(chain));
     engine.clients().wake(state.client);

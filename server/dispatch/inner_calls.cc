@@ -6,6 +6,7 @@
 #include "server/acl/access.h"
 #include "server/dispatch/conn_ctx.h"
 #include "server/dispatch/gates.h"
+#include "server/dispatch/listening.h"
 
 namespace tessera::dispatch {
 
@@ -24,7 +25,7 @@ void InnerCalls::begin(const SessionBits& bits, const Rules& rules, int slot) {
   bits_ = bits;
   rules_ = rules;
   slot_ = slot;
-  wrote_ = needs_token_ = grown_ = strayed_ = false;
+  wrote_ = acted_ = needs_token_ = grown_ = strayed_ = false;
   session_.id = bits.client_id;
   session_.db = bits.db;
   session_.local = bits.local;
@@ -91,13 +92,13 @@ const char* InnerCalls::refusal(const registry::CommandRow& row, const registry:
   return nullptr;
 }
 
-bool InnerCalls::find_keys(const registry::CommandRow& row, const registry::Args& args) {
+void InnerCalls::find_keys(const registry::CommandRow& row, const registry::Args& args) {
   made_keys_.clear();
-  if (row.first_key_at == 0) return true;
+  if (row.first_key_at == 0) return;
   const store::Keyspace& keyspace = engine_.shard().keyspace();
   if (row.first_key_at > 0) {
     made_keys_.push_back(keyspace.make_key(args[static_cast<size_t>(row.first_key_at)]));
-    return true;
+    return;
   }
   if (!registry::get_keys(row, args, keys_, registry::FakeKeys::kInclude)) {
     registry::get_fitting_keys(row, args, keys_);
@@ -105,7 +106,6 @@ bool InnerCalls::find_keys(const registry::CommandRow& row, const registry::Args
   for (const registry::KeyPosition& position : keys_) {
     made_keys_.push_back(keyspace.make_key(args[static_cast<size_t>(position.at)]));
   }
-  return true;
 }
 
 // Cluster mode: the keys are this node's, of one slot, and of the slot that the script is in.
@@ -127,17 +127,15 @@ const char* InnerCalls::check_cluster(const registry::CommandRow& row) {
                ? "ERR Script attempted to execute a write command while the cluster is down and readonly"
                : "ERR Script attempted to execute a command while the cluster is down";
   }
-  if (slot_ >= 0 && first != slot_) {
-    strayed_ = true;
-    if (!rules_.may_cross_slots)
-      return "ERR Script attempted to access keys that do not hash to the same slot";
+  if (slot_ >= 0 && first != slot_ && !rules_.may_cross_slots) {
+    return "ERR Script attempted to access keys that do not hash to the same slot";
   }
   if (slot_ < 0) slot_ = first;
   return nullptr;
 }
 
 // The shards of the keys, or all, are in reach; or they are taken. False: they cannot be.
-bool InnerCalls::take_shards(const registry::CommandRow&, bool all) {
+bool InnerCalls::take_shards(bool all) {
   const size_t count = engine_.node().engines.size();
   if (count == 1) return true;
   std::vector<int> missing;
@@ -154,7 +152,7 @@ bool InnerCalls::take_shards(const registry::CommandRow&, bool all) {
   if (missing.empty()) return true;
   strayed_ = true;
   if (!engine_.holds_token()) {
-    needs_token_ = !wrote_;
+    needs_token_ = !acted_;
     return false;
   }
   grown_ = true;
@@ -182,11 +180,13 @@ std::string_view InnerCalls::call(const registry::Args& args, int proto) {
   const Route route = row.route_hook ? row.route_hook(row, args) : row.route;
   const bool all =
       route == Route::kFanout || (route == Route::kGather && !(cluster && row.first_key_at != 0));
-  if (!take_shards(row, all)) {
+  if (!take_shards(all)) {
     return answer(needs_token_ ? "ERR the script runs again"
                                : "ERR Script attempted to access a non local key in a cluster node");
   }
   if (row.flags & registry::kWrite) wrote_ = true;
+  if (row.flags & (registry::kWrite | registry::kMayReplicate)) acted_ = true;
+  if (__builtin_expect(engine_.monitored(), 0)) show_call_to_monitors(engine_, session_.db, {&row, args, {}});
   resp::Writer reply(chain_, proto);
   const uint64_t began = Ticks::now();
   if (route == Route::kConn) {
@@ -210,6 +210,7 @@ void InnerCalls::run(const registry::CommandRow& row, const registry::Args& args
                            made_keys_.empty() ? store::Key{} : made_keys_[0]);
   shard::CtxSetup::permissions(ctx_, bits_.any_key);
   row.run(ctx_, args, reply);
+  if (__builtin_expect(bits_.remembers, 0)) engine_.remember_keys({&row, args, {}}, bits_);
   engine_.shard().counters().commands.add();
 }
 

@@ -2,7 +2,7 @@
 // a script is tested in redis-server's order: whether there is such a command, its arity, whether scripts may
 // call it, the user, what the script has said it will do, memory, the cluster's slots. Thread: the shard's,
 // or the coordinator's. Invariants: effects join the open transaction; nothing waits (blocking commands
-// answer as if their time were over).
+// are refused, as by redis-server 7.0).
 #pragma once
 
 #include <memory>
@@ -45,9 +45,9 @@ class InnerCalls {
  private:
   std::string_view answer(std::string_view error);
   const char* refusal(const registry::CommandRow& row, const registry::Args& args);
-  bool find_keys(const registry::CommandRow& row, const registry::Args& args);
+  void find_keys(const registry::CommandRow& row, const registry::Args& args);
   const char* check_cluster(const registry::CommandRow& row);
-  bool take_shards(const registry::CommandRow& row, bool all);
+  bool take_shards(bool all);
   void run(const registry::CommandRow& row, const registry::Args& args, resp::Writer& reply);
   void run_parts(const registry::CommandRow& row, const registry::Args& args, resp::Writer& reply);
   void run_conn(const registry::CommandRow& row, const registry::Args& args, resp::Writer& reply);
@@ -63,7 +63,9 @@ class InnerCalls {
   SessionBits bits_;
   Rules rules_;
   int slot_ = -1;
-  bool wrote_ = false, needs_token_ = false, grown_ = false, strayed_ = false;
+  bool wrote_ = false;
+  bool acted_ = false;  // wrote, or told others something: it cannot run again
+  bool needs_token_ = false, grown_ = false, strayed_ = false;
 };
 
 }  // namespace tessera::dispatch

@@ -22,18 +22,33 @@ void next_caching(Session& session, const registry::CommandRow& row) {
   }
 }
 
-void show_to_monitors(Engine& engine, const Session& session, const CommandView& command) {
-  if (command.row->flags & (registry::kSkipMonitor | registry::kAdmin)) return;
-  const std::string who = session.has(kUnixSocket) ? "unix:" + session.local_text : session.peer_text;
+namespace {
+
+void show(Engine& engine, int db, std::string_view who, const CommandView& command) {
+  // Scripts are shown where they start, though their rows say no: in front of what they call.
+  const bool script = command.row->run == nullptr && command.row->route == registry::Route::kShard;
+  const uint32_t hidden = registry::kAdmin | (script ? 0u : registry::kSkipMonitor);
+  if (command.row->flags & hidden) return;
   if (command.row->is_secret == nullptr) {
-    engine.note_for_monitors(command, session.db, who);
+    engine.note_for_monitors(command, db, who);
     return;
   }
   std::vector<std::string_view> shown;
   for (size_t i = 0; i < command.args.size(); ++i) {
     shown.push_back(command.row->is_secret(command.args, i) ? "(redacted)" : command.args[i]);
   }
-  engine.note_for_monitors({command.row, registry::Args(shown), {}}, session.db, who);
+  engine.note_for_monitors({command.row, registry::Args(shown), {}}, db, who);
+}
+
+}  // namespace
+
+void show_to_monitors(Engine& engine, const Session& session, const CommandView& command) {
+  show(engine, session.db, session.has(kUnixSocket) ? "unix:" + session.local_text : session.peer_text,
+       command);
+}
+
+void show_call_to_monitors(Engine& engine, int db, const CommandView& command) {
+  show(engine, db, "lua", command);
 }
 
 bool allowed_while_subscribed(const registry::CommandRow& row) {

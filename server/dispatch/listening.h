@@ -13,6 +13,8 @@ bool remembers_keys(const Session& session);
 void next_caching(Session& session, const registry::CommandRow& row);
 // A line of MONITOR, if the command is one that is shown.
 void show_to_monitors(Engine& engine, const Session& session, const CommandView& command);
+// The same for what a script calls.
+void show_call_to_monitors(Engine& engine, int db, const CommandView& command);
 // In RESP2 a connection with subscriptions takes few commands.
 bool allowed_while_subscribed(const registry::CommandRow& row);
 

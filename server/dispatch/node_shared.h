@@ -49,7 +49,7 @@ struct Settings {
   bool latency_tracking = true;
   int64_t latency_threshold_ms = 0;  // 0: events are not watched
   int64_t busy_reply_threshold_ms = 5000;
-  int debug_command = 0;             // config::AllowValue: no, yes, local
+  int debug_command = 0;  // config::AllowValue: no, yes, local
   int module_command = 0;
   int hz = 10;
   CommandLogSettings command_log;

@@ -514,7 +514,8 @@ void Pipeline::run_conn(const CommandView& command) {
 
 void Pipeline::deliver_barrier(resp::OutChain&& reply) {
   barrier_ = false;
-  acknowledges_writes_ |= session_.last_row != nullptr && (session_.last_row->flags & registry::kWrite) != 0;
+  const registry::CommandRow* row = session_.last_row;
+  acknowledges_writes_ |= row != nullptr && (row->flags & (registry::kWrite | registry::kMayReplicate)) != 0;
   if (!muted()) out_.append_chain(std::move(reply));
 }
 

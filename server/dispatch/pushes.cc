@@ -1,5 +1,6 @@
 // Role: the engine's part of what is pushed to clients: appending a tick's items, telling other threads,
 // lines of MONITOR, keys that are tracked. Thread: the engine's.
+#include "common/text/quoting.h"
 #include "server/dispatch/engine.h"
 #include "server/registry/command_keys.h"
 
@@ -11,45 +12,6 @@ namespace {
 struct Look : Envelope {
   void arrive(Engine&) override { delete this; }
 };
-
-void append_quoted(std::string& line, std::string_view arg) {
-  line += " \"";
-  for (const char c : arg) {
-    switch (c) {
-      case '\\':
-      case '"':
-        line += '\\';
-        line += c;
-        break;
-      case '\n':
-        line += "\\n";
-        break;
-      case '\r':
-        line += "\\r";
-        break;
-      case '\t':
-        line += "\\t";
-        break;
-      case '\a':
-        line += "\\a";
-        break;
-      case '\b':
-        line += "\\b";
-        break;
-      default:
-        if (c >= ' ' && c <= '~') {
-          line += c;
-        } else {
-          constexpr char kDigits[] = "0123456789abcdef";
-          const auto byte = static_cast<unsigned char>(c);
-          line += "\\x";
-          line += kDigits[byte >> 4];
-          line += kDigits[byte & 15];
-        }
-    }
-  }
-  line += '"';
-}
 
 // Each shard has its share of tracking-table-max-keys.
 void trim_tracking(Engine& engine) {
@@ -89,7 +51,10 @@ void Engine::note_for_monitors(const CommandView& command, int db, std::string_v
   std::string line = head;
   line += who;
   line += ']';
-  for (size_t i = 0; i < command.args.size(); ++i) append_quoted(line, command.args[i]);
+  for (const std::string_view arg : command.args.views()) {
+    line += ' ';
+    text::append_repr(line, arg);
+  }
   shard_.port().items().add(feed::Kind::kMonitor, {}, line);
 }
 

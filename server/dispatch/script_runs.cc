@@ -48,9 +48,7 @@ Pipeline::Step Pipeline::start_script(const CommandView& command) {
       return Step::kDone;
     }
   }
-  // CLIENT PAUSE WRITE: it may write, unless it is one of the _RO forms.
-  const bool paused = engine_.pause().until_ms > engine_.now().ms && !(row.flags & registry::kReadonly);
-  if (paused || engine_.must_hold(command)) {
+  if (engine_.must_hold(command)) {
     engine_.wait_for_pause_end(session_.ref);
     return Step::kStall;
   }
@@ -86,7 +84,7 @@ void Pipeline::run_script_here(const CommandView& command) {
   session_.clear(kAskingSession);
   bool answered = true;
   write_in_place([&](resp::Writer& reply) { answered = engine_.run_script(command, session_bits, reply); });
-  acknowledges_writes_ = true;
+  acknowledges_writes_ |= (command.row->flags & registry::kMayReplicate) != 0;
   if (answered) return;
   barrier_ = true;
   engine_.begin_gather(new Gather(engine_.index(), session_.ref, session_bits, command, {engine_.index()}));
@@ -111,10 +109,7 @@ bool Engine::run_script(const CommandView& command, const SessionBits& bits, res
   shard::CtxSetup::end_effects(ctx_);
   if (!answered) return false;
   shard_.counters().commands.add();
-  const uint64_t ns = note_call(*command.row, began, reply, errors);
-  const size_t reply_bytes = reply.out().size() - size_before;
-  if (__builtin_expect(is_notable(command.args, ns, reply_bytes), 0))
-    log_call(command, bits, ns, reply_bytes);
+  note_and_log(command, bits, began, reply, errors, reply.out().size() - size_before);
   if (__builtin_expect(reaches_parked_ || shard_.waiting().has_ready(), 0)) (void)serve_ready();
   return true;
 }

@@ -70,7 +70,7 @@ struct SessionBits {
   bool any_key = false;    // the user may read whatever a command comes upon (SORT's patterns)
   bool remembers = false;  // keys that this command reads are noted for CLIENT TRACKING
   shard::Changer changer;
-  acl::UserRef user;     // for what a script runs; nullptr: one that may do everything
+  acl::UserRef user;  // for what a script runs; nullptr: one that may do everything
 };
 
 struct Session {

@@ -22,7 +22,7 @@ constexpr CommandRow run_row(const char* name, const char* since, const char* su
   CommandRow row;
   row.name = name;
   row.arity = -3;
-  row.flags = kRunFlags | (read_only ? registry::kReadonly : 0u);
+  row.flags = kRunFlags | (read_only ? registry::kReadonly : registry::kMayReplicate);
   row.acl = registry::kCatScripting;
   row.keys = registry::keys_counted(2, 0, 1, 1, read_only ? kReadKeys : kWriteKeys);
   row.group = "scripting";

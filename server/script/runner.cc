@@ -323,8 +323,9 @@ std::string_view Runner::interrupted() {
   if (threshold_ms <= 0 || ran_ms < threshold_ms) return {};
   publish_busy();
   engine_.poll_while_busy();
-  return kill_.load(std::memory_order_acquire) ? "Script killed by user with SCRIPT KILL..."
-                                               : std::string_view();
+  // What was asked when nothing was written yet may be too late by now.
+  if (!kill_.load(std::memory_order_acquire) || calls_.has_written()) return {};
+  return "Script killed by user with SCRIPT KILL...";
 }
 
 // ---- busy

@@ -299,6 +299,28 @@ def test_monitor(standalone):
         assert monitor.call("RESET").find("RESET") >= 0  # its own line or the reply
 
 
+def test_monitor_shows_scripts_and_what_they_call(standalone):
+    with standalone.connect() as monitor, standalone.connect() as c:
+        assert monitor.call("MONITOR") == "OK"
+        source = "redis.call('set', KEYS[1], ARGV[1]) return redis.call('get', KEYS[1])"
+        assert c.call("EVAL", source, 1, "k", "v") == b"v"
+        name = "%s:%d" % c.socket.getsockname()
+        lines = lines_of(monitor, 3)
+        assert lines[0].endswith('[0 %s] "EVAL" "%s" "1" "k" "v"' % (name, source))
+        assert lines[1].endswith('[0 lua] "set" "k" "v"') and lines[2].endswith('[0 lua] "get" "k"')
+
+
+def test_keys_that_a_script_reads_are_tracked(clients):
+    tracker, other = clients(), clients()
+    other.call("MSET", "read", "1", "unread", "1")
+    assert tracker.call("CLIENT", "TRACKING", "on") == "OK"
+    assert tracker.call("EVAL", "return redis.call('get', KEYS[1])", 2, "read", "unread") == b"1"
+    assert tracker.taken() == []
+    other.call("MSET", "read", "2", "unread", "2")
+    seen = []
+    eventually(lambda: seen.extend(tracker.keys()) or seen == [b"read"], what="the key that was read is told of")
+
+
 def test_monitor_sees_all_threads_in_one_order(standalone):
     with standalone.connect() as one, standalone.connect() as two:
         for monitor in (one, two):
