@@ -190,6 +190,7 @@ constexpr CommandRow kRows[] = {
 void reset_session(dispatch::ConnCtx& ctx) {
   dispatch::Session& session = ctx.session();
   if (session.has(dispatch::kListens)) ctx.engine().push_sink().forget(session);
+  ctx.pipeline().end_transaction();
   session.clear(dispatch::kReplyOff | dispatch::kReplySkip | dispatch::kReplySkipNext | dispatch::kNoTouch |
                 dispatch::kReadonlySession | dispatch::kAskingSession | dispatch::kMonitor |
                 dispatch::kCapaRedirect);

@@ -84,10 +84,12 @@ std::string flag_letters(const Session& session) {
   std::string letters;
   if (session.has(dispatch::kMonitor)) letters += 'O';
   if (session.has(dispatch::kSubscribed)) letters += 'P';
+  if (session.has(dispatch::kMulti)) letters += 'x';
   if (session.has(dispatch::kBlocked)) letters += 'b';
   if (session.has(dispatch::kTracking)) letters += 't';
   if (session.has(dispatch::kTrackingBroken)) letters += 'R';
   if (session.has(dispatch::kTrackingBcast)) letters += 'B';
+  if (session.watcher && session.watcher->changed()) letters += 'd';
   if (session.has(dispatch::kCloseAfterReply)) letters += 'c';
   if (session.has(dispatch::kCloseAsap)) letters += 'A';
   if (session.has(dispatch::kUnixSocket)) letters += 'U';

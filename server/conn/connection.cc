@@ -97,7 +97,9 @@ bool Connection::run() {
   }
   const size_t pending = parser_.pending_bytes();
   engine_.counters().largest_input_bytes.raise_to(static_cast<int64_t>(pending));
-  if (static_cast<int64_t>(parser_.memory_bytes()) > engine_.settings().query_buffer_limit_bytes) {
+  // What MULTI has queued counts with what is still to be parsed.
+  const size_t query_bytes = parser_.memory_bytes() + pipeline_.multi_bytes();
+  if (static_cast<int64_t>(query_bytes) > engine_.settings().query_buffer_limit_bytes) {
     engine_.counters().query_buffer_limit_disconnections.add();
     engine_.node().log->warning("Closing client that reached max query buffer length: %s",
                                 engine_.clients().describe(session_).c_str());

@@ -7,6 +7,7 @@
 #include "server/dispatch/gather.h"
 #include "server/dispatch/pipeline.h"
 #include "server/dispatch/scripts.h"
+#include "server/dispatch/transaction_run.h"
 #include "server/store/memory.h"
 
 namespace tessera::dispatch {
@@ -367,10 +368,32 @@ int64_t used_memory_bytes(const NodeShared& node) {
 }
 
 bool Engine::must_hold(const registry::CommandRow& row) const {
+  return must_hold(row.flags);
+}
+
+bool Engine::must_hold(uint32_t row_flags) const {
   if (__builtin_expect(frozen_, 0)) return true;
   if (__builtin_expect(pause_->until_ms == 0, 1)) return false;
   if (pause_->until_ms <= now_.ms) return false;
-  return pause_->all || (row.flags & (registry::kWrite | registry::kMayReplicate));
+  return pause_->all || (row_flags & (registry::kWrite | registry::kMayReplicate));
+}
+
+shard::Ctx& Engine::enter_inner() {
+  if (inner_depth_ == inner_.size()) inner_.emplace_back();
+  return inner_[inner_depth_++];
+}
+
+std::unique_ptr<TransactionRun> Engine::new_transaction() {
+  if (spare_transactions_.empty()) return std::make_unique<TransactionRun>(index());
+  std::unique_ptr<TransactionRun> run = std::move(spare_transactions_.back());
+  spare_transactions_.pop_back();
+  return run;
+}
+
+void Engine::recycle(std::unique_ptr<TransactionRun> run) {
+  if (spare_transactions_.size() >= 16) return;
+  run->reset();
+  spare_transactions_.push_back(std::move(run));
 }
 
 void Engine::run_here(const CommandView& command, const SessionBits& bits, resp::Writer& reply) {
@@ -415,11 +438,11 @@ void Engine::run_part(const CommandView& command, const SessionBits& bits, regis
   shard::CtxSetup::end_effects(ctx_);
 }
 
-uint64_t Engine::note_call(const registry::CommandRow& row, uint64_t began_ticks, const resp::Writer& reply,
-                           uint32_t errors_before) {
+uint64_t Engine::note_call(const registry::CommandRow& row, uint64_t began_ticks, uint64_t ended_ticks,
+                           const resp::Writer& reply, uint32_t errors_before) {
   const bool failed = reply.error_count() != errors_before;
   if (__builtin_expect(failed, 0)) stats_.error(reply.last_error_code());
-  const uint64_t ns = Ticks::to_ns(Ticks::now() - began_ticks);
+  const uint64_t ns = Ticks::to_ns(ended_ticks - began_ticks);
   stats_.called(row.id, ns, failed);
   if (__builtin_expect(ns >= latency_threshold_ns_, 0)) {
     latency_events_.add(row.flags & registry::kFast ? "fast-command" : "command", now_.ms / 1000,

@@ -28,6 +28,7 @@ class Engine;
 class Gather;
 class Pipeline;
 class Scripts;
+class TransactionRun;
 
 // The connections of a thread, as the engine sees them.
 class ClientSink {
@@ -69,6 +70,10 @@ struct ThreadCounters {
   Counter evicted_clients;
   Counter largest_input_bytes, largest_output_bytes;
   Counter gathers_run, gathers_in_batch, fanouts_run, remote_commands, local_commands, held_commands;
+  // EXECs whose commands ran; those of them that took the gather token; those that went to another shard as a
+  // message.
+  Counter transactions, transactions_gathered, transaction_messages;
+  Counter watching_clients;
   Counter query_buffer_limit_disconnections, output_buffer_limit_disconnections, acl_denied_auth,
       acl_denied_cmd, acl_denied_key, acl_denied_channel;
   Counter ticks, tick_us;  // tick_us: wall time of all ticks
@@ -122,10 +127,25 @@ class Engine : public io::Actor {
   // one of our keys is about to be served and that takes other shards.
   bool must_hold(const registry::CommandRow& row) const;
   bool must_hold(const CommandView& command) const { return must_hold(*command.row); }
+  bool must_hold(uint32_t row_flags) const;
+  // ---- commands inside a command: inner_run.h
+  shard::Ctx& enter_inner();
+  void leave_inner() { --inner_depth_; }
+  // Serves who waits for what the command made ready.
+  void serve_after() {
+    if (__builtin_expect(reaches_parked_ || shard_.waiting().has_ready(), 0)) (void)serve_ready();
+  }
+  // ---- transactions: transaction.h
+  std::unique_ptr<TransactionRun> new_transaction();
+  void recycle(std::unique_ptr<TransactionRun> run);
   // Records a call that did not go through run_here (connection, control, fan-out commands).
   // Returns how long it took, in nanoseconds.
-  uint64_t note_call(const registry::CommandRow& row, uint64_t begin_ticks, const resp::Writer& reply,
-                     uint32_t errors_before);
+  uint64_t note_call(const registry::CommandRow& row, uint64_t began_ticks, const resp::Writer& reply,
+                     uint32_t errors_before) {
+    return note_call(row, began_ticks, Ticks::now(), reply, errors_before);
+  }
+  uint64_t note_call(const registry::CommandRow& row, uint64_t began_ticks, uint64_t ended_ticks,
+                     const resp::Writer& reply, uint32_t errors_before);
   // ---- SLOWLOG and COMMANDLOG: command_log.h
   // Whether a call may be one for the logs.
   bool is_notable(const registry::Args& args, uint64_t ns, size_t reply_bytes) const {
@@ -228,6 +248,7 @@ class Engine : public io::Actor {
   void finish(io::Loop& loop) override;
 
  private:
+  friend class TransactionRun;
   struct Outbox {
     std::unique_ptr<RequestBatch> open;
     Envelope* head = nullptr;
@@ -305,6 +326,9 @@ class Engine : public io::Actor {
   size_t log_from_request_bytes_ = SIZE_MAX, log_from_reply_bytes_ = SIZE_MAX;
   uint64_t latency_threshold_ns_ = UINT64_MAX;
   shard::Ctx ctx_;
+  std::deque<shard::Ctx> inner_;  // one for each depth
+  size_t inner_depth_ = 0;
+  std::vector<std::unique_ptr<TransactionRun>> spare_transactions_;
   BlockedClients blocked_{*this};
   std::unique_ptr<Scripts> scripts_;
   bool busy_ = false;

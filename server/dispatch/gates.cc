@@ -2,6 +2,7 @@
 #include "server/dispatch/gates.h"
 
 #include "server/acl/access.h"
+#include "server/dispatch/inner_run.h"
 #include "server/dispatch/listening.h"
 #include "server/dispatch/refusals.h"
 #include "server/route/decide.h"
@@ -36,6 +37,12 @@ bool adopt_user(Engine& engine, Session& session) {
   return false;
 }
 
+// MULTI and WATCH have an answer of their own; redis-server lets CLIENT REPLY in.
+bool is_kept_from_transactions(const registry::CommandRow& row) {
+  return (row.flags & registry::kNoMulti) && !is_of_transactions(row) &&
+         std::string_view(row.full_name) != "client|reply";
+}
+
 GateResult refuse(Engine& engine, Session& session, const CommandView& command, const acl::Access& access) {
   ThreadCounters& counters = engine.counters();
   const bool is_command = access.denied == acl::Denied::kCommand, is_key = access.denied == acl::Denied::kKey;
@@ -68,6 +75,9 @@ GateResult check_gates(Engine& engine, Session& session, const CommandView& comm
   if (__builtin_expect(!session.authenticated, 0) && !(flags & registry::kNoAuth)) {
     return {false, "NOAUTH Authentication required."};
   }
+  if (__builtin_expect(session.has(kMulti), 0) && is_kept_from_transactions(*command.row)) {
+    return {false, "ERR Command not allowed inside a transaction"};
+  }
   if (__builtin_expect(!session.user->unrestricted, 0) && session.authenticated) {
     const acl::Access access = acl::check(*session.user, *command.row, command.args, scratch);
     if (!access.allowed()) return refuse(engine, session, command, access);
@@ -87,19 +97,19 @@ GateResult check_gates(Engine& engine, Session& session, const CommandView& comm
 
 namespace {
 
-GateResult decide_slot(Engine& engine, const CommandView& command, KeysOfCommand keys, bool asking,
-                       bool readonly, route::ClientSide client) {
+GateResult decide_slot(Engine& engine, uint32_t row_flags, KeysOfCommand keys, bool asking, bool readonly,
+                       route::ClientSide client) {
   const route::ClusterView& view = engine.view();
-  const bool lease_over = (command.row->flags & registry::kWrite) != 0 && engine.lease_over();
+  const bool lease_over = (row_flags & registry::kWrite) != 0 && engine.lease_over();
   if (__builtin_expect(view.serves(keys.slot) && !keys.cross_slot && !lease_over, 1)) return {};
   route::Question question;
   question.slot = keys.slot;
   question.cross_slot = keys.cross_slot;
   question.several_keys = keys.several;
-  question.write = (command.row->flags & registry::kWrite) != 0;
-  question.asking = asking || (command.row->flags & registry::kAsking);
+  question.write = (row_flags & registry::kWrite) != 0;
+  question.asking = asking || (row_flags & registry::kAsking);
   question.readonly = readonly;
-  question.pubsub_shard = (command.row->flags & registry::kPubsub) != 0;
+  question.pubsub_shard = (row_flags & registry::kPubsub) != 0;
   route::Decision decision = route::decide(view, question);
   // Nobody may acknowledge a write that a majority has not been heard for: another primary may be elected.
   if (decision.serve() && lease_over) decision.verdict = route::verdict_when_down(view.options(), question);
@@ -111,13 +121,18 @@ GateResult decide_slot(Engine& engine, const CommandView& command, KeysOfCommand
 
 GateResult check_slot(Engine& engine, const Session& session, const CommandView& command,
                       KeysOfCommand keys) {
-  return decide_slot(engine, command, keys, session.has(kAskingSession), session.has(kReadonlySession),
-                     {.ipv6 = session.ipv6});
+  return decide_slot(engine, command.row->flags, keys, session.has(kAskingSession),
+                     session.has(kReadonlySession), {.ipv6 = session.ipv6});
+}
+
+GateResult check_slot_of(Engine& engine, uint32_t row_flags, KeysOfCommand keys, const SessionBits& bits) {
+  return decide_slot(engine, row_flags & ~uint32_t{registry::kPubsub}, keys, bits.asking, bits.readonly,
+                     {.ipv6 = bits.ipv6});
 }
 
 GateResult check_slot_bits(Engine& engine, const SessionBits& bits, const CommandView& command,
                            KeysOfCommand keys) {
-  return decide_slot(engine, command, keys, bits.asking, bits.readonly, {.ipv6 = bits.ipv6});
+  return decide_slot(engine, command.row->flags, keys, bits.asking, bits.readonly, {.ipv6 = bits.ipv6});
 }
 
 }  // namespace tessera::dispatch

@@ -30,6 +30,8 @@ struct KeysOfCommand {
 // Cluster mode: may this node run a command on these keys? Order of the answers: redis-server's, which looks
 // for the owner of the first key's slot before it compares slots.
 GateResult check_slot(Engine& engine, const Session& session, const CommandView& command, KeysOfCommand keys);
+// For a transaction, whose commands' flags and keys come together.
+GateResult check_slot_of(Engine& engine, uint32_t row_flags, KeysOfCommand keys, const SessionBits& bits);
 GateResult check_slot_bits(Engine& engine, const SessionBits& bits, const CommandView& command,
                            KeysOfCommand keys);
 

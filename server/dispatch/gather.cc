@@ -61,6 +61,15 @@ struct Probe : Envelope {
 
 }  // namespace
 
+Gather::Gather(std::unique_ptr<TransactionRun> run_of, std::vector<int> shards)
+    : transaction(std::move(run_of)),
+      at_home_only(transaction->needs_connection()),
+      home_(transaction->home()),
+      client_(transaction->client()),
+      bits_(transaction->bits()),
+      shards_(std::move(shards)),
+      reply_(pool_) {}
+
 Gather::~Gather() {
   if (!done) delete_successors();
 }
@@ -87,6 +96,10 @@ void Gather::arrive(Engine& engine) {
     return;
   }
   std::unique_ptr<Gather> mine(this);
+  if (transaction) {
+    TransactionRun::comes_home(engine, std::move(transaction));
+    return;
+  }
   if (retry) {
     if (Pipeline* pipeline = engine.clients().find(client_)) {
       pipeline->retry_barrier(take_command());
@@ -208,7 +221,8 @@ void Engine::run_gathers() {
     auto* next = static_cast<Gather*>(nullptr);
     if (TokenWaiter* waiter = active_->successor.load(std::memory_order_acquire))
       next = static_cast<Gather*>(waiter);
-    const bool along = next != nullptr && (clock().mono() - began).us < kGatherBatchUs &&
+    const bool along = next != nullptr && (!next->at_home_only || next->home() == index()) &&
+                       (clock().mono() - began).us < kGatherBatchUs &&
                        std::all_of(next->shards().begin(), next->shards().end(), [&](int shard) {
                          return parked_by_index_[static_cast<size_t>(shard)] != nullptr;
                        });
@@ -239,7 +253,9 @@ void Engine::run_gather(Gather& gather, MonoTime began) {
     std::vector<shard::Shard*> reach;
     for (int shard : gather.shards()) reach.push_back(parked_by_index_[static_cast<size_t>(shard)]);
     shard::CtxSetup::gather(ctx_, shard_, parked_by_index_.data(), reach.data(), reach.size());
-    if (gather.run) {
+    if (gather.transaction) {
+      gather.transaction->run(*this, parked_by_index_.data());
+    } else if (gather.run) {
       run_of_gather(gather, began);
     } else if (may_block(gather.command())) {
       gather.wait = run_blocking(gather.command(), gather.bits(), gather.home(), gather.client(), reply);

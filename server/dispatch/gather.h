@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "server/dispatch/engine.h"
+#include "server/dispatch/transaction_run.h"
 
 namespace tessera::dispatch {
 
@@ -31,6 +32,8 @@ class Gather : public Envelope, public TokenWaiter {
         bits_(run->last_group().bits),
         shards_(std::move(shards)),
         reply_(pool_) {}
+  // A part of a transaction.
+  Gather(std::unique_ptr<TransactionRun> transaction, std::vector<int> shards);
   // Waiters are reachable from the token's holder only: one that ends before its turn takes them along, which
   // is what the end of the node comes to.
   ~Gather() override;
@@ -58,6 +61,9 @@ class Gather : public Envelope, public TokenWaiter {
   std::function<void(resp::Writer&)> call;  // instead of the row's handler
   std::unique_ptr<RequestBatch> run;        // instead of one command
   uint32_t run_done = 0;
+  std::unique_ptr<TransactionRun> transaction;  // instead of one command
+  // It needs the connection: nobody else may run it along with his own.
+  bool at_home_only = false;
 
  private:
   int home_;

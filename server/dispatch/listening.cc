@@ -22,9 +22,19 @@ void next_caching(Session& session, const registry::CommandRow& row) {
   }
 }
 
-namespace {
+std::string name_for_monitors(const Session& session) {
+  return session.has(kUnixSocket) ? "unix:" + session.local_text : session.peer_text;
+}
 
-void show(Engine& engine, int db, std::string_view who, const CommandView& command) {
+void show_to_monitors(Engine& engine, const Session& session, const CommandView& command) {
+  show_to_monitors(engine, name_for_monitors(session), session.db, command);
+}
+
+void show_call_to_monitors(Engine& engine, int db, const CommandView& command) {
+  show_to_monitors(engine, "lua", db, command);
+}
+
+void show_to_monitors(Engine& engine, const std::string& who, int db, const CommandView& command) {
   // Scripts are shown where they start, though their rows say no: in front of what they call.
   const bool script = command.row->run == nullptr && command.row->route == registry::Route::kShard;
   const uint32_t hidden = registry::kAdmin | (script ? 0u : registry::kSkipMonitor);
@@ -38,17 +48,6 @@ void show(Engine& engine, int db, std::string_view who, const CommandView& comma
     shown.push_back(command.row->is_secret(command.args, i) ? "(redacted)" : command.args[i]);
   }
   engine.note_for_monitors({command.row, registry::Args(shown), {}}, db, who);
-}
-
-}  // namespace
-
-void show_to_monitors(Engine& engine, const Session& session, const CommandView& command) {
-  show(engine, session.db, session.has(kUnixSocket) ? "unix:" + session.local_text : session.peer_text,
-       command);
-}
-
-void show_call_to_monitors(Engine& engine, int db, const CommandView& command) {
-  show(engine, db, "lua", command);
 }
 
 bool allowed_while_subscribed(const registry::CommandRow& row) {

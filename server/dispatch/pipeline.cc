@@ -13,12 +13,15 @@
 #include "server/dispatch/listening.h"
 #include "server/dispatch/pipeline_impl.h"
 #include "server/dispatch/scripts.h"
+#include "server/dispatch/transaction.h"
 
 namespace tessera::dispatch {
 
 using registry::Route;
 
 namespace {
+
+constexpr std::string_view kWrongArity = "wrong number of arguments for 'exec' command";
 
 void transfer(resp::OutChain& from, resp::OutChain& to, size_t n) {
   if (n > 0) from.move_prefix(n, to);
@@ -31,6 +34,7 @@ Pipeline::Pipeline(Engine& engine, Session& session)
 
 Pipeline::~Pipeline() {
   if (wait_) engine_.blocked().client_left(wait_);
+  if (transaction_) end_transaction();
 }
 
 SessionBits Pipeline::bits() const {
@@ -120,8 +124,13 @@ Pipeline::Step Pipeline::start(const CommandView& command) {
   if (__builtin_expect(command.row == nullptr, 0)) {
     const registry::Resolved resolved = engine_.node().commands->resolve(command.args);
     session_.last_row = resolved.row;
+    const std::string abort = spoil_transaction(resolved.row, kWrongArity);
     reply_in_place([&](resp::Writer& reply) {
-      registry::CommandTable::write_error(resolved, command.args, reply);
+      if (is_exec(resolved.row)) {
+        reply.error(abort);
+      } else {
+        registry::CommandTable::write_error(resolved, command.args, reply);
+      }
       if (resolved.row) engine_.stats().rejected(resolved.row->id);
       engine_.stats().error(reply.last_error_code());
     });
@@ -137,8 +146,14 @@ Pipeline::Step Pipeline::start(const CommandView& command) {
     reject(command, engine_.scripts()->busy_error());
     return Step::kDone;
   }
+  if (__builtin_expect(session_.has(kMulti), 0)) {
+    bool taken = false;
+    const Step step = start_in_transaction(command, taken);
+    if (taken) return step;
+  }
   const Route route = row.route_hook ? row.route_hook(row, command.args) : row.route;
   if (__builtin_expect(route == Route::kShard, 1)) return start_shard(command);
+  if (is_of_transactions(row)) return start_transaction(command);
   // In cluster mode a command with keys belongs to their slot, whatever else it wants to look at.
   if (route == Route::kGather && row.first_key_at != 0 && engine_.settings().cluster_enabled) {
     return start_shard(command);
@@ -253,6 +268,12 @@ Pipeline::Step Pipeline::send_one(const CommandView& command, int target) {
 }
 
 void Pipeline::begin_command(const CommandView& command) {
+  count_command(command);
+  if (__builtin_expect(engine_.monitored(), 0)) show_to_monitors(engine_, session_, command);
+}
+
+// EXEC is shown where it ends (TransactionRun).
+void Pipeline::count_command(const CommandView& command) {
   ++session_.commands_count;
   session_.last_row = command.row;
   engine_.counters().commands_processed.add();
@@ -263,9 +284,10 @@ void Pipeline::begin_command(const CommandView& command) {
     } else {
       session_.clear(kReplySkip);
     }
-    if (session_.has(kTracking)) next_caching(session_, *command.row);
+    // What CLIENT CACHING says before MULTI holds for all of the transaction.
+    const bool keeps = session_.has(kMulti) || is_multi(command.row);
+    if (session_.has(kTracking) && !keeps) next_caching(session_, *command.row);
   }
-  if (__builtin_expect(engine_.monitored(), 0)) show_to_monitors(engine_, session_, command);
 }
 
 void Pipeline::run_local(const CommandView& command) {
@@ -286,13 +308,17 @@ void Pipeline::reply_error(std::string_view error) {
 
 bool Pipeline::is_paused() const {
   if (queued_.empty() || barrier_ || in_flight_ != 0 || !slots_empty()) return false;
-  return engine_.pause().until_ms > engine_.now().ms && engine_.must_hold(queued_.front().view());
+  if (engine_.pause().until_ms <= engine_.now().ms) return false;
+  const CommandView next = queued_.front().view();
+  const bool ends_multi = is_exec(next.row) && session_.has(kMulti);
+  return engine_.must_hold(ends_multi ? transaction_->queue->row_flags() : next.row->flags);
 }
 
 void Pipeline::reject(const CommandView& command, std::string_view error) {
   session_.last_row = command.row;
+  const std::string text = spoil_transaction(command.row, error);
   reply_in_place([&](resp::Writer& reply) {
-    reply.error(error);
+    reply.error(text);
     engine_.stats().rejected(command.row->id);
     engine_.stats().error(reply.last_error_code());
   });
@@ -513,6 +539,7 @@ void Pipeline::run_conn(const CommandView& command) {
 }
 
 void Pipeline::deliver_barrier(resp::OutChain&& reply) {
+  if (transaction_ && take_for_transaction(reply)) return;
   barrier_ = false;
   const registry::CommandRow* row = session_.last_row;
   acknowledges_writes_ |= row != nullptr && (row->flags & (registry::kWrite | registry::kMayReplicate)) != 0;
@@ -520,7 +547,7 @@ void Pipeline::deliver_barrier(resp::OutChain&& reply) {
 }
 
 void Pipeline::gather_call(const CommandView& command, std::function<void(resp::Writer&)> call) {
-  barrier_ = true;
+  barrier_ = gather_called_ = true;
   std::vector<int> all(engine_.node().engines.size());
   for (size_t i = 0; i < all.size(); ++i) all[i] = static_cast<int>(i);
   auto* gather = new Gather(engine_.index(), session_.ref, bits(), command, std::move(all));

@@ -17,6 +17,10 @@
 
 namespace tessera::dispatch {
 
+struct Transaction;
+struct WatchedKey;
+class TransactionRun;
+
 class Pipeline {
  public:
   Pipeline(Engine& engine, Session& session);
@@ -46,7 +50,7 @@ class Pipeline {
   resp::OutChain& out() { return out_; }
   size_t memory_bytes() const {
     return out_.memory_bytes() + blocked_.memory_bytes() + queued_bytes_ + run_bytes() +
-           (wait_ ? wait_->size_bytes() : 0);
+           (wait_ ? wait_->size_bytes() : 0) + (transaction_ ? transaction_bytes() : 0);
   }
   // The bytes of runs that wait, and of the one that is gathered.
   size_t run_bytes() const;
@@ -86,6 +90,23 @@ class Pipeline {
   // For a handler of this connection: `call` runs on the coordinator while all shards are parked, and what it
   // writes is the command's reply.
   void gather_call(const CommandView& command, std::function<void(resp::Writer&)> call);
+
+  // ---- transactions: transaction.h
+  // EXEC's run, or the part of it that was away, is home.
+  void transaction_came(std::unique_ptr<TransactionRun> run);
+  // One more shard has registered what WATCH named.
+  void watch_came();
+  // UNWATCH.
+  void unwatch();
+  // RESET, DISCARD, the end of EXEC.
+  void end_transaction();
+  // For TransactionRun: a command of the connection inside EXEC, and what it may have changed.
+  void run_inside(const CommandView& command, resp::Writer& reply);
+  SessionBits bits() const;
+  // For CLIENT LIST and the limits of clients.
+  int64_t queued_in_multi() const;  // -1: no MULTI
+  size_t multi_bytes() const;
+  size_t watched_keys() const;
 
   // At the shard that runs the command, when its view is newer than the router's. False: `reply` has the
   // redirection.
@@ -136,13 +157,35 @@ class Pipeline {
   void note_in_flight(RequestBatch& batch, const CommandView& command, int target, uint32_t group);
   // The command starts now: counters and one-shot flags.
   void begin_command(const CommandView& command);
+  void count_command(const CommandView& command);
   template <typename F>
   void write_in_place(F&& write);
-  SessionBits bits() const;
   // Writes a reply in its place: at once, or behind what is in flight.
   template <typename F>
   void reply_in_place(F&& write);
   void reject(const CommandView& command, std::string_view error);
+  // transaction.cc
+  static bool is_exec(const registry::CommandRow* row);
+  static bool is_multi(const registry::CommandRow* row);
+  Transaction& transaction();
+  std::string spoil_transaction(const registry::CommandRow* row, std::string_view error);
+  // `taken` false: the command runs as if there was no transaction.
+  Step start_in_transaction(const CommandView& command, bool& taken);
+  Step start_transaction(const CommandView& command);
+  Step start_multi(const CommandView& command);
+  Step queue(const CommandView& command);
+  Step start_exec(const CommandView& command);
+  void start_run(const CommandView& command);
+  bool is_home(const std::vector<int>& shards) const;
+  void next_segment();
+  void retry_transaction(std::unique_ptr<TransactionRun> run);
+  bool take_for_transaction(resp::OutChain& reply);
+  void finish_transaction(bool has_reply);
+  size_t transaction_bytes() const;
+  Step start_watch(const CommandView& command);
+  bool watch(std::vector<WatchedKey> keys);
+  template <typename F>
+  void answer_at_once(const CommandView& command, F&& write);
   void end_submit();
   bool locate(CommandView& command);
   bool is_local(const CommandView& command) const;
@@ -165,7 +208,8 @@ class Pipeline {
   std::deque<OwnedCommand> queued_;
   size_t queued_bytes_ = 0;
   bool barrier_ = false;
-  BlockedRef wait_;  // of the barrier's command
+  bool gather_called_ = false;  // by a handler, since this was cleared
+  BlockedRef wait_;             // of the barrier's command
   bool acknowledges_writes_ = false;
 
   // What is in flight, to decide what may overlap.
@@ -185,6 +229,7 @@ class Pipeline {
   // Parallel groups opened in this submit, by target: group id (0 none).
   std::vector<uint32_t> open_groups_;
   registry::KeyPositions keys_;
+  std::unique_ptr<Transaction> transaction_;
 };
 
 }  // namespace tessera::dispatch

@@ -33,6 +33,7 @@ void log_refusal(Engine& engine, Session& session, acl::Reason reason, std::stri
   }
   auto* refusal = new Refusal;
   refusal->entry.reason = reason;
+  refusal->entry.context = session.has(kMulti) ? acl::Context::kMulti : acl::Context::kTopLevel;
   refusal->entry.object = object;
   refusal->entry.user_name = user_name;
   refusal->entry.client_info = engine.clients().describe(session);

@@ -20,6 +20,7 @@ void RequestBatch::add(const CommandView& command) {
   out.arg_count = static_cast<uint32_t>(command.args.size());
   out.key_hash = command.key.hash;
   out.key_slot = command.key.slot;
+  out.key_hint = command.key.hint;
   for (size_t i = 0; i < command.args.size(); ++i) {
     const std::string_view arg = command.args[i];
     if (command.key.bytes.data() != nullptr && arg.data() == command.key.bytes.data() &&
@@ -65,7 +66,8 @@ CommandView RequestBatch::view(const Command& command, std::vector<std::string_v
   CommandView out;
   out.row = command.row;
   out.args = registry::Args(views, owners);
-  if (command.key_arg != 0) out.key = {views[command.key_arg], command.key_hash, command.key_slot};
+  if (command.key_arg != 0)
+    out.key = {views[command.key_arg], command.key_hash, command.key_slot, command.key_hint};
   return out;
 }
 

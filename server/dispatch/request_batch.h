@@ -28,6 +28,7 @@ class RequestBatch : public Envelope {
     const registry::CommandRow* row;
     uint32_t arg_first, arg_count;
     uint64_t key_hash;
+    uint32_t key_hint;  // Key::hint, of use where it was made
     uint16_t key_slot;
     uint16_t key_arg;  // 0: no key
     bool wrote;        // it is a write and has run: its reply acknowledges that
@@ -64,6 +65,7 @@ class RequestBatch : public Envelope {
 
   std::vector<Group>& groups() { return groups_; }
   std::vector<Command>& commands() { return commands_; }
+  const std::vector<Command>& commands() const { return commands_; }
   resp::OutChain& replies() { return replies_; }
   // Of a connection's run: the shard of each command.
   std::vector<uint16_t>& targets() { return targets_; }

@@ -10,6 +10,7 @@
 #include "server/acl/acl_view.h"
 #include "server/registry/command_row.h"
 #include "server/shard/changer.h"
+#include "server/shard/watch.h"
 
 namespace tessera::dispatch {
 
@@ -42,6 +43,7 @@ enum SessionFlag : uint32_t {
   kMonitor = 1u << 11,
   kProtectedRefused = 1u << 12,
   kBlocked = 1u << 13,  // waits for keys
+  kMulti = 1u << 14,    // between MULTI and EXEC
   // Pushes, from the upper end: server/pubsub.
   kSubscribed = 1u << 31,     // to anything; in RESP2 only a few commands are taken then
   kTracking = 1u << 30,       // CLIENT TRACKING ON
@@ -87,6 +89,7 @@ struct Session {
   uint64_t acl_version = 0;
   std::string name, lib_name, lib_version;
   std::string peer_text, local_text;
+  shard::WatcherRef watcher;  // of its WATCHes; nullptr: none
   MonoTime created, last_active;
   const registry::CommandRow* last_row = nullptr;
   int64_t commands_count = 0;

@@ -32,6 +32,11 @@ Source::Source(const dispatch::NodeShared& node)
     t.blocking_keys_when_gone += engine->shard().waiting().counts().keys_when_gone.get();
     t.largest_input_bytes = std::max(t.largest_input_bytes, thread.largest_input_bytes.get());
     t.largest_output_bytes = std::max(t.largest_output_bytes, thread.largest_output_bytes.get());
+    t.watching_clients += thread.watching_clients.get();
+    t.watched_keys += engine->shard().watches().key_count();
+    t.transactions += thread.transactions.get();
+    t.transactions_gathered += thread.transactions_gathered.get();
+    t.transaction_messages += thread.transaction_messages.get();
     t.gathers += thread.gathers_run.get();
     t.gathers_in_batch += thread.gathers_in_batch.get();
     t.fanouts += thread.fanouts_run.get();

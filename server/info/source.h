@@ -16,6 +16,8 @@ struct Totals {
   int64_t commands = 0, net_in_bytes = 0, net_out_bytes = 0, reads = 0, writes = 0;
   int64_t client_memory_bytes = 0, blocked_clients = 0, clients_in_timeout_table = 0, blocking_keys = 0,
           blocking_keys_when_gone = 0, largest_input_bytes = 0, largest_output_bytes = 0;
+  int64_t watching_clients = 0, watched_keys = 0;
+  int64_t transactions = 0, transactions_gathered = 0, transaction_messages = 0;
   int64_t gathers = 0, gathers_in_batch = 0, fanouts = 0, remote_commands = 0, local_commands = 0,
           held_commands = 0;
   int64_t query_limit_disconnections = 0, output_limit_disconnections = 0;

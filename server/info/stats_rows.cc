@@ -124,6 +124,9 @@ const InfoRow kStats[] = {
 const InfoRow kTessera[] = {
     {"tessera_gathers_run", total<&Totals::gathers>},
     {"tessera_gathers_run_along", total<&Totals::gathers_in_batch>},
+    {"tessera_transactions_run", total<&Totals::transactions>},
+    {"tessera_transactions_gathered", total<&Totals::transactions_gathered>},
+    {"tessera_transactions_sent", total<&Totals::transaction_messages>},
     {"tessera_fanouts_run", total<&Totals::fanouts>},
     {"tessera_commands_local", total<&Totals::local_commands>},
     {"tessera_commands_remote", total<&Totals::remote_commands>},

@@ -8,6 +8,7 @@
 namespace tessera::journal {
 
 void BatchBuilder::begin_command() {
+  if (depth_++ > 0) return;
   open_.clear();
   command_begin_ = bytes_.size();
 }
@@ -29,6 +30,7 @@ void BatchBuilder::effect(int db, uint16_t slot, std::span<const std::string_vie
 }
 
 void BatchBuilder::end_command() {
+  if (--depth_ > 0) return;
   if (open_.empty()) return;
   if (open_.size() == 1) {
     records_.push_back(open_[0]);

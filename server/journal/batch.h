@@ -33,7 +33,8 @@ class BatchBuilder {
  public:
   bool empty() const { return bytes_.empty(); }
   size_t size_bytes() const { return bytes_.size(); }
-  // One command's changes: begin, effects, end. An effect is a complete command.
+  // One command's changes: begin, effects, end. An effect is a complete command. What a command begins and
+  // ends inside another one (transactions, scripts) is part of the outer one's changes.
   void begin_command();
   void effect(int db, uint16_t slot, std::span<const std::string_view> args);
   void end_command();
@@ -50,6 +51,7 @@ class BatchBuilder {
   std::vector<Record> open_;  // effects of the command in progress
   size_t command_begin_ = 0;
   int db_ = 0;
+  int depth_ = 0;  // of commands in progress
 };
 
 }  // namespace tessera::journal

@@ -26,6 +26,22 @@ void CtxSetup::gather(Ctx& ctx, Shard& coordinator, Shard* const* by_index, Shar
   ctx.shard_count_ = count;
 }
 
+void CtxSetup::same_reach(Ctx& ctx, const Ctx& outer) {
+  ctx.home_ = outer.home_;
+  ctx.by_index_ = outer.by_index_;
+  ctx.reachable_ = outer.reachable_;
+  ctx.shard_count_ = outer.shard_count_;
+  ctx.node_shard_count_ = outer.node_shard_count_;
+  ctx.is_cluster_ = outer.is_cluster_;
+}
+
+void CtxSetup::narrow(Ctx& ctx, const Ctx& outer, size_t i) {
+  same_reach(ctx, outer);
+  if (outer.by_index_ == nullptr) return;
+  ctx.reachable_ = outer.reachable_ + i;
+  ctx.shard_count_ = 1;
+}
+
 void CtxSetup::begin_effects(Ctx& ctx) {
   ctx.effects_wanted_ = ctx.home_->journal().wanted();
   if (ctx.effects_wanted_) ctx.home_->batch().begin_command();
@@ -176,6 +192,15 @@ bool may_wake(EventClass event_class, const char* event) {
   if (event_class == kEventStream) return name == "xadd" || name == "xgroup-destroy";
   return event_class != kEventGeneric || (name != "expire" && name != "persist");
 }
+
+// What WATCH takes for a change: all but what happens to a stream's groups, as in redis-server. A group that
+// made its stream did change the key.
+void tell_watchers(Shard& shard, int db, const Key& key, EventClass event_class, const char* event) {
+  const std::string_view name = event == nullptr ? "" : event;
+  const bool is_of_group = event_class == kEventStream && name != "xadd" && name != "xdel" && name != "xtrim";
+  if (is_of_group && name != "xgroup-create") return;
+  shard.watches().touched(shard.keyspace(), db, key, is_of_group);
+}
 }  // namespace
 
 void Ctx::note_change(int db, const Key& key, EventClass event_class, const char* event) {
@@ -188,6 +213,7 @@ void Ctx::note_change(int db, const Key& key, EventClass event_class, const char
   if (__builtin_expect((home_->settings.notify_events & event_class) != 0, 0) && event != nullptr) {
     home_->tell_event(db, key, event);
   }
+  if (__builtin_expect(!shard.watches().empty(), 0)) tell_watchers(shard, db, key, event_class, event);
 }
 
 bool Ctx::block(const BlockRequest& request) {
@@ -199,6 +225,13 @@ bool Ctx::block(const BlockRequest& request) {
 void Ctx::notify(int db, const Key& key, EventClass event_class, const char* event) {
   if (__builtin_expect((home_->settings.notify_events & event_class) != 0, 0) && event != nullptr) {
     home_->tell_event(db, key, event);
+  }
+  // What only a notification names: XTRIM's change, and LTRIM that removes nothing but counts as a change.
+  const std::string_view name = event == nullptr ? "" : event;
+  if ((event_class == kEventStream && name == "xtrim") || (event_class == kEventList && name == "ltrim")) {
+    Shard& shard = shard_for(key.slot);
+    if (home_->tells_changes()) home_->tell_change(key, shard, home_->changer);
+    if (!shard.watches().empty()) tell_watchers(shard, db, key, event_class, event);
   }
 }
 
@@ -254,6 +287,7 @@ int Ctx::shard_index_at(size_t i) const {
 void Ctx::flushed(int db, bool) {
   for (size_t i = 0; i < shard_count_; ++i) {
     Shard& shard = shard_at(i);
+    if (!shard.watches().empty()) shard.watches().flushed(shard.keyspace(), db);
     home_->free_later(shard.keyspace().detach(db));
     shard.waiting().all_touched(db, home_->waiting().next_order());
     shard.tracking().clear();
@@ -265,6 +299,7 @@ void Ctx::flushed(int db, bool) {
 void Ctx::swapped(int a, int b) {
   for (size_t i = 0; i < shard_count_; ++i) {
     Shard& shard = shard_at(i);
+    if (!shard.watches().empty()) shard.watches().swapped(shard.keyspace(), a, b, now_);
     shard.keyspace().swap_databases(a, b);
     for (int db : {a, b}) shard.waiting().all_touched(db, home_->waiting().next_order());
   }

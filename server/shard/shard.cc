@@ -25,6 +25,7 @@ void Shard::note_expired(int db, const store::Key& key, Shard& coordinator, bool
   if (coordinator.tells_changes()) coordinator.tell_change(key, *this, Changer{});
   if (coordinator.settings.notify_events & kEventExpired) coordinator.tell_event(db, key, "expired");
   if (!waiting_.empty()) waiting_.touched(db, key.bytes, waiting_.next_order());
+  if (!watches_.empty()) watches_.expired(db, key);
   if (!effects_wanted) return;  // not a dirty change: redis-server does not count expiry either
   const std::string_view args[2] = {"DEL", key.bytes};
   coordinator.batch_.effect(db, key.slot, args);
@@ -63,6 +64,7 @@ void Shard::drop_slots(const std::function<bool(int slot)>& wanted) {
     if (store::shard_of_slot(slot, options_.shard_count) != options_.index || !wanted(slot)) continue;
     for (int db = 0; db < options_.database_count; ++db) {
       if (keyspace_.slot_size(db, slot) == 0) continue;
+      if (!watches_.empty()) watches_.slot_left(keyspace_, db, slot);
       batch_.begin_command();
       if (effects_wanted || tells_changes())
         keyspace_.for_each(db, slot, [&](const store::Entry& entry) {
@@ -93,6 +95,7 @@ void Shard::expire_fields(int db, const store::Key& key, int64_t now_ms, const s
           if (effects_wanted) fields.emplace_back(field);
         });
     counters_.expired_fields.add(static_cast<int64_t>(gone));
+    if (gone > 0 && !watches_.empty()) watches_.touched(keyspace_, db, key, false);
     if (gone > 0 && effects_wanted) {
       std::vector<std::string_view> args = {"HDEL", key.bytes};
       args.insert(args.end(), fields.begin(), fields.end());

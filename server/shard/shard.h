@@ -19,6 +19,7 @@
 #include "server/shard/ctx.h"
 #include "server/shard/tracking.h"
 #include "server/shard/waiting.h"
+#include "server/shard/watch.h"
 #include "server/store/keyspace.h"
 #include "server/store/types/hash_limits.h"
 #include "server/store/types/list_limits.h"
@@ -101,6 +102,9 @@ class Shard {
   // Who has read which key, of clients with CLIENT TRACKING.
   Tracking& tracking() { return tracking_; }
   const Tracking& tracking() const { return tracking_; }
+  // Keys of this shard that clients WATCH.
+  WatchTable& watches() { return watches_; }
+  const WatchTable& watches() const { return watches_; }
   journal::Journal& journal() { return *options_.journal; }
   ShardSettings settings;
   // Of the command that this shard's thread runs.
@@ -150,12 +154,18 @@ class Shard {
   Waiting waiting_;
   feed::Port port_;
   Tracking tracking_;
+  WatchTable watches_;
 };
 
 // Fills a context in; used by the engine, which keeps one context and sets it up for every command.
 class CtxSetup {
  public:
   static void one_shard(Ctx& ctx, Shard& shard);
+  // For a command inside another one: the same shards are in reach.
+  static void same_reach(Ctx& ctx, const Ctx& outer);
+  // Of those, only the one at place `i` (Ctx::keyspace_at): a part of a fan-out. Effects go where the outer
+  // command's go.
+  static void narrow(Ctx& ctx, const Ctx& outer, size_t i);
   // `by_index` has one place per shard of the node; `reachable` the parked ones in order.
   static void gather(Ctx& ctx, Shard& coordinator, Shard* const* by_index, Shard* const* reachable,
                      size_t count);

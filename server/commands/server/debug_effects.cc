@@ -43,6 +43,10 @@ bool pour(Engine& engine, dispatch::ClientRef client, const std::atomic<TapState
 }
 
 void effects(ConnCtx& ctx, const Args& args, Writer& reply) {
+  if (ctx.session().has(dispatch::kMulti)) {
+    reply.error("ERR DEBUG EFFECTS is not allowed inside a transaction");
+    return;
+  }
   Engine& engine = ctx.engine();
   if (engine.has_tick_hook() || ctx.node().journal->wanted()) {
     reply.error("ERR the effects go to another consumer already");
