@@ -1,4 +1,6 @@
 """redis-py as Debian ships it: standalone and RedisCluster."""
+import threading
+
 import pytest
 import redis
 from redis.cluster import RedisCluster
@@ -164,3 +166,55 @@ def test_monitor(plain):
         plain.set("k", "v w")
         command = monitor.next_command()
         assert command["command"] == "SET k v w" and command["db"] == 0 and command["client_type"] == "tcp"
+
+
+def test_pipelines_are_transactions(plain):
+    with plain.pipeline() as pipe:
+        pipe.set("a", 1).incr("a").lpush("l", "x", "y").lrange("l", 0, -1).hset("h", mapping={"f": "v"}).hgetall("h")
+        assert pipe.execute() == [True, 2, 2, [b"y", b"x"], 1, {b"f": b"v"}]
+        pipe.set("a", "text").lpush("a", 1).get("a")
+        replies = pipe.execute(raise_on_error=False)
+        assert replies[0] is True and isinstance(replies[1], redis.ResponseError) and replies[2] == b"text"
+        pipe.set("many", 1)
+        for i in range(1000):
+            pipe.set("t:%d" % i, i)
+        assert all(pipe.execute())
+    with pytest.raises(redis.ResponseError, match="wrong number of arguments"):
+        with plain.pipeline() as pipe:
+            pipe.execute_command("GET")
+            pipe.execute()
+
+
+def test_watch(standalone, plain):
+    other = redis.Redis(port=standalone.port)
+    plain.mset({"stock:a": 10, "stock:b": 0})
+    with plain.pipeline() as pipe:
+        pipe.watch("stock:a", "stock:b")
+        have = int(pipe.get("stock:a"))
+        other.decr("stock:a")
+        pipe.multi()
+        pipe.set("stock:a", have - 5).set("stock:b", 5)
+        with pytest.raises(redis.WatchError):
+            pipe.execute()
+    assert plain.mget("stock:a", "stock:b") == [b"9", b"0"]
+
+    def move(pipe):
+        have, there = int(pipe.get("stock:a")), int(pipe.get("stock:b"))
+        pipe.multi()
+        pipe.set("stock:a", have - 1)
+        pipe.set("stock:b", there + 1)
+
+    def work():
+        client = redis.Redis(port=standalone.port)
+        for _ in range(10):
+            client.transaction(move, "stock:a", "stock:b")
+        client.close()
+
+    plain.mset({"stock:a": 100, "stock:b": 0})
+    threads = [threading.Thread(target=work) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert plain.mget("stock:a", "stock:b") == [b"20", b"80"]
+    other.close()

@@ -112,8 +112,10 @@ Generator::Generator(const Grammar& grammar, const GeneratorOptions& options)
         std::find(key_groups_.begin(), key_groups_.end(), spec.group) == key_groups_.end()) {
       key_groups_.push_back(spec.group);
     }
+    sends_transactions_ |= spec.name == "multi";
     choices_.push_back(choice);
   }
+  in_multi_.assign(static_cast<size_t>(options_.connections), -1);
 }
 
 Batch Generator::next_batch() {
@@ -123,7 +125,7 @@ Batch Generator::next_batch() {
   batch.connection = static_cast<int>(values_.below(static_cast<uint64_t>(options_.connections)));
   const uint64_t length = 1 + values_.below(values_.pick(kLengths));
   for (uint64_t i = 0; i < length; ++i) {
-    Op op = next_op();
+    Op op = op_for(batch.connection);
     const bool last = op.alone || op.closes;
     if (op.alone && !batch.ops.empty()) continue;  // alone ones only come when a batch begins
     batch.ops.push_back(std::move(op));
@@ -136,6 +138,7 @@ Batch Generator::next_batch() {
 Batch Generator::reply_off_batch() {
   Batch batch;
   batch.connection = static_cast<int>(values_.below(static_cast<uint64_t>(options_.connections)));
+  if (in_multi_[static_cast<size_t>(batch.connection)] >= 0) return {};  // its replies are looked at
   const bool skip = values_.percent(50);
   batch.ops.push_back({{"CLIENT", "REPLY", skip ? "SKIP" : "off"}, {}, false, false, false});
   for (uint64_t i = 0, n = 1 + values_.below(5); i < n; ++i) batch.ops.push_back(ordinary_op());
@@ -168,7 +171,8 @@ Op Generator::ordinary_op() {
   for (;;) {
     Op op = next_op();
     if (op.alone || op.closes || op.newer || !op.raw.empty() || op.args.empty()) continue;
-    if (is_word(op.args[0], {"client", "hello", "reset", "quit", "debug"})) continue;
+    if (is_word(op.args[0], {"client", "hello", "reset", "quit", "debug", "multi", "exec", "watch"}))
+      continue;
     return op;
   }
 }

@@ -61,6 +61,10 @@ class Generator {
   Op ordinary_op();  // one that leaves the connection as it is
   Op odd_op();       // unknown commands, empty ones, raw bytes
   Batch reply_off_batch();
+  // transactions.cc: what a connection sends depends on whether it has begun a transaction.
+  Op op_for(int connection);
+  Op transaction_op(int connection);
+  Op queued_op();
   void emit(const Arg& arg, std::vector<std::string>& out, bool& newer, int depth);
   void emit_leaf(const Arg& arg, std::vector<std::string>& out);
   std::string a_key();  // that suits the command
@@ -74,6 +78,9 @@ class Generator {
   std::string group_;                    // of the command that is made
   std::vector<std::string> key_groups_;  // types whose commands are sent
   uint64_t total_weight_ = 0;
+  bool sends_transactions_ = false;
+  std::vector<int> in_multi_;         // by connection: commands sent since MULTI; -1: none
+  std::vector<std::string> watched_;  // lately, so that somebody changes them
 };
 
 // Commands made by hand, where the grammar alone would be dull or would harm the run. special.cc.
@@ -85,6 +92,10 @@ struct Special {
 };
 const std::vector<Special>& special_commands();
 const std::vector<Special>& hash_special_commands();  // special_hash.cc
+
+// Whether the command may stand between MULTI and EXEC: its reply is compared inside EXEC's, where nothing
+// can be asked about the moment. transactions.cc.
+bool fits_transaction(const Op& op);
 
 // Commands that are not sent, with the reason. special.cc.
 const char* not_sent_reason(const std::string& full_name);

@@ -3,6 +3,8 @@
 
 #include <strings.h>
 
+#include <algorithm>
+
 #include "tests/differential/differences.h"
 #include "tests/differential/rules.h"
 
@@ -27,6 +29,13 @@ std::string name_of(const Op& op) {
   static const std::set<std::string> kParents = {"client",  "config", "object", "memory",
                                                  "command", "acl",    "debug",  "cluster"};
   return op.args.size() > 1 && kParents.count(name) != 0 ? name + "|" + lower(op.args[1]) : name;
+}
+
+constexpr std::string_view kQueued = "+QUEUED\r\n";
+
+bool same(const Value& a, const Value& b) {
+  if (a.type != b.type || a.is_null != b.is_null || a.integer != b.integer || a.text != b.text) return false;
+  return std::equal(a.items.begin(), a.items.end(), b.items.begin(), b.items.end(), same);
 }
 
 Mismatch make_mismatch(const Op& op, std::string what, std::string ours, std::string theirs) {
@@ -87,6 +96,8 @@ Result<void> Session::open(Link& link) {
   link.db = 0;
   link.proto = 2;
   link.reply_off = link.skip_next = false;
+  link.queued.clear();
+  link.in_multi = false;
   return {};
 }
 
@@ -126,7 +137,7 @@ std::optional<Mismatch> Session::run(const Batch& batch) {
     (void)open(link);
     return make_mismatch(batch.ops[0], what, "", "");
   };
-  if (link.proto != options_.resp && !link.reply_off) {
+  if (link.proto != options_.resp && !link.reply_off && !link.in_multi) {
     for (RespConnection& side : link.side) {
       if (side.ask({"HELLO", std::to_string(options_.resp)}).is_error()) return lost("HELLO failed");
     }
@@ -212,11 +223,27 @@ std::optional<Mismatch> Session::read_closing(Link& link, const Op& op) {
 std::optional<Mismatch> Session::compare(Link& link, const Op& op, const std::string& ours_raw,
                                          const std::string& theirs_raw) {
   const bool equal = ours_raw == theirs_raw;
-  const Rule* rule = op.raw.empty() ? find_rule(op.args) : nullptr;
+  if (equal && ours_raw == kQueued) {
+    link.queued.push_back(op);
+    return std::nullopt;
+  }
+  const std::string first = op.args.empty() ? "" : lower(op.args[0]);
+  if (first == "multi" && ours_raw[0] == '+') link.in_multi = true;
+  if (first == "exec" || (first == "discard" && ours_raw[0] == '+') || first == "reset")
+    link.in_multi = false;
+  if (first == "exec") return compare_exec(link, op, ours_raw, theirs_raw);
+  if (!link.in_multi) link.queued.clear();
   const Value ours = support::parse_value(ours_raw);
+  const std::string problem = compare_values(link, op, ours, support::parse_value(theirs_raw), equal);
+  if (problem.empty()) return std::nullopt;
+  return make_mismatch(op, problem, ours_raw, theirs_raw);
+}
+
+std::string Session::compare_values(Link& link, const Op& op, const Value& ours, const Value& theirs,
+                                    bool equal) {
+  const Rule* rule = op.raw.empty() ? find_rule(op.args) : nullptr;
   note_effects_on_link(link, op, ours);
-  if (equal && (rule == nullptr || !rule->always || ours.is_error())) return std::nullopt;
-  const Value theirs = support::parse_value(theirs_raw);
+  if (equal && (rule == nullptr || !rule->always || ours.is_error())) return "";
   std::string problem = "replies differ";
   if (rule != nullptr && !ours.is_error() && !theirs.is_error()) {
     const Ask ask = [&](int side, const std::vector<std::string>& args) {
@@ -226,14 +253,37 @@ std::optional<Mismatch> Session::compare(Link& link, const Op& op, const std::st
       return common_.count(name) != 0;
     };
     problem = rule->check({op.args, ours, theirs, ask, common});
-    if (problem.empty()) return std::nullopt;
+    if (problem.empty()) return "";
   }
   if (const Difference* row = explain({op.args, ours, theirs, problem})) {
     ++explained_[row->id];
     if (ours.is_error() || theirs.is_error()) unequal_failures_.insert({name_of(op), lower(op.args[0])});
-    return std::nullopt;
+    return "";
   }
-  return make_mismatch(op, problem, ours_raw, theirs_raw);
+  return problem;
+}
+
+// Each reply in EXEC's by the rule of its command.
+std::optional<Mismatch> Session::compare_exec(Link& link, const Op& op, const std::string& ours_raw,
+                                              const std::string& theirs_raw) {
+  std::vector<Op> queued;
+  queued.swap(link.queued);
+  const Value ours = support::parse_value(ours_raw), theirs = support::parse_value(theirs_raw);
+  const bool ran = ours.is_array() && theirs.is_array();
+  if (!ran) {
+    if (ours_raw == theirs_raw) return std::nullopt;
+    return make_mismatch(op, "replies differ", ours_raw, theirs_raw);
+  }
+  if (ours.items.size() != theirs.items.size() || ours.items.size() != queued.size())
+    return make_mismatch(op, "the numbers of replies differ", ours_raw, theirs_raw);
+  for (size_t i = 0; i < queued.size(); ++i) {
+    const bool equal = same(ours.items[i], theirs.items[i]);
+    const std::string problem = compare_values(link, queued[i], ours.items[i], theirs.items[i], equal);
+    if (problem.empty()) continue;
+    return make_mismatch(queued[i], "in a transaction, command " + std::to_string(i + 1) + ": " + problem,
+                         ours_raw, theirs_raw);
+  }
+  return std::nullopt;
 }
 
 void Session::note_effects_on_link(Link& link, const Op& op, const Value& ours) {

@@ -65,6 +65,8 @@ class Session {
     int proto = 2;
     bool reply_off = false;
     bool skip_next = false;
+    bool in_multi = false;
+    std::vector<Op> queued;  // since MULTI
   };
   Session() = default;
 
@@ -75,6 +77,11 @@ class Session {
   std::optional<Mismatch> read_closing(Link& link, const Op& op);
   std::optional<Mismatch> compare(Link& link, const Op& op, const std::string& ours,
                                   const std::string& theirs);
+  std::optional<Mismatch> compare_exec(Link& link, const Op& op, const std::string& ours,
+                                       const std::string& theirs);
+  // Empty: they agree. `equal`: they are the same.
+  std::string compare_values(Link& link, const Op& op, const support::Value& ours,
+                             const support::Value& theirs, bool equal);
   void note_effects_on_link(Link& link, const Op& op, const support::Value& ours);
   void forget_newer(Link& link, const Op& op);
   std::optional<Mismatch> check_database(int db);
