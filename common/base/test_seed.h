@@ -18,6 +18,7 @@ inline uint64_t test_seed(const char* test_name) {
       fixed ? std::strtoull(fixed, nullptr, 10)
             : static_cast<uint64_t>(now.tv_sec) * 1000000007u + static_cast<uint64_t>(now.tv_nsec);
   std::printf("%s: TESSERA_SEED=%llu\n", test_name, static_cast<unsigned long long>(seed));
+  std::fflush(stdout);  // a failed check aborts
   return seed;
 }
 

@@ -2,6 +2,7 @@
 #include "tests/fuzz/bus_play.h"
 
 #include <algorithm>
+#include <cstdio>
 #include <deque>
 #include <memory>
 
@@ -254,7 +255,11 @@ class Player {
       TESSERA_CHECK(writing_ == 0);
       writing_ = persist->version;
       const std::string text = nodes_conf::print(*persist->contents, {});
-      TESSERA_CHECK(nodes_conf::parse(text, false).ok());
+      if (const auto read = nodes_conf::parse(text, false); !read.ok()) {
+        std::fprintf(stderr, "a file that does not start again: %s\n%s", read.error().message.c_str(),
+                     text.c_str());
+        TESSERA_CHECK(read.ok());
+      }
     } else if (const auto* publish = std::get_if<state::PublishView>(&action)) {
       TESSERA_CHECK(publish->version > published_);
       published_ = publish->version;

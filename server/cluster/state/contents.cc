@@ -105,7 +105,7 @@ void load_stored(Step& step, const Stored& stored) {
     if (s.find(from.id) != nullptr || (from.flags & bus::kFlagHandshake)) continue;
     Node& node = s.add(from.id, static_cast<uint16_t>(from.flags & kKept), step.now.mono);
     copy_names(from, node);
-    if (!node.is_replica()) node.set(bus::kFlagPrimary);
+    node.take_role_of(from.flags);
     node.config_epoch = from.config_epoch;
     if (node.is_failed()) node.failed_at = step.now.mono;
     if (node.is_me()) s.me = &node;

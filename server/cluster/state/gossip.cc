@@ -67,10 +67,9 @@ void add_unknown(Step& step, const bus::GossipEntry& entry) {
     return;
   if (s.is_blacklisted(entry.id, step.now.mono) && !planted(s, Fault::kForgetBlacklist)) return;
   if (s.nodes.size() >= kMaxNodes) return;
-  const auto role = static_cast<uint16_t>(
-      entry.flags & (bus::kFlagPrimary | bus::kFlagReplica | bus::kFlagFail | bus::kFlagNoFailover));
-  Node& node = s.add(entry.id, role, step.now.mono);
-  if (!node.has(bus::kFlagReplica)) node.set(bus::kFlagPrimary);
+  const auto flags = static_cast<uint16_t>(entry.flags & (bus::kFlagFail | bus::kFlagNoFailover));
+  Node& node = s.add(entry.id, flags, step.now.mono);
+  node.take_role_of(entry.flags);
   if (node.is_failed()) node.failed_at = step.now.mono;
   // Who told us heard of it: it counts for our write lease until it had the time to answer us.
   node.heard = step.now.mono;

@@ -261,6 +261,20 @@ TEST_F(Handshake, WeForgetWhomOthersForgot) {
   EXPECT_EQ(node('b'), nullptr);
 }
 
+// A file that says both is one that the next start refuses.
+TEST_F(Handshake, WhoClaimsBothRolesHasOne) {
+  start({stored('m', {}, 1)}, 1);
+  known('a');
+  peer('a').flags = bus::kFlagPrimary | bus::kFlagReplica | bus::kFlagExtensions;
+  receive('a', MessageType::kMeet);
+  advance(seconds(3));
+  ASSERT_NE(node('a'), nullptr);
+  EXPECT_NE(node('a')->is_primary(), node('a')->is_replica());
+  gossip('a', 'b', bus::kFlagPrimary | bus::kFlagReplica);
+  ASSERT_NE(node('b'), nullptr);
+  EXPECT_NE(node('b')->is_primary(), node('b')->is_replica());
+}
+
 TEST_F(Handshake, ExtensionsGoToThoseWhoUnderstandThem) {
   settings.announce_hostname = "m.example";
   settings.announce_human_name = "red";

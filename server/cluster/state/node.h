@@ -72,6 +72,11 @@ struct Node {
   bool counts() const { return is_primary() && slot_count > 0; }  // for majorities
   void set(uint16_t flag) { flags = static_cast<uint16_t>(flags | flag); }
   void clear(uint16_t flag) { flags = static_cast<uint16_t>(flags & ~flag); }
+  // The role that a message or a file claims: one, whatever its bytes say.
+  void take_role_of(uint16_t claimed) {
+    clear(bus::kFlagPrimary | bus::kFlagReplica);
+    set(claimed & bus::kFlagReplica ? bus::kFlagReplica : bus::kFlagPrimary);
+  }
 };
 
 }  // namespace tessera::cluster::state

@@ -107,8 +107,7 @@ bool check_identity(Step& step, Node& node, const bus::Message& message, const A
     s.rename(node, header.sender);
     s.blacklist.erase(header.sender);
     node.clear(bus::kFlagHandshake | bus::kFlagMeet);
-    node.set(header.flags & (bus::kFlagPrimary | bus::kFlagReplica));
-    if (!node.is_replica()) node.set(bus::kFlagPrimary);
+    node.take_role_of(header.flags);
     step.changed();
     return true;
   }
