@@ -311,6 +311,8 @@ void TransactionRun::comes_home(Engine& engine, std::unique_ptr<TransactionRun> 
   const ClientRef client = run->client();
   Pipeline* pipeline = engine.clients().find(client);
   if (pipeline == nullptr) {
+    // Held where its keys live while the client left: nothing ran that would have forgotten them.
+    forget_watched(engine, client, run->start_.watcher, run->take_watched());
     engine.recycle(std::move(run));
     return;
   }

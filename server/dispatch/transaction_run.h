@@ -168,4 +168,8 @@ class WatchMessage : public Envelope {
   bool back_ = false;
 };
 
+// At home: tells the shards of these keys that `watcher` forgets them.
+void forget_watched(Engine& engine, ClientRef client, const shard::WatcherRef& watcher,
+                    std::vector<WatchedKey> keys);
+
 }  // namespace tessera::dispatch

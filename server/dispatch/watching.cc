@@ -9,6 +9,24 @@
 
 namespace tessera::dispatch {
 
+void forget_watched(Engine& engine, ClientRef client, const shard::WatcherRef& watcher,
+                    std::vector<WatchedKey> keys) {
+  std::vector<std::unique_ptr<WatchMessage>> messages(engine.node().engines.size());
+  for (WatchedKey& key : keys) {
+    auto& message = messages[static_cast<size_t>(engine.shard_of(key.slot))];
+    if (!message) message = std::make_unique<WatchMessage>(engine.index(), client, watcher, false);
+    message->keys.push_back(std::move(key));
+  }
+  for (size_t shard = 0; shard < messages.size(); ++shard) {
+    if (!messages[shard]) continue;
+    if (static_cast<int>(shard) == engine.index()) {
+      messages[shard]->run(engine);
+    } else {
+      engine.post(static_cast<int>(shard), messages[shard].release());
+    }
+  }
+}
+
 size_t Pipeline::watched_keys() const {
   const bool lost = session_.watcher == nullptr || session_.watcher->changed();
   return lost || !transaction_ ? 0 : transaction_->watched.size();
@@ -94,21 +112,7 @@ void Pipeline::unwatch() {
   Transaction& mine = *transaction_;
   if (!mine.watched.empty()) {
     engine_.counters().watching_clients.add(-1);
-    std::vector<std::unique_ptr<WatchMessage>> messages(engine_.node().engines.size());
-    for (WatchedKey& key : mine.watched) {
-      auto& message = messages[static_cast<size_t>(engine_.shard_of(key.slot))];
-      if (!message)
-        message = std::make_unique<WatchMessage>(engine_.index(), session_.ref, session_.watcher, false);
-      message->keys.push_back(std::move(key));
-    }
-    for (size_t shard = 0; shard < messages.size(); ++shard) {
-      if (!messages[shard]) continue;
-      if (static_cast<int>(shard) == engine_.index()) {
-        messages[shard]->run(engine_);
-      } else {
-        engine_.post(static_cast<int>(shard), messages[shard].release());
-      }
-    }
+    forget_watched(engine_, session_.ref, session_.watcher, std::move(mine.watched));
   }
   mine.watched.clear();
   mine.watched_bytes = 0;
