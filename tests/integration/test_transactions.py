@@ -1,12 +1,11 @@
 """MULTI, EXEC, DISCARD, WATCH: texts and order of checks, what is watched, shards, the connection's own commands inside.
 What is not marked holds for redis-server 7.0 too."""
 import random
-import threading
 
 import pytest
 
 from tests.support.resp import Closed, ReplyError
-from tests.support.server import SANITIZED, eventually
+from tests.support.server import eventually
 
 ABORT = ReplyError("EXECABORT Transaction discarded because of previous errors.")
 
@@ -495,62 +494,7 @@ def test_cluster_slots(cluster):
         assert client.call("EXEC") == ReplyError("ERR EXEC without MULTI")
 
 
-# ---- many clients at once
-
-ACCOUNTS = ["account:%d" % i for i in range(24)]
-
-
-def transfer_by_multi(client, rng):
-    a, b = rng.sample(ACCOUNTS, 2)
-    n = rng.randrange(1, 50)
-    assert len(run(client, ("DECRBY", a, n), ("INCRBY", b, n))) == 2
-
-
-def transfer_by_watch(client, rng):
-    a, b = rng.sample(ACCOUNTS, 2)
-    while True:
-        client.call("WATCH", a, b)
-        have, there = int(client.call("GET", a)), int(client.call("GET", b))
-        n = rng.randrange(1, 50)
-        if run(client, ("SET", a, have - n), ("SET", b, there + n)) is not None:
-            return
-
-
-@pytest.mark.parametrize("seed", [random.SystemRandom().randrange(1 << 30)])
-def test_money_is_neither_made_nor_lost(standalone, client, seed):
-    print("seed", seed)
-    for account in ACCOUNTS:
-        client.call("SET", account, 1000)
-    total = 1000 * len(ACCOUNTS)
-    failures, sums = [], []
-    rounds, clients = (10, 12) if SANITIZED else (40, 50)
-
-    def work(number):
-        rng = random.Random(seed + number)
-        try:
-            with standalone.connect() as mine:
-                for _ in range(rounds):
-                    what = number % 5
-                    if what == 0:
-                        values = run(mine, *[("GET", account) for account in ACCOUNTS])
-                        sums.append(sum(int(value) for value in values))
-                    elif what == 1:
-                        sums.append(sum(int(value) for value in run(mine, ("MGET", *ACCOUNTS))[0]))
-                    elif what == 2:
-                        transfer_by_watch(mine, rng)
-                    else:
-                        transfer_by_multi(mine, rng)
-        except Exception as problem:  # noqa: BLE001: told below
-            failures.append((number, repr(problem)))
-
-    threads = [threading.Thread(target=work, args=(i,)) for i in range(clients)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert not failures and set(sums) == {total}
-    assert sum(int(value) for value in client.call("MGET", *ACCOUNTS)) == total
-
+# ---- many clients at once: test_atomicity.py has most of it
 
 def test_clients_that_leave_in_the_middle(standalone, client):
     for i in range(60):
