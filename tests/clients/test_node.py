@@ -1,4 +1,5 @@
-"""ioredis and node-redis: standalone and cluster; node-redis in RESP2 and RESP3."""
+"""ioredis and node-redis, standalone and cluster, node-redis in RESP2 and RESP3; BullMQ and redlock on top of ioredis."""
+import json
 import os
 import shutil
 import subprocess
@@ -12,7 +13,9 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 def node():
     program = shutil.which("node")
     assert program, "node is missing: run tools/deps"
-    if not os.path.isdir(os.path.join(HERE, "node_modules")):
+    with open(os.path.join(HERE, "package.json")) as file:
+        wanted = json.load(file)["dependencies"]
+    if not all(os.path.isdir(os.path.join(HERE, "node_modules", name)) for name in wanted):
         npm = shutil.which("npm")
         assert npm, "npm is missing: run tools/deps"
         subprocess.run([npm, "ci", "--no-audit", "--no-fund", "--loglevel=error"], cwd=HERE, check=True, timeout=300)
@@ -46,3 +49,22 @@ def test_node_redis_cluster(node, cluster, resp):
 @pytest.mark.parametrize("which", ["ioredis", "2", "3"])
 def test_pubsub(node, standalone, which):
     run(node, "pubsub.js", standalone.port, which)
+
+
+def test_bullmq(node, standalone):
+    run(node, "bullmq.js", standalone.port, "standalone")
+
+
+def test_bullmq_cluster(node, cluster):
+    """All keys of a queue have one hash tag: neither a script nor a transaction of it takes the token."""
+    before = cluster.info("tessera")["tessera_gathers_run"]
+    run(node, "bullmq.js", cluster.port, "cluster")
+    assert cluster.info("tessera")["tessera_gathers_run"] == before
+
+
+def test_redlock(node, standalone):
+    run(node, "redlock.js", standalone.port, "standalone")
+
+
+def test_redlock_cluster(node, cluster):
+    run(node, "redlock.js", cluster.port, "cluster")

@@ -218,3 +218,35 @@ def test_watch(standalone, plain):
         thread.join()
     assert plain.mget("stock:a", "stock:b") == [b"20", b"80"]
     other.close()
+
+
+def test_lock(standalone, plain):
+    """redis-py's Lock: SET NX PX, and scripts that release, extend and take anew only what is one's own."""
+    inside = []
+
+    def work():
+        client = redis.Redis(port=standalone.port)
+        for _ in range(10):
+            with client.lock("lock:counter", timeout=60, sleep=0.002, blocking_timeout=60):
+                inside.append(1)
+                assert len(inside) == 1
+                client.set("counter", int(client.get("counter") or 0) + 1)
+                inside.pop()
+        client.close()
+
+    threads = [threading.Thread(target=work) for _ in range(10)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert plain.get("counter") == b"100" and plain.exists("lock:counter") == 0
+    lock, other = plain.lock("lock:l", timeout=60), plain.lock("lock:l", timeout=60)
+    assert lock.acquire(blocking=False) and not other.acquire(blocking=False) and lock.owned() and not other.owned()
+    assert lock.extend(600) and plain.pttl("lock:l") > 600000 and lock.reacquire() and plain.pttl("lock:l") <= 60000
+    with pytest.raises(redis.exceptions.LockError, match="Cannot release an unlocked lock"):
+        other.release()
+    plain.set("lock:l", "another's")
+    for attempt in (lock.reacquire, lambda: lock.extend(1), lock.release):
+        with pytest.raises(redis.exceptions.LockNotOwnedError):
+            attempt()
+    assert plain.get("lock:l") == b"another's"
