@@ -222,6 +222,44 @@ def test_scripts_inside_meet_keys_of_other_shards(client):
     assert run(client, ("SET", "u:1", 10), ("EVAL", script, 0), ("EVAL", script, 0), ("GET", "u:50")) == ["OK", 60, 110, b"2"]
 
 
+def test_functions_inside(client):
+    library = """#!lua name=inside
+redis.register_function('all', function(keys, args)
+  for i, key in ipairs(args) do redis.call('SET', key, i) end return redis.call('MGET', unpack(args)) end)"""
+    keys = ["f:%d" % i for i in range(1, 9)]
+    assert run(client, ("FUNCTION", "LOAD", "REPLACE", library), ("FCALL", "all", 0, *keys), ("FCALL", "all", 1, keys[0], *keys[1:]), ("GET", keys[7]),
+               ("FCALL", "none", 0), ("FCALL_RO", "all", 0, "a")) == [
+        b"inside", [b"%d" % i for i in range(1, 9)], [b"%d" % i for i in range(1, 8)], b"7", ReplyError("ERR Function not found"),
+        ReplyError("ERR Can not execute a script with write flag using *_ro command.")]
+
+
+def test_scripts_do_not_call_them(client):
+    for command in ("'MULTI'", "'EXEC'", "'DISCARD'", "'WATCH', 'a'", "'UNWATCH'"):
+        script = "return redis.pcall(%s)" % command
+        alone = client.call("EVAL", script, 0)
+        assert "This Redis command is not allowed from script" in str(alone)
+        assert run(client, ("SET", "a", 1), ("EVAL", script, 0), ("GET", "a")) == ["OK", alone, b"1"]
+
+
+def test_a_busy_server_queues_nothing(start):
+    server = start(shards=1)
+    busy = "BUSY Redis is busy running a script. You can only call SCRIPT KILL or SHUTDOWN NOSAVE."
+    with server.connect() as runner, server.connect() as client, server.connect() as queued:
+        call = client.call
+        call("CONFIG", "SET", "busy-reply-threshold", 50)
+        assert queued.call("MULTI") == "OK" and queued.call("SET", "b", 1) == "QUEUED"
+        runner.send(b"EVAL 'while true do end' 0\r\n")
+        eventually(lambda: str(call("GET", "k")) == busy, what="the script is busy")
+        assert call("MULTI") == "OK"
+        assert call("SET", "k", 1) == ReplyError(busy)
+        assert call("EXEC") == because(busy)
+        assert queued.call("EXEC") == because(busy) and queued.call("EXEC") == because(busy)
+        assert call("WATCH", "k") == "OK" and call("MULTI") == "OK" and call("UNWATCH") == "QUEUED" and call("DISCARD") == "OK"
+        assert call("SCRIPT", "KILL") == "OK"
+        assert isinstance(runner.read(), ReplyError)
+        assert run(client, ("MGET", "k", "b")) == [[None, None]]
+
+
 def test_scripts_and_watch(client, other):
     client.call("WATCH", "w")
     other.call("EVAL", "return redis.call('SET', 'w', 1)", 0)
