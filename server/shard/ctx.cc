@@ -209,6 +209,7 @@ void Ctx::note_change(int db, const Key& key, EventClass event_class, const char
   if (__builtin_expect(!shard.waiting().empty(), 0) && may_wake(event_class, event)) {
     shard.waiting().touched(db, key.bytes, home_->waiting().next_order());
   }
+  if (__builtin_expect(event_class == 0, 0)) return;  // redis-server tells nobody but its replicas
   if (__builtin_expect(home_->tells_changes(), 0)) home_->tell_change(key, shard, home_->changer);
   if (__builtin_expect((home_->settings.notify_events & event_class) != 0, 0) && event != nullptr) {
     home_->tell_event(db, key, event);

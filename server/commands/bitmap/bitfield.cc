@@ -181,8 +181,8 @@ void run_writes(Ctx& ctx, const Args& args, const FieldCall& call, Writer& reply
     ctx.changed_verbatim(key, shard::kEventString, "setbit");
     ctx.add_dirty(changes - 1);
   } else if (grows) {
-    // Nothing to notify of, but zeros were added: whoever follows has to know.
-    ctx.changed_verbatim(key, shard::kEventString, nullptr);
+    // Zeros were added, which redis-server does not call a change: only who follows has to know.
+    ctx.changed_verbatim(key, static_cast<shard::EventClass>(0), nullptr);
     ctx.add_dirty(-1);
   }
 }
