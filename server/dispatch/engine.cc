@@ -13,6 +13,13 @@
 namespace tessera::dispatch {
 
 namespace {
+
+// Keys may live until 2^63 ms, which are more microseconds than there are.
+Micros wait_until(int64_t at_ms, WallMs now) {
+  constexpr int64_t kLongest_ms = 60 * 1000;
+  if (at_ms <= now.ms) return millis(1);
+  return millis(std::min(at_ms - now.ms, kLongest_ms));
+}
 // Of a tick; the rest follows in the next one.
 constexpr int64_t kExpireSliceUs = 1000;
 constexpr uint64_t kExpireSliceElements = 2048;
@@ -169,12 +176,12 @@ Micros Engine::tick(io::Loop& loop) {
   if (more_work_) return Micros{0};
   Micros wait = next_cron_ - mono_;
   if (clients_->holds_replies()) wait = std::min(wait, millis(1));
-  if (paused) wait = std::min(wait, millis(std::max<int64_t>(pause_->until_ms - now_.ms, 1)));
+  if (paused) wait = std::min(wait, wait_until(pause_->until_ms, now_));
   if (const MonoTime timeout = blocked_.next_timeout(); timeout.us != 0)
     wait = std::min(wait, timeout - mono_);
   const int64_t soonest = shard_.keyspace().soonest_expire_ms();
   if (soonest != store::kNoExpire && shard_.active_expire && !shard_.expire_paused) {
-    wait = std::min(wait, millis(std::max<int64_t>(soonest - now_.ms, 1)));
+    wait = std::min(wait, wait_until(soonest, now_));
   }
   return std::max(wait, Micros{0});
 }

@@ -188,9 +188,13 @@ def test_only_a_unix_socket(tmp_path):
     process = subprocess.Popen([server_under_test(), "--port", "0", "--unixsocket", path, "--dir", str(tmp_path), "--save", ""],
                                stdout=subprocess.DEVNULL, stderr=subprocess.STDOUT)
     try:
-        eventually(lambda: os.path.exists(path), what="the socket")
-        with Connection(path=path) as connection:
-            assert connection.call("PING") == "PONG"
+        def ping():  # its file is there before anybody listens
+            try:
+                with Connection(path=path) as connection:
+                    return connection.call("PING")
+            except OSError:
+                return None
+        assert eventually(ping, what="the socket") == "PONG"
     finally:
         process.kill()
         process.wait(30)
