@@ -86,7 +86,8 @@ TEST_F(Touched, Set) {
                                [&](const Key& k, int i) {
                                  const Entry* entry = keyspace_.find(0, k);
                                  SetEditor set(keyspace_, 0, k, limits);
-                                 SetProbe probe("member:" + std::to_string(i));
+                                 const std::string member = "member:" + std::to_string(i);
+                                 SetProbe probe(member);
                                  if (entry) {
                                    set.open(*entry);
                                  } else {
