@@ -14,6 +14,7 @@ namespace {
 
 // The lease comes back within some round trips, or not for long.
 constexpr Micros kHeldAtMost = seconds(1);
+constexpr Micros kWaitsForLogAtMost = seconds(10);
 
 bool is_loopback(const io::Address& address) {
   return address.is_unix || address.ip.rfind("127.", 0) == 0 || address.ip == "::1" ||
@@ -228,6 +229,7 @@ void Connections::note_http(const dispatch::Session& session) {
 
 bool Connections::run_ready() {
   release_held();
+  if (!waiting_.empty()) release_waiting();
   running_.clear();
   running_.swap(ready_);
   for (size_t i = 0; i < running_.size(); ++i) {
@@ -297,8 +299,47 @@ void Connections::release_held() {
   });
 }
 
+// The reply gate: nothing leaves, and nothing more is read, until the log is durable up to what the replies
+// show or acknowledge. One group commit lets all go.
+bool Connections::waits_for_log(Connection& connection) {
+  const uint64_t offset = connection.pipeline().required_offset(log_state_);
+  if (!log_state_.holds_writes || offset <= engine_.node().journal->durability().durable()) return false;
+  if (connection.is_held() || !connection.has_replies()) return false;
+  connection.hold();
+  waiting_.push_back({connection.session().ref, offset, engine_.clock().mono()});
+  return true;
+}
+
+// When the disk fails for long the connection ends: whether its writes survive is as unknown to us.
+void Connections::release_waiting() {
+  const journal::Durability& durability = engine_.node().journal->durability();
+  const journal::Durability::State state = durability.state(engine_.mono());
+  const uint64_t durable = durability.durable();
+  uint64_t next = 0;
+  std::erase_if(waiting_, [&](const Waiting& each) {
+    Connection* connection = this->connection(each.ref);
+    if (connection == nullptr) return true;
+    if (!state.holds_writes || each.offset <= durable) {
+      connection->let_go();
+      return true;
+    }
+    if (state.refuses_writes && engine_.mono() - each.since > kWaitsForLogAtMost) {
+      close(*connection);
+      return true;
+    }
+    if (next == 0 || each.offset < next) next = each.offset;
+    return false;
+  });
+  if (next != 0 && !engine_.node().journal->durability().wait_for(static_cast<size_t>(engine_.index()), next)) {
+    engine_.come_back();
+  }
+}
+
 void Connections::flush_replies() {
   const bool acknowledge = engine_.may_acknowledge();
+  log_state_ = engine_.node().journal->durability().state(engine_.mono());
+  const bool gated = log_state_.holds_writes || engine_.log_state().holds_writes;
+  const size_t waited = waiting_.size();
   // Closing changes the list's entries to nullptr, never its length.
   for (size_t i = 0; i < dirty_.size(); ++i) {
     Connection* connection = dirty_[i];
@@ -308,6 +349,7 @@ void Connections::flush_replies() {
         connection->pipeline().acknowledges_writes()) {
       hold(*connection);
     }
+    if (__builtin_expect(gated, 0)) (void)waits_for_log(*connection);
     if (connection->is_held() && !connection->wants_close()) continue;
     if (connection->is_held() || !connection->flush()) {
       dirty_[i] = nullptr;
@@ -315,6 +357,13 @@ void Connections::flush_replies() {
     }
   }
   dirty_.clear();
+  if (waiting_.size() != waited) {
+    uint64_t next = UINT64_MAX;
+    for (const Waiting& each : waiting_) next = std::min(next, each.offset);
+    if (!engine_.node().journal->durability().wait_for(static_cast<size_t>(engine_.index()), next)) {
+      engine_.come_back();
+    }
+  }
   if (__builtin_expect(engine_.settings().max_clients_memory != 0, 0)) evict_clients();
 }
 

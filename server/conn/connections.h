@@ -74,6 +74,8 @@ class Connections : public dispatch::ClientSink, public io::ListenHandler {
   void hold(Connection& connection);
   void evict_clients();
   void release_held();
+  bool waits_for_log(Connection& connection);
+  void release_waiting();
 
   dispatch::Engine& engine_;
   io::Loop* loop_ = nullptr;
@@ -98,6 +100,14 @@ class Connections : public dispatch::ClientSink, public io::ListenHandler {
     MonoTime since;
   };
   std::vector<Held> held_;
+  // Of whom replies wait for the log to be durable (reply gate).
+  struct Waiting {
+    dispatch::ClientRef ref;
+    uint64_t offset;
+    MonoTime since;
+  };
+  std::vector<Waiting> waiting_;
+  journal::Durability::State log_state_;
   resp::ParsedArgs scratch_args_;
   std::vector<std::vector<SharedBytes>> scratch_owners_;
   size_t cron_place_ = 0;

@@ -104,6 +104,7 @@ void Engine::adopt_now() {
     clients_->settings_changed();
   }
   write_until_us_ = node_.write_until_us.load(std::memory_order_acquire);
+  log_state_ = node_.journal->durability().state(mono_);
   const bool slots_changed = view_.adopt();
   shard_.view = &*view_;
   if (acl_.adopt()) {
@@ -111,7 +112,7 @@ void Engine::adopt_now() {
     push_sink_->users_changed();
   }
   pause_.adopt();
-  shard_.expire_paused = pause_->until_ms > now_.ms;
+  shard_.expire_paused = pause_->until_ms > now_.ms || node_.loading.load(std::memory_order_relaxed);
   if (slots_changed) push_sink_->slots_changed();
   if (slots_changed && counters_.blocked_clients.get() > 0) blocked_.slots_changed();
 }
@@ -443,6 +444,24 @@ void Engine::run_part(const CommandView& command, const SessionBits& bits, regis
   shard::CtxSetup::begin_effects(ctx_);
   command.row->part(ctx_, command.args, part);
   shard::CtxSetup::end_effects(ctx_);
+}
+
+void Engine::apply(const CommandView& command, int db, resp::Writer& reply) {
+  SessionBits bits;
+  bits.db = db;
+  bits.any_key = true;
+  shard::CtxSetup::applying(ctx_, true);
+  if (command.row->run != nullptr) {
+    shard::CtxSetup::command(ctx_, now_, db, reply.proto(), false, *command.row, command.args, command.key);
+    shard::CtxSetup::permissions(ctx_, true);
+    shard::CtxSetup::client(ctx_, bits.changer);
+    shard::CtxSetup::begin_effects(ctx_);
+    command.row->run(ctx_, command.args, reply);
+    shard::CtxSetup::end_effects(ctx_);
+  } else if (scripts_ != nullptr && command.row->run_conn == nullptr && command.row->run_control == nullptr) {
+    (void)run_script(command, bits, reply);
+  }
+  shard::CtxSetup::applying(ctx_, false);
 }
 
 uint64_t Engine::note_call(const registry::CommandRow& row, uint64_t began_ticks, uint64_t ended_ticks,

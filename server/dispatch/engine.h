@@ -114,6 +114,10 @@ class Engine : public io::Actor {
   bool lease_over() const { return mono_.us >= write_until_us_; }
   // Whether replies of writes may leave now.
   bool may_acknowledge() const { return write_until_us_ == INT64_MAX || clock().mono().us < write_until_us_; }
+  // Whose replies wait for the disk, and whether writes are refused, as of this tick.
+  const journal::Durability::State& log_state() const { return log_state_; }
+  // The next tick follows at once.
+  void come_back() { more_work_ = true; }
   WallMs now() const { return now_; }
   MonoTime mono() const { return mono_; }
 
@@ -166,6 +170,9 @@ class Engine : public io::Actor {
   BlockedRef run_blocking(const CommandView& command, const SessionBits& bits, int home, ClientRef client,
                           resp::Writer& reply);
   void run_for_another(const BlockedRef& wait);
+  // What another server or an earlier life of this one has done (persist/apply.h): as it was done then, whatever
+  // the time is now, and without statistics. What it needs is in reach. Errors are in `reply`.
+  void apply(const CommandView& command, int db, resp::Writer& reply);
   BlockedClients& blocked() { return blocked_; }
   void wake_done();  // the gather that was asked for is home
 
@@ -343,6 +350,7 @@ class Engine : public io::Actor {
   Published<acl::AclView>::Reader acl_;
   Published<Pause>::Reader pause_;
 
+  journal::Durability::State log_state_;
   WallMs now_;
   MonoTime mono_;
   std::atomic<int64_t> tick_began_us_{0};

@@ -25,6 +25,9 @@
 namespace tessera::config {
 class Config;
 }
+namespace tessera::persist {
+class Aof;
+}
 namespace tessera::dispatch {
 
 class Engine;
@@ -71,6 +74,7 @@ struct NodeShared {
   Log* log = nullptr;
   const registry::CommandTable* commands = nullptr;
   journal::Journal* journal = nullptr;
+  persist::Aof* aof = nullptr;  // the append only file; never nullptr once threads run
   control::Control* control = nullptr;
   std::unique_ptr<Published<Settings>> settings;
   std::unique_ptr<Published<route::ClusterView>> view;

@@ -172,10 +172,7 @@ Pipeline::Step Pipeline::start_shard(const CommandView& command) {
         return Step::kDone;
       }
     }
-    if ((row.flags & registry::kDenyOom) && engine_.over_maxmemory()) {
-      reject(command, "OOM command not allowed when used memory > 'maxmemory'.");
-      return Step::kDone;
-    }
+    if (refused_now(command)) return Step::kDone;
     return start_single(command, engine_.shard_of(command.key.slot));
   }
   if (row.first_key_at != 0 && !registry::get_keys(row, command.args, keys_, registry::FakeKeys::kInclude)) {
@@ -211,10 +208,7 @@ Pipeline::Step Pipeline::start_multi_key(const CommandView& command, registry::K
       return Step::kDone;
     }
   }
-  if ((row.flags & registry::kDenyOom) && engine_.over_maxmemory()) {
-    reject(command, "OOM command not allowed when used memory > 'maxmemory'.");
-    return Step::kDone;
-  }
+  if (refused_now(command)) return Step::kDone;
   std::vector<int> shards = places;
   std::sort(shards.begin(), shards.end());
   shards.erase(std::unique(shards.begin(), shards.end()), shards.end());
@@ -290,12 +284,35 @@ void Pipeline::count_command(const CommandView& command) {
   }
 }
 
+bool Pipeline::refused_now(const CommandView& command) {
+  const uint32_t flags = command.row->flags;
+  if ((flags & registry::kDenyOom) && engine_.over_maxmemory()) {
+    reject(command, "OOM command not allowed when used memory > 'maxmemory'.");
+    return true;
+  }
+  if (__builtin_expect(!engine_.log_state().refuses_writes, 1)) return false;
+  // As redis-server: a health check that writes nothing fails as well.
+  if (!(flags & registry::kWrite) && std::string_view(command.row->name) != "ping") return false;
+  reject(command, engine_.node().journal->durability().refusal(engine_.mono()));
+  return true;
+}
+
+// With `appendfsync always`: nobody sees what a crash could take back.
+void Pipeline::note_shown(const CommandView& command) {
+  if (command.key.bytes.data() != nullptr) {
+    gate_.read(command.key.slot);
+  } else if (command.row->flags & (registry::kReadonly | registry::kWrite)) {
+    gate_.read_any();
+  }
+}
+
 void Pipeline::run_local(const CommandView& command) {
   engine_.counters().local_commands.add();
   begin_command(command);
   const SessionBits session_bits = bits();
   write_in_place([&](resp::Writer& reply) { engine_.run_here(command, session_bits, reply); });
-  acknowledges_writes_ |= (command.row->flags & registry::kWrite) != 0;
+  note_wrote((command.row->flags & registry::kWrite) != 0);
+  if (__builtin_expect(engine_.log_state().holds_reads, 0)) note_shown(command);
   session_.clear(kAskingSession);
 }
 
@@ -382,7 +399,12 @@ Pipeline::Group* Pipeline::find_group(uint32_t id) {
 void Pipeline::deliver_group(uint32_t group_id, std::span<const RequestBatch::Command> commands,
                              resp::OutChain& replies) {
   TESSERA_CHECK(find_group(group_id) != nullptr);
-  for (const RequestBatch::Command& command : commands) acknowledges_writes_ |= command.wrote;
+  for (const RequestBatch::Command& command : commands) note_wrote(command.wrote);
+  if (__builtin_expect(engine_.log_state().holds_reads, 0)) {
+    for (const RequestBatch::Command& command : commands) {
+      command.key_arg == 0 ? gate_.read_any() : gate_.read(command.key_slot);
+    }
+  }
   size_t next = 0;
   drain(group_id, commands, next, &replies);
   if (next < commands.size()) {
@@ -442,10 +464,7 @@ Pipeline::Step Pipeline::start_barrier(const CommandView& command, Route route) 
     engine_.wait_for_pause_end(session_.ref);
     return Step::kStall;
   }
-  if ((command.row->flags & registry::kDenyOom) && engine_.over_maxmemory()) {
-    reject(command, "OOM command not allowed when used memory > 'maxmemory'.");
-    return Step::kDone;
-  }
+  if (refused_now(command)) return Step::kDone;
   begin_command(command);
   if (route == Route::kConn) {
     run_conn(command);
@@ -542,7 +561,11 @@ void Pipeline::deliver_barrier(resp::OutChain&& reply) {
   if (transaction_ && take_for_transaction(reply)) return;
   barrier_ = false;
   const registry::CommandRow* row = session_.last_row;
-  acknowledges_writes_ |= row != nullptr && (row->flags & (registry::kWrite | registry::kMayReplicate)) != 0;
+  note_wrote(row != nullptr && (row->flags & (registry::kWrite | registry::kMayReplicate)) != 0);
+  if (__builtin_expect(engine_.log_state().holds_reads, 0) && row != nullptr &&
+      (row->flags & registry::kReadonly)) {
+    gate_.read_any();
+  }
   if (!muted()) out_.append_chain(std::move(reply));
 }
 

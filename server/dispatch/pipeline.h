@@ -13,6 +13,7 @@
 #include "common/resp/out.h"
 #include "server/dispatch/command.h"
 #include "server/dispatch/engine.h"
+#include "server/dispatch/reply_gate.h"
 #include "server/registry/command_keys.h"
 
 namespace tessera::dispatch {
@@ -43,8 +44,15 @@ class Pipeline {
   // An error that belongs to no command, in the order of replies. REQUIRES: !stalled()
   void reply_error(std::string_view error);
   // Among the replies that may leave now, or left since they were last all sent, is one of a write.
-  bool acknowledges_writes() const { return acknowledges_writes_; }
-  void all_sent() { acknowledges_writes_ = false; }
+  bool acknowledges_writes() const { return wrote_ & kWroteForLease; }
+  void all_sent() { wrote_ &= static_cast<uint8_t>(~kWroteForLease); }
+  // The offset of the log that has to be durable before they leave; 0: any. After the tick's effects were
+  // appended.
+  uint64_t required_offset(const journal::Durability::State& state) {
+    const bool wrote = wrote_ & kWroteForLog;
+    wrote_ &= static_cast<uint8_t>(~kWroteForLog);
+    return gate_.required(*engine_.node().journal, state, wrote);
+  }
 
   // Replies that may leave now.
   resp::OutChain& out() { return out_; }
@@ -186,6 +194,8 @@ class Pipeline {
   bool watch(std::vector<WatchedKey> keys);
   template <typename F>
   void answer_at_once(const CommandView& command, F&& write);
+  // The state of the node refuses it (memory, disk): it is answered.
+  bool refused_now(const CommandView& command);
   void end_submit();
   bool locate(CommandView& command);
   bool is_local(const CommandView& command) const;
@@ -210,7 +220,11 @@ class Pipeline {
   bool barrier_ = false;
   bool gather_called_ = false;  // by a handler, since this was cleared
   BlockedRef wait_;             // of the barrier's command
-  bool acknowledges_writes_ = false;
+  static constexpr uint8_t kWroteForLease = 1, kWroteForLog = 2;
+  uint8_t wrote_ = 0;  // replies of writes are among those that may leave
+  void note_wrote(bool wrote) { wrote_ |= wrote ? kWroteForLease | kWroteForLog : 0; }
+  void note_shown(const CommandView& command);
+  ReplyGate gate_;
 
   // What is in flight, to decide what may overlap.
   uint32_t in_flight_ = 0;  // commands

@@ -84,7 +84,8 @@ void Pipeline::run_script_here(const CommandView& command) {
   session_.clear(kAskingSession);
   bool answered = true;
   write_in_place([&](resp::Writer& reply) { answered = engine_.run_script(command, session_bits, reply); });
-  acknowledges_writes_ |= (command.row->flags & registry::kMayReplicate) != 0;
+  note_wrote((command.row->flags & registry::kMayReplicate) != 0);
+  if (__builtin_expect(engine_.log_state().holds_reads, 0)) gate_.read_any();
   if (answered) return;
   barrier_ = true;
   engine_.begin_gather(new Gather(engine_.index(), session_.ref, session_bits, command, {engine_.index()}));

@@ -169,6 +169,7 @@ Pipeline::Step Pipeline::queue(const CommandView& command) {
     reject(command, kOom);
     return Step::kDone;
   }
+  if (refused_now(command)) return Step::kDone;
   if (engine_.must_hold(flags_in_transaction(row))) {
     engine_.wait_for_pause_end(session_.ref);
     return Step::kStall;
@@ -212,6 +213,10 @@ Pipeline::Step Pipeline::start_exec(const CommandView& command) {
   }
   if ((queue.row_flags() & registry::kDenyOom) && engine_.over_maxmemory()) {
     reject(command, kOom);
+    return Step::kDone;
+  }
+  if (__builtin_expect(engine_.log_state().refuses_writes, 0) && (queue.row_flags() & registry::kWrite)) {
+    reject(command, engine_.node().journal->durability().refusal(engine_.mono()));
     return Step::kDone;
   }
   if (engine_.must_hold(queue.row_flags())) {
@@ -368,7 +373,8 @@ void Pipeline::finish_transaction(bool has_reply) {
   }
   if (run->outcome() == TransactionRun::Outcome::kRan) {
     engine_.counters().transactions.add();
-    acknowledges_writes_ |= (run->row_flags() & (registry::kWrite | registry::kMayReplicate)) != 0;
+    note_wrote((run->row_flags() & (registry::kWrite | registry::kMayReplicate)) != 0);
+    if (__builtin_expect(engine_.log_state().holds_reads, 0)) gate_.read_any();
   }
   if (has_reply) {
     barrier_ = false;

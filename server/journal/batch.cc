@@ -1,11 +1,32 @@
 // Role: encoding of effects into a batch.
 #include "server/journal/batch.h"
 
-#include <cstdio>
+#include <algorithm>
+#include <cstring>
 
 #include "common/base/check.h"
+#include "common/text/integers.h"
 
 namespace tessera::journal {
+
+namespace {
+
+constexpr size_t kRoomBytes = 64 * 1024;  // at most so much is taken ahead for the next tick
+constexpr size_t kHeadBytes = 1 + text::kInt64Chars + 2;
+
+char* write_head(char* out, char kind, size_t n) {
+  *out++ = kind;
+  if (n < 10) {
+    *out++ = static_cast<char>('0' + n);
+  } else {
+    out = text::write_uint64(out, n);
+  }
+  *out++ = '\r';
+  *out++ = '\n';
+  return out;
+}
+
+}  // namespace
 
 void BatchBuilder::begin_command() {
   if (depth_++ > 0) return;
@@ -15,18 +36,18 @@ void BatchBuilder::begin_command() {
 
 void BatchBuilder::select(int db) {
   if (db == db_) return;
-  char number[16];
-  const int n = std::snprintf(number, sizeof(number), "%d", db);
-  const std::string_view args[2] = {"SELECT", {number, static_cast<size_t>(n)}};
+  const std::string number = text::to_text(db);
+  const std::string_view args[2] = {"SELECT", number};
   write_command(args);
   db_ = db;
 }
 
 void BatchBuilder::effect(int db, uint16_t slot, std::span<const std::string_view> args) {
-  const auto begin = static_cast<uint32_t>(bytes_.size());
+  const size_t begin = bytes_.size();
   select(db);
   write_command(args);
-  open_.push_back({begin, static_cast<uint32_t>(bytes_.size()) - begin, slot, 0xff});
+  open_.push_back({begin, bytes_.size() - begin, slot, kEverybody});
+  if (slots_.empty() || slots_.back() != slot) slots_.push_back(slot);
 }
 
 void BatchBuilder::end_command() {
@@ -46,8 +67,7 @@ void BatchBuilder::end_command() {
   for (const Record& part : open_) {
     if (part.slot != slot) slot = kNoSlot;
   }
-  records_.push_back({static_cast<uint32_t>(command_begin_),
-                      static_cast<uint32_t>(bytes_.size() - command_begin_), slot, 0xff});
+  records_.push_back({command_begin_, bytes_.size() - command_begin_, slot, kEverybody});
   open_.clear();
 }
 
@@ -55,21 +75,33 @@ Batch* BatchBuilder::take() {
   TESSERA_DCHECK(open_.empty());
   select(0);
   auto* batch = new Batch;
+  const size_t size = bytes_.size(), count = records_.size();
   batch->bytes.swap(bytes_);
   batch->records.swap(records_);
+  batch->slots.swap(slots_);
+  // The next tick will be like this one.
+  bytes_.reserve(std::min(size + size / 4, kRoomBytes));
+  records_.reserve(std::min<size_t>(count, 64));
+  slots_.reserve(std::min<size_t>(count, 64));
   return batch;
 }
 
+// One step: the whole size is known before anything is written.
 void BatchBuilder::write_command(std::span<const std::string_view> args) {
-  char head[32];
-  int n = std::snprintf(head, sizeof(head), "*%zu\r\n", args.size());
-  bytes_.append(head, static_cast<size_t>(n));
+  size_t most = kHeadBytes;
+  for (std::string_view arg : args) most += kHeadBytes + arg.size() + 2;
+  const size_t begin = bytes_.size();
+  if (bytes_.capacity() < begin + most) bytes_.reserve(std::max(begin + most, 2 * bytes_.capacity()));
+  bytes_.resize(begin + most);
+  char* out = write_head(bytes_.data() + begin, '*', args.size());
   for (std::string_view arg : args) {
-    n = std::snprintf(head, sizeof(head), "$%zu\r\n", arg.size());
-    bytes_.append(head, static_cast<size_t>(n));
-    bytes_.append(arg);
-    bytes_.append("\r\n");
+    out = write_head(out, '$', arg.size());
+    if (!arg.empty()) std::memcpy(out, arg.data(), arg.size());
+    out += arg.size();
+    *out++ = '\r';
+    *out++ = '\n';
   }
+  bytes_.resize(static_cast<size_t>(out - bytes_.data()));
 }
 
 }  // namespace tessera::journal

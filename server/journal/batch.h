@@ -1,10 +1,12 @@
 // Role: what one thread's tick changed, as the bytes a replica or the AOF would apply (RESP commands).
-// Thread: built by one shard thread, then handed over whole.
-// Invariants: between records the stream is in database 0, so a batch that used another ends with SELECT 0;
+// Thread: built by one shard thread, then handed over whole; once in the log anyone reads.
+// Invariants: between batches the stream is in database 0, so a batch that used another ends with SELECT 0;
 // the changes of one command are one transaction (MULTI .. EXEC when there are several).
 #pragma once
 
+#include <atomic>
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
@@ -16,17 +18,34 @@ namespace tessera::journal {
 
 constexpr uint16_t kNoSlot = 0xffff;  // keyless, or several slots
 
+// Who reads the log: bits of a record's mask.
+enum Consumer : uint8_t { kAof = 1, kReplicas = 2, kMigration = 4, kTap = 8, kEverybody = 0xff };
+constexpr int kConsumerCount = 4;
+
 struct Record {
-  uint32_t begin = 0;  // in Batch::bytes
-  uint32_t size = 0;
+  uint64_t begin = 0;  // in Batch::bytes
+  uint64_t size = 0;
   uint16_t slot = kNoSlot;
-  uint8_t consumers = 0xff;  // mask; all for now
+  uint8_t consumers = kEverybody;
 };
 
+// A chunk of the log: counted by those who are behind it or keep it.
 struct Batch : io::Message {
+  Batch() = default;
+  ~Batch() override {
+    if (live_bytes != nullptr) live_bytes->fetch_sub(counted_bytes, std::memory_order_relaxed);
+  }
   uint64_t offset = 0;  // of the first byte, set by Journal::append
+  uint64_t end() const { return offset + bytes.size(); }
   std::string bytes;
   std::vector<Record> records;
+  std::vector<uint16_t> slots;  // that its records change; kNoSlot: any
+
+  // ---- the log's
+  mutable std::atomic<bool> linked{false};
+  mutable std::shared_ptr<const Batch> next;  // once `linked`
+  std::atomic<int64_t>* live_bytes = nullptr;
+  int64_t counted_bytes = 0;
 };
 
 class BatchBuilder {
@@ -49,6 +68,7 @@ class BatchBuilder {
   std::string bytes_;
   std::vector<Record> records_;
   std::vector<Record> open_;  // effects of the command in progress
+  std::vector<uint16_t> slots_;
   size_t command_begin_ = 0;
   int db_ = 0;
   int depth_ = 0;  // of commands in progress

@@ -9,6 +9,10 @@ namespace tessera::shard {
 using store::Entry;
 using store::Key;
 
+namespace {
+constexpr size_t kMostBatchBytes = 8 * 1024 * 1024;
+}
+
 void CtxSetup::one_shard(Ctx& ctx, Shard& shard) {
   ctx.home_ = &shard;
   ctx.by_index_ = nullptr;
@@ -48,7 +52,10 @@ void CtxSetup::begin_effects(Ctx& ctx) {
 }
 
 void CtxSetup::end_effects(Ctx& ctx) {
-  if (ctx.effects_wanted_) ctx.home_->batch().end_command();
+  if (!ctx.effects_wanted_) return;
+  ctx.home_->batch().end_command();
+  // A tick may be long: what is one command's may leave before its end.
+  if (__builtin_expect(ctx.home_->batch().size_bytes() > kMostBatchBytes, 0)) ctx.home_->flush_effects();
 }
 
 Shard& Ctx::shard_for(int slot) const {
@@ -68,7 +75,7 @@ bool Ctx::is_cluster() const {
   return is_cluster_;
 }
 bool Ctx::is_replica() const {
-  return false;  // replication decides this once there is any
+  return applying_;  // replication decides this as well once there is any
 }
 Random& Ctx::random() {
   return home_->random();
@@ -112,7 +119,7 @@ bool Ctx::same_shard(const Key& a, const Key& b) const {
 const Entry* Ctx::find_live(int db, const Key& key) {
   Shard& shard = shard_for(key.slot);
   const Entry* entry = shard.keyspace().find(db, key);
-  if (entry == nullptr || !entry->expired(now_.ms)) return entry;
+  if (entry == nullptr || !entry->expired(now_.ms) || applying_) return entry;
   if (shard.expire_paused) return nullptr;  // hidden, not removed
   shard.note_expired(db, key, *home_, effects_wanted_);
   shard.keyspace().erase(db, key);

@@ -72,6 +72,8 @@ class Ctx {
   bool owns_slot(int slot) const;                     // of the cluster; a standalone node owns all
   bool may_read_any_key() const { return any_key_; }  // the user: keys beyond those of the row
   bool is_replica() const;                            // keys are not expired by us, only hidden
+  // By which fields of hashes have expired: now(), or nothing has.
+  int64_t expiry_now_ms() const { return applying_ ? INT64_MIN : now_.ms; }
   const registry::CommandRow& row() const { return *row_; }
   Random& random();
   uint64_t hash_seed() const;
@@ -183,6 +185,7 @@ class Ctx {
   bool no_touch_ = false;
   bool is_cluster_ = false;
   bool any_key_ = false;
+  bool applying_ = false;
   const registry::CommandRow* row_ = nullptr;
   const registry::Args* args_ = nullptr;
   Shard* home_ = nullptr;             // the one shard, or the coordinator's in a gather

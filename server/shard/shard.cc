@@ -152,7 +152,14 @@ void Shard::publish_ttls(WallMs now) {
 bool Shard::flush_effects() {
   if (auto garbage = keyspace_.take_garbage()) free_later(std::move(garbage));
   if (batch_.empty()) return false;
-  options_.journal->append(batch_.take());
+  journal::Batch* batch = batch_.take();
+  if (__builtin_expect(options_.journal->durability().policy() != journal::Durability::Policy::kAlways, 1)) {
+    options_.journal->append(batch);
+    return true;
+  }
+  std::vector<uint16_t> slots;
+  slots.swap(batch->slots);
+  options_.journal->durability().note_writes(slots, options_.journal->append(batch));
   return true;
 }
 

@@ -181,6 +181,8 @@ class CtxSetup {
   }
   // Whose command it is, for what it changes and others have read.
   static void client(Ctx& ctx, const Changer& changer) { ctx.home_->changer = changer; }
+  // What was done elsewhere or before: nothing is too old for it, nothing expires by itself.
+  static void applying(Ctx& ctx, bool on) { ctx.applying_ = on; }
   // PUBLISH: how many clients of this node get the message when this thread's tick ends.
   static int64_t publish(Ctx& ctx, std::string_view channel, std::string_view message,
                          const SharedBytes* owner, bool sharded);

@@ -14,14 +14,14 @@ Opened open_hash(Ctx& ctx, const Key& key, resp::Writer& reply, std::optional<Ha
   const Entry* entry = ctx.read(key);
   if (entry == nullptr) return Opened::kMissing;
   if (!Ctx::check_type(*entry, store::Type::kHash, reply)) return Opened::kWrong;
-  out.emplace(*entry, ctx.now().ms);
+  out.emplace(*entry, ctx.expiry_now_ms());
   return Opened::kFound;
 }
 
 bool edit_hash(Ctx& ctx, const Key& key, resp::Writer& reply, std::optional<HashEditor>& out) {
   const Entry* entry = ctx.write(key);
   if (entry && !Ctx::check_type(*entry, store::Type::kHash, reply)) return false;
-  out.emplace(ctx.keyspace(key), ctx.db(), key, entry, ctx.settings().hash_limits, ctx.now().ms);
+  out.emplace(ctx.keyspace(key), ctx.db(), key, entry, ctx.settings().hash_limits, ctx.expiry_now_ms());
   return true;
 }
 

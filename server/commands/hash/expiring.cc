@@ -100,7 +100,7 @@ void hgetex(Ctx& ctx, const Args& args, Writer& reply) {
     if (!field_expiry_ms(ctx, args, option, reply, expire_ms)) return;
     action = is_past(ctx, expire_ms) ? Action::kRemove : Action::kSetTime;
   }
-  HashEditor hash(ctx.keyspace(key), ctx.db(), key, entry, ctx.settings().hash_limits, ctx.now().ms);
+  HashEditor hash(ctx.keyspace(key), ctx.db(), key, entry, ctx.settings().hash_limits, ctx.expiry_now_ms());
   Fields changed;
   reply.array(static_cast<int64_t>(args.size() - fields.first));
   for (size_t i = fields.first; i < args.size(); ++i) {

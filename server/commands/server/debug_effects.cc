@@ -21,24 +21,31 @@ using resp::Writer;
 
 enum class TapState : int { kAsked, kOn, kRefused };
 
+struct Tap {
+  std::atomic<TapState> state{TapState::kAsked};
+  journal::Cursor cursor;
+};
+
 // Called in every tick of the connection's thread; false: it is over.
-bool pour(Engine& engine, dispatch::ClientRef client, const std::atomic<TapState>& state) {
-  const TapState now = state.load(std::memory_order_acquire);
+bool pour(Engine& engine, dispatch::ClientRef client, Tap& tap) {
+  const TapState now = tap.state.load(std::memory_order_acquire);
   if (now == TapState::kRefused) return false;
   if (now == TapState::kAsked) return true;
   journal::Journal& journal = *engine.node().journal;
   Pipeline* pipeline = engine.clients().find(client);
   if (pipeline == nullptr) {
-    journal.turn_off();
+    journal.turn_off(journal::kTap);
     return false;
   }
   if (pipeline->stalled()) return true;  // a reply is on its way, at first our own
   bool poured = false;
-  journal.take([&](const journal::Batch& batch) {
-    pipeline->push_chain().append(batch.bytes);
+  journal.order();
+  while (const journal::Chunk batch = tap.cursor.take()) {
+    pipeline->push_chain().append(batch->bytes);
     poured = true;
-  });
+  }
   if (poured) engine.clients().wake(client);
+  if (!journal.prepare_sleep(journal::kTap, tap.cursor)) engine.come_back();
   return true;
 }
 
@@ -48,22 +55,22 @@ void effects(ConnCtx& ctx, const Args& args, Writer& reply) {
     return;
   }
   Engine& engine = ctx.engine();
-  if (engine.has_tick_hook() || ctx.node().journal->wanted()) {
+  if (engine.has_tick_hook() || ctx.node().journal->wanted_by(journal::kTap)) {
     reply.error("ERR the effects go to another consumer already");
     return;
   }
-  auto state = std::make_shared<std::atomic<TapState>>(TapState::kAsked);
+  auto tap = std::make_shared<Tap>();
   const dispatch::ClientRef client = ctx.session().ref;
-  engine.set_tick_hook([&engine, client, state] { return pour(engine, client, *state); });
-  ctx.run_parked(args, [&engine, state](Writer& answer) {
+  engine.set_tick_hook([&engine, client, tap] { return pour(engine, client, *tap); });
+  ctx.run_parked(args, [&engine, tap](Writer& answer) {
     journal::Journal& journal = *engine.node().journal;
-    if (journal.wanted()) {  // somebody was faster
-      state->store(TapState::kRefused, std::memory_order_release);
+    if (journal.wanted_by(journal::kTap)) {  // somebody was faster
+      tap->state.store(TapState::kRefused, std::memory_order_release);
       answer.error("ERR the effects go to another consumer already");
       return;
     }
-    journal.turn_on(&engine.loop());
-    state->store(TapState::kOn, std::memory_order_release);
+    journal.turn_on(journal::kTap, &engine.loop(), &tap->cursor);
+    tap->state.store(TapState::kOn, std::memory_order_release);
     answer.ok();
   });
 }

@@ -19,7 +19,7 @@ class TestNode {
  public:
   TestNode(std::span<const std::span<const registry::CommandRow>> tables, int shard_count)
       : table_(std::move(registry::CommandTable::build(tables).value())) {
-    journal_.turn_on(nullptr);
+    journal_.turn_on(journal::kTap, nullptr, nullptr);
     for (int i = 0; i < shard_count; ++i) {
       shard::ShardOptions options;
       options.index = i;
