@@ -39,6 +39,7 @@ struct Batch : io::Message {
   uint64_t end() const { return offset + bytes.size(); }
   std::string bytes;
   std::vector<Record> records;
+  bool mixed = false;           // not every record is for everybody
   std::vector<uint16_t> slots;  // that its records change; kNoSlot: any
 
   // ---- the log's

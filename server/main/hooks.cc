@@ -7,6 +7,7 @@ void Node::add_hooks() {
   if (options_.process_hooks) options_.process_hooks(*editor_);
   if (options_.resolve_dir) control_.services().resolve_dir = options_.resolve_dir;
   add_user_hooks();
+  add_append_only_hooks();
   Log* log = options_.log;
   editor_->on_change({"port", "bind"}, [this](const config::Config& before, const config::Config& after) {
     return move_listeners(before, after);

@@ -5,19 +5,24 @@
 namespace tessera::server {
 
 // Before any thread runs: the first client already hears LOADING.
-void Node::find_what_to_load() {
+Result<void> Node::find_what_to_load() {
   const config::Config& config = *options_.config;
-  if (config.boolean("appendonly"))
-    return;  // its files are what counts, and they are read by what writes them
+  if (auto made = make_append_only(); !made.ok()) return made;
+  if (config.boolean("appendonly")) return {};  // its files are what counts
   const std::string path = absolute_path(config.text("dbfilename"));
   const auto found = options_.env->files().stat(path);
-  if (!found.ok() || found->is_dir) return;
+  if (!found.ok() || found->is_dir) return {};
   snapshot_ = path;
   shared_.loading = true;
+  return {};
 }
 
 Result<void> Node::load() {
-  if (snapshot_.empty()) return {};
+  if (options_.config->boolean("appendonly")) return load_append_only();
+  return snapshot_.empty() ? Result<void>{} : load_snapshot();
+}
+
+Result<void> Node::load_snapshot() {
   Log& log = *options_.log;
   const MonoTime began = options_.env->clock().mono();
   persist::Loader::Options options;

@@ -7,6 +7,7 @@
 #include "common/base/check.h"
 #include "server/cluster/plane.h"
 #include "server/dispatch/control_call.h"
+#include "server/persist/aof/aof.h"
 #include "server/pubsub/subscribers.h"
 #include "server/script/rows.h"
 
@@ -60,7 +61,10 @@ Result<void> Node::start() {
   make_shared_state();
   if (auto opened = open_cluster(); !opened.ok()) return opened.error();
   make_engines();
-  find_what_to_load();
+  if (auto found = find_what_to_load(); !found.ok()) {
+    options_.log->warning("%s", found.error().message.c_str());
+    return found.error();
+  }
   add_hooks();
   control_thread_ = options_.env->start_thread("control", control_);
   control_.attach_loop(&control_thread_->loop());
@@ -69,6 +73,10 @@ Result<void> Node::start() {
     threads_.push_back(options_.env->start_thread(name, *engine));
     engine->attach_loop(&threads_.back()->loop());
   }
+  std::vector<io::Loop*> loops;
+  for (auto& engine : engines_) loops.push_back(&engine->loop());
+  journal_.durability().attach(std::move(loops));
+  aof_->start_thread();
   auto listening = listen();
   if (listening.ok()) listening = start_cluster();
   if (!listening.ok()) {
@@ -217,6 +225,7 @@ int Node::wait() {
   }
   if (options_.stopping) std::exchange(options_.stopping, nullptr)();
   for (auto& thread : threads_) thread->join();
+  if (aof_) aof_->end_thread();
   if (control_thread_) control_thread_->join();
   options_.env->pool().drain();
   stopped_ = true;

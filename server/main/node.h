@@ -23,6 +23,9 @@
 namespace tessera::cluster {
 class Plane;
 }
+namespace tessera::persist {
+class Aof;
+}
 
 namespace tessera::server {
 
@@ -78,7 +81,12 @@ class Node : public control::Workers {
   void make_shared_state();
   void make_engines();
   Result<void> listen();
-  void find_what_to_load();
+  Result<void> find_what_to_load();
+  Result<void> load_snapshot();
+  // ---- append_only.cc
+  Result<void> make_append_only();
+  Result<void> load_append_only();
+  void add_append_only_hooks();
   void take_answers();  // what engines posted to the main loop
   // Until `finished` or the end of the node; false: it ends, and what was asked for may still happen.
   bool wait_for(const bool& finished);
@@ -107,6 +115,7 @@ class Node : public control::Workers {
   std::unique_ptr<config::Editor> editor_;
   config::FileRewriter rewriter_;
   std::unique_ptr<cluster::Plane> plane_;  // of a node of a cluster
+  std::unique_ptr<persist::Aof> aof_;
   control::Control control_;
   std::vector<std::unique_ptr<dispatch::Engine>> engines_;
   std::vector<std::unique_ptr<dispatch::PushSink>> push_sinks_;

@@ -242,6 +242,7 @@ Result<LoadResult> Loader::load_file(const std::string& path) {
   if (state_->told.load(std::memory_order_acquire)) return state_->error;
   if (!outcome.ok()) return outcome.error();
   result_.complete = !gave_up;
+  result_.end_offset = framer.offset();
   result_.keys = state_->keys.load();
   result_.empty = state_->empty.load();
   progress.keys_loaded = result_.keys;

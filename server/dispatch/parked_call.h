@@ -1,0 +1,15 @@
+// Role: something that is done at one moment of the whole node, asked for by a thread that is no shard's.
+// Thread: any.
+#pragma once
+
+#include <functional>
+
+namespace tessera::dispatch {
+
+class Engine;
+
+// `call` runs on the engine's thread, in its turn for the token, while all shards are parked for it and within
+// its reach. It is destroyed without having run when the node ends before.
+void call_parked(Engine& coordinator, std::function<void(Engine&)> call);
+
+}  // namespace tessera::dispatch

@@ -1,0 +1,90 @@
+// Role: the append only file of a node: made, loaded, turned on and off with the configuration. Thread: the one
+// that made the node; hooks: control.
+#include "server/dispatch/parked_call.h"
+#include "server/main/node.h"
+#include "server/persist/aof/aof.h"
+#include "server/persist/aof_loader.h"
+
+namespace tessera::server {
+
+namespace {
+
+persist::AofSettings settings_of(const config::Config& config) {
+  using Policy = journal::Durability::Policy;
+  persist::AofSettings settings;
+  const std::string policy = config.text("appendfsync");
+  settings.policy = policy == "always" ? Policy::kAlways : policy == "no" ? Policy::kNo : Policy::kEverysec;
+  settings.no_sync_on_rewrite = config.boolean("no-appendfsync-on-rewrite");
+  settings.timestamps = config.boolean("aof-timestamp-enabled");
+  settings.keep_history = config.boolean("aof-disable-auto-gc");
+  settings.snapshot_base = config.boolean("aof-use-rdb-preamble");
+  settings.rewrite_percentage = config.integer("auto-aof-rewrite-percentage");
+  settings.rewrite_min_bytes = static_cast<int64_t>(config.bytes("auto-aof-rewrite-min-size"));
+  return settings;
+}
+
+}  // namespace
+
+// Before any thread runs: the first client already hears LOADING.
+Result<void> Node::make_append_only() {
+  const config::Config& config = *options_.config;
+  persist::AofPlace place;
+  place.dir = config.text("dir");
+  place.folder_name = config.text("appenddirname");
+  place.file_name = config.text("appendfilename");
+  aof_ = std::make_unique<persist::Aof>(*options_.env, *options_.log, journal_, place);
+  aof_->set_settings_at_start(settings_of(config));
+  shared_.aof = aof_.get();
+  if (!config.boolean("appendonly")) return {};
+  shared_.loading = true;
+  if (auto locked = aof_->lock(); !locked.ok()) return locked;
+  return aof_->find_files();
+}
+
+Result<void> Node::load_append_only() {
+  persist::AofLoader::Options options;
+  options.verify_checksum = options_.config->boolean("rdbchecksum");
+  options.load_truncated = options_.config->boolean("aof-load-truncated");
+  options.home = main_loop_.get();
+  options.wait = [this] {
+    if (shared_.shutting_down.load()) return false;
+    main_loop_->poll(millis(100));
+    take_answers();
+    return !shared_.shutting_down.load();
+  };
+  persist::AofLoader loader(shared_, aof_->place(), options);
+  if (const auto loaded = loader.load(aof_->manifest()); !loaded.ok()) {
+    if (loaded.error().code == persist::Applier::kStopped) return Error{"stopped", kStopped};
+    return loaded;
+  }
+  if (const auto opened = aof_->open_loaded(); !opened.ok()) {
+    options_.log->warning("%s", opened.error().message.c_str());
+    return opened;
+  }
+  const auto done = std::make_shared<std::atomic<bool>>(false);
+  dispatch::call_parked(*engines_.front(), [this, done](dispatch::Engine& engine) {
+    engine.shard().flush_effects();
+    aof_->turn_on_at_start();
+    // What was loaded is on disk.
+    for (dispatch::Engine* each : shared_.engines) each->shard().counters().dirty.set(0);
+    shared_.loading = false;
+    done->store(true);
+    main_loop_->wake();
+  });
+  while (!done->load()) {
+    if (!options.wait()) return Error{"stopped", kStopped};
+  }
+  return {};
+}
+
+void Node::add_append_only_hooks() {
+  editor_->on_change({"appendfsync", "no-appendfsync-on-rewrite", "aof-timestamp-enabled",
+                      "aof-disable-auto-gc", "aof-use-rdb-preamble", "auto-aof-rewrite-percentage",
+                      "auto-aof-rewrite-min-size"},
+                     [this](const config::Config&, const config::Config& after) -> Result<void> {
+                       aof_->set_settings(settings_of(after));
+                       return {};
+                     });
+}
+
+}  // namespace tessera::server

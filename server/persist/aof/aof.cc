@@ -1,0 +1,185 @@
+// Role: the journal thread's life: what it is asked, its tick. See aof.h.
+#include "server/persist/aof/aof.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace tessera::persist {
+
+// The thread's inbox has nothing else.
+struct Aof::Do : io::Message {
+  std::function<void()> run;
+  explicit Do(std::function<void()> r) : run(std::move(r)) {}
+};
+
+Aof::Aof(io::Env& env, Log& log, journal::Journal& journal, AofPlace place)
+    : env_(env), log_(log), journal_(journal), place_(std::move(place)) {}
+
+Aof::~Aof() {
+  while (!kept_.empty()) kept_.pop_front();  // in order: the last one to go frees no chain
+}
+
+void Aof::start_thread() {
+  thread_ = env_.start_thread("journal", *this);
+  loop_ = &thread_->loop();
+}
+
+void Aof::end_thread() {
+  if (!thread_) return;
+  post([this] { stopping_ = true; });
+  thread_->join();
+}
+
+void Aof::post(std::function<void()> run) {
+  loop_->post(new Do(std::move(run)));
+}
+
+void Aof::start(io::Loop& loop) {
+  loop_ = &loop;
+  now_ = loop.clock().mono();
+}
+
+void Aof::set_settings(const AofSettings& settings) {
+  post([this, settings] {
+    settings_ = settings;
+    if (!is_on()) return;
+    if (phase_ == Phase::kOn) journal_.durability().set_policy(settings_.policy);
+    unsynced_since_ = {};
+    if (written_ > durable_) unsynced_since_ = now_;
+    publish();
+  });
+}
+
+void Aof::flush(std::function<void(bool)> done) {
+  post([this, done = std::move(done)] {
+    if (!is_on()) return done(true);
+    journal_.order();
+    take_chunks();
+    write_some();
+    const bool ok = next_ == kept_.size() && !failing_ && sync_now();
+    publish();
+    done(ok);
+  });
+}
+
+void Aof::turn_off(std::function<void()> done) {
+  post([this, done = std::move(done)] {
+    if (is_on()) {
+      journal_.turn_off(journal::kAof);
+      journal_.order();
+      take_chunks();
+      write_some();
+      if (phase_ == Phase::kOn) (void)sync_now();
+      if (rewrite_.running) rewrite_ended(false);
+      phase_ = Phase::kOff;
+      journal_.durability().set_policy(journal::Durability::Policy::kOff);
+      journal_.durability().set_unsynced_since({});
+      journal_.durability().set_failure(0);
+      journal_.aof().enabled = false;
+      journal_.aof().write_ok = true;
+      journal_.aof().waiting_bytes = 0;
+      file_.reset();
+      cursor_.reset();
+      kept_.clear();
+      next_ = 0;
+      failing_ = sync_failed_ = torn_ = false;
+      answer_waiters();
+      lock_.reset();
+    }
+    done();
+  });
+}
+
+void Aof::wait_durable(uint64_t offset, MonoTime deadline, std::function<void(bool)> done) {
+  post([this, offset, deadline, done = std::move(done)]() mutable {
+    waiters_.push_back({offset, deadline, std::move(done)});
+    answer_waiters();
+  });
+}
+
+void Aof::answer_waiters() {
+  for (size_t i = 0; i < waiters_.size();) {
+    Waiter& each = waiters_[i];
+    const bool reached = phase_ == Phase::kOn && each.offset <= durable_;
+    const bool over = !is_on() || (each.deadline.us != 0 && each.deadline <= now_);
+    if (!reached && !over) {
+      ++i;
+      continue;
+    }
+    each.done(reached);
+    waiters_.erase(waiters_.begin() + static_cast<std::ptrdiff_t>(i));
+  }
+}
+
+void Aof::take_chunks() {
+  if (!cursor_) return;
+  while (journal::Chunk chunk = cursor_->take()) {
+    if (unsynced_since_.us == 0) unsynced_since_ = now_;
+    kept_.push_back(std::move(chunk));
+  }
+}
+
+Micros Aof::tick(io::Loop& loop) {
+  now_ = loop.clock().mono();
+  journal_.finish_sleep(journal::kAof);
+  // What has been appended first, then what was asked: a cut is asked for before anything comes behind it.
+  bool had_work = false;
+  if (cursor_) {
+    journal_.order();
+    take_chunks();
+    had_work = next_ < kept_.size();
+  }
+  io::Message* message = loop.inbox().take_all();
+  while (message != nullptr) {
+    io::Message* next = message->next;
+    const std::unique_ptr<Do> mine(static_cast<Do*>(message));
+    mine->run();
+    message = next;
+  }
+  if (is_on()) {
+    if (!failing_ || now_ >= retry_at_) {
+      if (sync_failed_) {
+        if (auto begun = begin_anew(); !begun.ok()) sync_failed(begun.error());
+      }
+      if (!sync_failed_) write_some();
+    }
+    if (rewrite_.waits_for_switch) switch_files();
+    sync_if_due();
+    publish();
+    look_for_growth();
+  }
+  if (!waiters_.empty()) answer_waiters();
+  if (stopping_) return kDone;
+  return next_wait(had_work);
+}
+
+// With `always` somebody waits for every batch. Else a busy log is written a few hundred times a second, and
+// nobody has to wake us for it.
+Micros Aof::next_wait(bool had_work) {
+  constexpr Micros kPause = millis(2);
+  using Policy = journal::Durability::Policy;
+  Micros wait = seconds(1);
+  for (const Waiter& each : waiters_) {
+    if (each.deadline.us != 0) wait = std::min(wait, std::max(each.deadline - now_, Micros{0}));
+  }
+  if (!is_on()) return waiters_.empty() ? Micros{-1} : wait;
+  if (failing_) return std::min(wait, std::max(retry_at_ - now_, millis(1)));
+  if (settings_.policy == Policy::kEverysec && written_ > durable_) {
+    wait = std::min(wait, std::max(last_sync_ + seconds(1) - now_, millis(1)));
+  }
+  if (had_work && settings_.policy != Policy::kAlways) return std::min(wait, kPause);
+  return journal_.prepare_sleep(journal::kAof, *cursor_) ? wait : Micros{0};
+}
+
+void Aof::finish(io::Loop&) {
+  if (!is_on()) return;
+  journal_.order();
+  take_chunks();
+  if (sync_failed_ && !begin_anew().ok()) return;
+  write_some();
+  log_.notice("Calling fsync() on the AOF file.");
+  (void)sync_now();
+  publish();
+}
+
+}  // namespace tessera::persist

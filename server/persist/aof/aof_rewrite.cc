@@ -1,0 +1,243 @@
+// Role: new bases: a rewrite begins, the log goes on in a new increment from its moment on, and the manifest
+// names both once the base is whole. See aof.h. Thread: the journal thread; moments come from the coordinator.
+#include <algorithm>
+#include <atomic>
+
+#include "common/text/integers.h"
+#include "server/persist/aof/aof.h"
+
+namespace tessera::persist {
+
+namespace {
+
+constexpr Micros kRetryStart = seconds(1);
+constexpr int64_t kFailuresBeforeDelay = 3;
+constexpr int64_t kLongestDelayMinutes = 60;
+
+}  // namespace
+
+void Aof::rewrite(std::function<void(Result<std::string>)> done) {
+  post([this, done = std::move(done)] {
+    if (rewrite_.running) return done(Error{"Background append only file rewriting already in progress"});
+    if (!make_base_ || phase_ == Phase::kOff) {
+      return done(Error{
+          "Can't execute an AOF background rewriting. Please check the server logs for more information."});
+    }
+    begin_rewrite("on request");
+    done(std::string("Background append only file rewriting started"));
+  });
+}
+
+void Aof::turn_on(std::string dir, std::function<void(Result<void>)> done) {
+  post([this, dir = std::move(dir), done = std::move(done)] {
+    if (is_on()) return done({});
+    place_.dir = dir;
+    const auto refused = [&](const Error& error) {
+      log_.warning("%s", error.message.c_str());
+      lock_.reset();
+      done(error);
+    };
+    if (!make_base_) return refused({"Redis needs to enable the AOF but can't trigger a background AOF rewrite operation. Check the above logs for more info about the error."});
+    if (auto locked = lock(); !locked.ok()) return refused(locked.error());
+    if (auto found = find_files(); !found.ok()) return refused(found.error());
+    phase_ = Phase::kStarting;
+    journal_.aof().enabled = true;
+    begin_rewrite("AOF was enabled");
+    done({});
+  });
+}
+
+void Aof::begin_rewrite(const char* why) {
+  log_.notice("Background append only file rewriting started (%s)", why);
+  const uint64_t serial = rewrite_.serial + 1;
+  rewrite_ = {};
+  rewrite_.running = true;
+  rewrite_.serial = serial;
+  rewrite_.began = now_;
+  rewrite_.snapshot = settings_.snapshot_base;
+  rewrite_.path = place_.dir + "/temp-rewriteaof-bg-" + text::to_text(serial) + ".aof";
+  journal_.aof().rewriting = true;
+  journal_.aof().rewrite_began_us = now_.us;
+  BaseRequest request;
+  request.path = rewrite_.path;
+  request.snapshot = rewrite_.snapshot;
+  const bool starts = phase_ == Phase::kStarting && !cursor_;
+  request.at_cut = [this, serial, starts](uint64_t offset) {
+    auto cursor = std::make_shared<std::unique_ptr<journal::Cursor>>();
+    if (starts) {
+      *cursor = std::make_unique<journal::Cursor>();
+      journal_.turn_on(journal::kAof, loop_, cursor->get());
+    }
+    post([this, serial, offset, cursor] {
+      if (rewrite_.running && rewrite_.serial == serial) cut_made(offset, std::move(*cursor));
+    });
+  };
+  request.done = [this, serial](Result<uint64_t> size) {
+    post([this, serial, size = std::move(size)] { base_done(size, serial); });
+  };
+  make_base_(std::move(request));
+}
+
+void Aof::cut_made(uint64_t offset, std::unique_ptr<journal::Cursor> cursor) {
+  rewrite_.cut = true;
+  rewrite_.offset = offset;
+  if (phase_ == Phase::kOn) {
+    rewrite_.waits_for_switch = true;
+    return;
+  }
+  if (cursor) cursor_ = std::move(cursor);
+  if (!cursor_) return;
+  // The first increment of a new life; no manifest names it before the base is there.
+  journal_.order();
+  take_chunks();
+  while (!kept_.empty() && kept_.front()->end() <= offset) kept_.pop_front();
+  next_ = 0;
+  written_ = durable_ = offset;
+  file_bytes_ = durable_bytes_ = 0;
+  needs_select_ = true;
+  torn_ = failing_ = sync_failed_ = false;
+  aof::Manifest manifest = manifest_;
+  file_name_ = manifest.next_increment(place_.file_name).name;
+  auto file = new_increment(file_name_);
+  if (!file.ok()) return rewrite_ended(false);
+  file_ = std::move(*file);
+}
+
+// All that came before the cut is in the old increment and durable; what comes behind it goes into a new one,
+// which the manifest names from the start: whatever becomes of the base, nothing is lost.
+void Aof::switch_files() {
+  if (cursor_->offset() < rewrite_.offset) return;
+  if (next_ < kept_.size() && kept_[next_]->offset < rewrite_.offset) return;
+  if (failing_ || !sync_now()) return;
+  aof::Manifest manifest = manifest_;
+  const aof::ManifestFile increment = manifest.next_increment(place_.file_name);
+  rewrite_.waits_for_switch = false;
+  auto file = new_increment(increment.name);
+  if (!file.ok()) return rewrite_ended(false);
+  rewrite_.old_increments = manifest.increments.size();
+  manifest.increments.push_back(increment);
+  if (!write_manifest(manifest).ok()) return rewrite_ended(false);
+  log_.notice("Creating AOF incr file %s on background rewrite", increment.name.c_str());
+  manifest_ = std::move(manifest);
+  other_bytes_ += file_bytes_;
+  file_ = std::move(*file);
+  file_name_ = increment.name;
+  file_bytes_ = durable_bytes_ = 0;
+  needs_select_ = true;
+  write_some();
+}
+
+void Aof::base_done(Result<uint64_t> size, uint64_t serial) {
+  if (!rewrite_.running || rewrite_.serial != serial) {
+    (void)env_.files().remove(place_.dir + "/temp-rewriteaof-bg-" + text::to_text(serial) + ".aof").ok();
+    return;
+  }
+  Result<void> done;
+  if (!size.ok()) {
+    done = size.error();
+  } else if (!rewrite_.cut || rewrite_.waits_for_switch || !file_) {
+    done = Error{"the increment behind it could not be begun"};
+  } else {
+    log_.notice("Background AOF rewrite terminated with success");
+    done = install_base(*size);
+  }
+  if (!done.ok()) {
+    log_.warning("Background AOF rewrite terminated with error: %s", done.error().message.c_str());
+    (void)env_.files().remove(rewrite_.path).ok();
+  }
+  rewrite_ended(done.ok());
+  if (done.ok()) delete_history();
+}
+
+Result<void> Aof::install_base(uint64_t size) {
+  const bool first = phase_ == Phase::kStarting;
+  write_some();
+  if (first && (next_ < kept_.size() || !sync_now())) return Error{"the first increment could not be written"};
+  aof::Manifest manifest = manifest_;
+  const aof::ManifestFile base = manifest.next_base(place_.file_name, rewrite_.snapshot);
+  io::Files& files = env_.files();
+  if (auto moved = files.rename(rewrite_.path, place_.path(base.name)); !moved.ok()) {
+    log_.warning("Error trying to rename the temporary AOF base file %s into %s: %s", rewrite_.path.c_str(),
+                 base.name.c_str(), moved.error().message.c_str());
+    return moved;
+  }
+  if (auto synced = files.sync_dir(place_.folder()); !synced.ok()) return synced;
+  manifest.base_to_history();
+  manifest.increments_to_history(first ? manifest.increments.size() : rewrite_.old_increments);
+  manifest.base = base;
+  if (first) manifest.increments.push_back(manifest.next_increment(place_.file_name));
+  if (auto written = write_manifest(manifest); !written.ok()) return written;
+  manifest_ = std::move(manifest);
+  other_bytes_ = size;
+  for (size_t i = 0; i + 1 < manifest_.increments.size(); ++i) {
+    const auto bytes = file_bytes(files, place_.path(manifest_.increments[i].name));
+    if (bytes.ok()) other_bytes_ += *bytes;
+  }
+  base_bytes_ = other_bytes_ + file_bytes_;
+  if (first) {
+    phase_ = Phase::kOn;
+    journal_.durability().set_durable(durable_);
+    journal_.durability().set_policy(settings_.policy);
+    note_durable();
+  }
+  log_.notice("Background AOF rewrite finished successfully");
+  return {};
+}
+
+void Aof::rewrite_ended(bool ok) {
+  journal::AofStatus& status = journal_.aof();
+  rewrite_.running = rewrite_.waits_for_switch = false;
+  status.rewriting = false;
+  status.rewrite_began_us = 0;
+  status.rewrite_ok = ok;
+  status.last_rewrite_s = (now_ - rewrite_.began).us / 1000000;
+  status.rewrites.fetch_add(1);
+  status.failed_in_a_row = ok ? 0 : status.failed_in_a_row + 1;
+  no_rewrite_before_ = {};
+  if (ok) return;
+  const int64_t failed = status.failed_in_a_row;
+  if (phase_ == Phase::kStarting) {
+    no_rewrite_before_ = now_ + kRetryStart;
+  } else if (failed >= kFailuresBeforeDelay) {
+    const int64_t minutes =
+        std::min(kLongestDelayMinutes, int64_t{1} << std::min<int64_t>(failed - kFailuresBeforeDelay, 10));
+    no_rewrite_before_ = now_ + seconds(minutes * 60);
+    log_.warning(
+        "Background AOF rewrite has repeatedly failed and triggered the limit, will retry in %lld minutes",
+        static_cast<long long>(minutes));
+  }
+}
+
+// The pool unlinks, which takes long for large files; then the manifest forgets them.
+void Aof::delete_history() {
+  if (manifest_.history.empty() || settings_.keep_history) return;
+  io::Files* files = &env_.files();
+  std::vector<std::string> paths;
+  for (const aof::ManifestFile& file : manifest_.history) paths.push_back(place_.path(file.name));
+  env_.pool().submit([this, files, paths, history = manifest_.history] {
+    for (const std::string& path : paths) (void)files->remove(path).ok();
+    post([this, history] {
+      if (manifest_.history != history) return;  // more have come meanwhile, and are deleted after them
+      manifest_.history.clear();
+      (void)write_manifest(manifest_).ok();
+    });
+  });
+}
+
+// About once a second: whether the files have grown enough since they were rewritten.
+void Aof::look_for_growth() {
+  if (now_ < next_look_) return;
+  next_look_ = now_ + seconds(1);
+  if (rewrite_.running || !make_base_ || now_ < no_rewrite_before_) return;
+  if (phase_ == Phase::kStarting) return begin_rewrite("again");
+  if (settings_.rewrite_percentage == 0 || failing_) return;
+  const auto size = static_cast<int64_t>(other_bytes_ + file_bytes_);
+  if (size <= settings_.rewrite_min_bytes) return;
+  const auto base = static_cast<int64_t>(std::max<uint64_t>(base_bytes_, 1));
+  const auto growth = static_cast<int64_t>(static_cast<double>(size) * 100 / static_cast<double>(base)) - 100;
+  if (growth < settings_.rewrite_percentage) return;
+  log_.notice("Starting automatic rewriting of AOF on %lld%% growth", static_cast<long long>(growth));
+  begin_rewrite("growth");
+}
+
+}  // namespace tessera::persist

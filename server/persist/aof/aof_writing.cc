@@ -1,0 +1,246 @@
+// Role: writing and syncing increments, and what happens when the disk does not. See aof.h.
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+
+#include "common/text/integers.h"
+#include "server/persist/aof/aof.h"
+
+namespace tessera::persist {
+
+namespace {
+
+constexpr size_t kGroupBytes = 1024 * 1024;  // of one write
+constexpr uint64_t kMostUnsynced = 512ULL * 1024 * 1024;
+constexpr std::string_view kSelect = "*2\r\n$6\r\nSELECT\r\n$1\r\n0\r\n";
+constexpr Micros kRetry = seconds(1);
+constexpr Micros kComplainEvery = seconds(30);
+
+std::string reason(const Error& error) {
+  if (error.code <= 0) return error.message;
+  char buffer[128];
+  return strerror_r(error.code, buffer, sizeof(buffer));
+}
+
+}  // namespace
+
+void Aof::append_chunk(const journal::Batch& batch, std::string& out) const {
+  if (!batch.mixed) {
+    out += batch.bytes;
+    return;
+  }
+  for (const journal::Record& record : batch.records) {
+    if (record.consumers & journal::kAof) out.append(batch.bytes, record.begin, record.size);
+  }
+}
+
+void Aof::write_some() {
+  while (next_ < kept_.size() && write_group()) {
+  }
+}
+
+// As many chunks as one write takes; none beyond the moment of a cut that waits for a new increment.
+bool Aof::write_group() {
+  buffer_.clear();
+  if (needs_select_) buffer_ += kSelect;
+  if (settings_.timestamps) {
+    const int64_t now_s = env_.clock().wall_ms().ms / 1000;
+    if (now_s > timestamp_s_) {
+      timestamp_s_ = now_s;
+      buffer_ += "#TS:" + text::to_text(now_s) + "\r\n";
+    }
+  }
+  size_t end = next_;
+  while (end < kept_.size() && buffer_.size() < kGroupBytes) {
+    if (rewrite_.waits_for_switch && kept_[end]->offset >= rewrite_.offset) break;
+    append_chunk(*kept_[end++], buffer_);
+  }
+  if (end == next_) return false;
+  if (!write_bytes(buffer_)) return false;
+  needs_select_ = false;
+  written_ = kept_[end - 1]->end();
+  next_ = end;
+  if (buffer_.capacity() > 4 * kGroupBytes) std::string().swap(buffer_);
+  if (failing_ && settings_.policy != journal::Durability::Policy::kAlways) working_again();
+  return true;
+}
+
+bool Aof::write_bytes(std::string_view bytes) {
+  if (!mend_file()) return false;
+  size_t written = 0;
+  if (const auto done = file_->write(bytes, &written); !done.ok()) {
+    write_failed(done.error(), written);
+    return false;
+  }
+  file_bytes_ += bytes.size();
+  return true;
+}
+
+void Aof::write_failed(const Error& error, size_t written) {
+  const bool may_complain = last_complaint_.us == 0 || now_ - last_complaint_ > kComplainEvery;
+  if (may_complain) {
+    last_complaint_ = now_;
+    if (written == 0) {
+      log_.warning("Error writing to the AOF file: %s", reason(error).c_str());
+    } else {
+      log_.warning("Short write while writing to the AOF file: (nwritten=%lld, expected=%lld)",
+                   static_cast<long long>(written), static_cast<long long>(buffer_.size()));
+    }
+  }
+  failing(error.code);
+  torn_ = written > 0;
+  (void)mend_file();
+}
+
+// What a failed write left behind goes, before anything else is written.
+bool Aof::mend_file() {
+  if (!torn_) return true;
+  if (const auto cut = file_->truncate(file_bytes_); !cut.ok()) {
+    log_.warning(
+        "Could not remove short write from the append-only file.  Redis may refuse to load the AOF the next "
+        "time it starts.  ftruncate: %s",
+        reason(cut.error()).c_str());
+    failing(cut.error().code);
+    return false;
+  }
+  torn_ = false;
+  return true;
+}
+
+void Aof::failing(int code) {
+  failing_ = true;
+  retry_at_ = now_ + kRetry;
+  journal_.aof().write_ok = false;
+  if (phase_ == Phase::kOn) journal_.durability().set_failure(code > 0 ? code : EIO);
+}
+
+void Aof::working_again() {
+  log_.warning("AOF write error looks solved, Redis can write again.");
+  failing_ = false;
+  last_complaint_ = {};
+  journal_.aof().write_ok = true;
+  journal_.durability().set_failure(0);
+}
+
+// ---- syncing
+
+void Aof::sync_if_due() {
+  using Policy = journal::Durability::Policy;
+  if (sync_failed_ || (failing_ && now_ < retry_at_)) return;
+  const bool skip = settings_.no_sync_on_rewrite && rewrite_.running;
+  if (settings_.policy == Policy::kNo || skip) {
+    // As far as anybody asks it is done; what is kept is kept for a failed sync only.
+    if (written_ > durable_) {
+      durable_ = written_;
+      durable_bytes_ = file_bytes_;
+      note_durable();
+    }
+    return;
+  }
+  if (written_ <= durable_) return;
+  if (settings_.policy == Policy::kEverysec && last_sync_.us != 0 && now_ - last_sync_ < seconds(1)) return;
+  (void)sync_now();
+}
+
+bool Aof::sync_now() {
+  if (!file_ || sync_failed_) return false;
+  const MonoTime began = now_;
+  last_sync_ = began;
+  journal_.aof().syncing = true;
+  const auto synced = file_->sync();
+  journal_.aof().syncing = false;
+  now_ = env_.clock().mono();
+  if (now_ - began > seconds(2)) journal_.aof().delayed_syncs.fetch_add(1);
+  if (!synced.ok()) {
+    sync_failed(synced.error());
+    return false;
+  }
+  durable_ = written_;
+  durable_bytes_ = file_bytes_;
+  if (failing_) working_again();
+  unsynced_since_ = began;
+  note_durable();
+  return true;
+}
+
+// What is not durable waits since the last sync began, at the latest.
+void Aof::note_durable() {
+  while (!kept_.empty() && kept_.front()->end() <= durable_) {
+    kept_.pop_front();
+    --next_;
+  }
+  if (kept_.empty() && journal_.end_offset() == durable_) unsynced_since_ = {};
+  if (phase_ == Phase::kOn) {
+    journal_.durability().set_unsynced_since(unsynced_since_);
+    journal_.durability().set_durable(durable_);
+  }
+}
+
+void Aof::sync_failed(const Error& error) {
+  log_.warning("Fail to fsync the AOF file: %s.", reason(error).c_str());
+  sync_failed_ = true;
+  failing(error.code);
+}
+
+// The kernel may have dropped what it could not write: the file ends where it was durable last, and what came
+// behind that goes into an increment of its own.
+Result<void> Aof::begin_anew() {
+  if (auto cut = file_->truncate(durable_bytes_); !cut.ok()) return cut;
+  file_bytes_ = durable_bytes_;
+  torn_ = false;
+  if (auto synced = file_->sync(); !synced.ok()) return synced;
+  if (phase_ == Phase::kStarting) {
+    // Nothing names the file yet; it just begins again.
+    next_ = 0;
+    needs_select_ = true;
+    sync_failed_ = false;
+    return {};
+  }
+  aof::Manifest manifest = manifest_;
+  const aof::ManifestFile increment = manifest.next_increment(place_.file_name);
+  auto file = new_increment(increment.name);
+  if (!file.ok()) return file.error();
+  std::string bytes(kSelect);
+  for (const journal::Chunk& chunk : kept_) append_chunk(*chunk, bytes);
+  Result<void> done = (*file)->write(bytes);
+  if (done.ok()) done = (*file)->sync();
+  if (done.ok()) {
+    manifest.increments.push_back(increment);
+    done = write_manifest(manifest);
+  }
+  // A manifest may name it all the same: then it is written again under this name.
+  if (!done.ok()) return done;
+  log_.warning("After a failed fsync the AOF goes on in %s", increment.name.c_str());
+  manifest_ = std::move(manifest);
+  other_bytes_ += file_bytes_;
+  file_ = std::move(*file);
+  file_name_ = increment.name;
+  file_bytes_ = durable_bytes_ = bytes.size();
+  needs_select_ = false;
+  next_ = kept_.size();
+  if (!kept_.empty()) written_ = kept_.back()->end();
+  durable_ = written_;
+  sync_failed_ = false;
+  working_again();
+  note_durable();
+  return {};
+}
+
+void Aof::publish() {
+  journal::AofStatus& status = journal_.aof();
+  status.current_bytes = static_cast<int64_t>(other_bytes_ + file_bytes_);
+  status.base_bytes = static_cast<int64_t>(base_bytes_);
+  int64_t waiting = 0;
+  for (size_t i = next_; i < kept_.size(); ++i) waiting += static_cast<int64_t>(kept_[i]->bytes.size());
+  status.waiting_bytes = waiting;
+  if (phase_ != Phase::kOn) return;
+  journal::Durability& durability = journal_.durability();
+  durability.set_unsynced_since(settings_.policy == journal::Durability::Policy::kNo ? MonoTime{}
+                                                                                      : unsynced_since_);
+  if (!failing_) {
+    const bool too_much = journal_.end_offset() - durable_ > kMostUnsynced;
+    durability.set_failure(too_much ? journal::Durability::kTooMuch : 0);
+  }
+}
+
+}  // namespace tessera::persist
