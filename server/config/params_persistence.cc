@@ -49,37 +49,37 @@ constexpr ParameterRow kRows[] = {
     yes_no("stop-writes-on-bgsave-error", true)
         .flags(kNoEffectYet)
         .about("Refuse writes after a snapshot failed."),
-    yes_no("appendonly", false).flags(kNoEffectYet).about("Log every change to the append only file."),
+    yes_no("appendonly", false).about("Log every change to the append only file."),
     string("appendfilename", "appendonly.aof")
         .hooks(&kAppendFilenameHooks)
-        .flags(kNoEffectYet | kImmutable)
+        .flags(kImmutable)
         .about("Name of the append only files, in appenddirname."),
     string("appenddirname", "appendonlydir")
         .hooks(&kAppendDirnameHooks)
-        .flags(kNoEffectYet | kImmutable)
+        .flags(kImmutable)
         .about("Directory of the append only files, in dir."),
     choice("appendfsync", "everysec", kAppendfsyncNames)
-        .flags(kNoEffectYet)
+
         .about("When the append only file is synced: always, everysec, no."),
     yes_no("no-appendfsync-on-rewrite", false)
-        .flags(kNoEffectYet)
+
         .about("Do not sync while a rewrite or snapshot runs."),
     integer("auto-aof-rewrite-percentage", "100", 0, kMaxInt)
-        .flags(kNoEffectYet)
+
         .about("Rewrite when the file has grown by this percentage; 0 for never."),
     memory("auto-aof-rewrite-min-size", "67108864", 0, kMaxLong)
-        .flags(kNoEffectYet)
+
         .about("Do not rewrite files smaller than this."),
-    yes_no("aof-load-truncated", true).flags(kNoEffectYet).about("Load a file whose end is missing."),
-    yes_no("aof-use-rdb-preamble", true).flags(kNoEffectYet).about("Base files are in snapshot format."),
+    yes_no("aof-load-truncated", true).about("Load a file whose end is missing."),
+    yes_no("aof-use-rdb-preamble", true).about("Base files are in snapshot format."),
     yes_no("aof-timestamp-enabled", false)
-        .flags(kNoEffectYet)
+
         .about("Write times into the append only file."),
     yes_no("aof-rewrite-incremental-fsync", true)
         .flags(kNoEffectYet)
         .about("Sync base files while they are written."),
     yes_no("aof-disable-auto-gc", false)
-        .flags(kNoEffectYet)
+
         .about("Keep append only files that are no longer needed."),
 };
 

@@ -330,7 +330,8 @@ void Connections::release_waiting() {
     if (next == 0 || each.offset < next) next = each.offset;
     return false;
   });
-  if (next != 0 && !engine_.node().journal->durability().wait_for(static_cast<size_t>(engine_.index()), next)) {
+  if (next != 0 &&
+      !engine_.node().journal->durability().wait_for(static_cast<size_t>(engine_.index()), next)) {
     engine_.come_back();
   }
 }

@@ -23,6 +23,7 @@ Micros wait_until(int64_t at_ms, WallMs now) {
 // Of a tick; the rest follows in the next one.
 constexpr int64_t kExpireSliceUs = 1000;
 constexpr uint64_t kExpireSliceElements = 2048;
+constexpr size_t kMostBatchBytes = 8 * 1024 * 1024;
 constexpr int kCpuReadEvery = 16;  // ticks between two readings of the thread's CPU clock
 }  // namespace
 
@@ -423,6 +424,8 @@ void Engine::run_here(const CommandView& command, const SessionBits& bits, resp:
   shard_.counters().commands.add();
   note_and_log(command, bits, began, reply, errors, reply.out().size() - size_before);
   if (__builtin_expect(reaches_parked_ || shard_.waiting().has_ready(), 0)) (void)serve_ready();
+  // A tick may be long: effects may leave before its end.
+  if (__builtin_expect(shard_.batch().size_bytes() > kMostBatchBytes, 0)) shard_.flush_effects();
 }
 
 void Engine::run_part(const CommandView& command, const SessionBits& bits, resp::Writer& reply) {

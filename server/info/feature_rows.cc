@@ -19,6 +19,14 @@ void never(const Source&, std::string& o) {
   o += "-1";
 }
 
+const journal::AofStatus& aof(const Source& s) {
+  return s.node().journal->aof();
+}
+void current_rewrite_time(const Source& s, std::string& o) {
+  const int64_t began_us = aof(s).rewrite_began_us;
+  add(o, began_us == 0 ? -1 : (s.node().env->clock().mono().us - began_us) / 1000000);
+}
+
 const InfoRow kPersistence[] = {
     {"loading", [](const Source& s,
                    std::string& o) { o += s.node().loading.load(std::memory_order_relaxed) ? "1" : "0"; }},
@@ -39,15 +47,18 @@ const InfoRow kPersistence[] = {
     {"rdb_last_cow_size", zero},
     {"rdb_last_load_keys_expired", zero},
     {"rdb_last_load_keys_loaded", zero},
-    {"aof_enabled", zero},
-    {"aof_rewrite_in_progress", zero},
-    {"aof_rewrite_scheduled", zero},
-    {"aof_last_rewrite_time_sec", never},
-    {"aof_current_rewrite_time_sec", never},
-    {"aof_last_bgrewrite_status", ok},
-    {"aof_rewrites", zero},
-    {"aof_rewrites_consecutive_failures", zero},
-    {"aof_last_write_status", ok},
+    {"aof_enabled", [](const Source& s, std::string& o) { o += aof(s).enabled ? "1" : "0"; }},
+    {"aof_rewrite_in_progress", [](const Source& s, std::string& o) { o += aof(s).rewriting ? "1" : "0"; }},
+    {"aof_rewrite_scheduled",
+     [](const Source& s, std::string& o) { o += aof(s).rewrite_scheduled ? "1" : "0"; }},
+    {"aof_last_rewrite_time_sec", [](const Source& s, std::string& o) { add(o, aof(s).last_rewrite_s); }},
+    {"aof_current_rewrite_time_sec", current_rewrite_time},
+    {"aof_last_bgrewrite_status",
+     [](const Source& s, std::string& o) { o += aof(s).rewrite_ok ? "ok" : "err"; }},
+    {"aof_rewrites", [](const Source& s, std::string& o) { add(o, aof(s).rewrites); }},
+    {"aof_rewrites_consecutive_failures",
+     [](const Source& s, std::string& o) { add(o, aof(s).failed_in_a_row); }},
+    {"aof_last_write_status", [](const Source& s, std::string& o) { o += aof(s).write_ok ? "ok" : "err"; }},
     {"aof_last_cow_size", zero},
     {"module_fork_in_progress", zero},
     {"module_fork_last_cow_size", zero},
@@ -89,6 +100,22 @@ const InfoRow kTls[] = {
 };
 
 }  // namespace
+
+void write_append_only(const Source& source, std::string& out) {
+  const journal::AofStatus& status = aof(source);
+  if (!status.enabled) return;
+  const auto line = [&](const char* name, int64_t value) {
+    out += name;
+    add(out, value);
+    out += "\r\n";
+  };
+  line("aof_current_size:", status.current_bytes);
+  line("aof_base_size:", status.base_bytes);
+  line("aof_pending_rewrite:", status.rewrite_scheduled ? 1 : 0);
+  line("aof_buffer_length:", status.waiting_bytes);
+  line("aof_pending_bio_fsync:", status.syncing ? 1 : 0);
+  line("aof_delayed_fsync:", status.delayed_syncs);
+}
 
 Rows persistence_rows() {
   return kPersistence;

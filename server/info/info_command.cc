@@ -17,7 +17,7 @@ std::span<const InfoSection> sections() {
       {"tls", "# TLS", true, tls_rows()},
       {"clients", "# Clients", true, client_rows()},
       {"memory", "# Memory", true, memory_rows()},
-      {"persistence", "# Persistence", true, persistence_rows()},
+      {"persistence", "# Persistence", true, persistence_rows(), write_append_only},
       {"stats", "# Stats", true, stats_rows()},
       {"replication", "# Replication", true, replication_rows()},
       {"cpu", "# CPU", true, cpu_rows()},

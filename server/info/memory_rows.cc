@@ -125,7 +125,7 @@ const InfoRow kMemory[] = {
      [](const Source& s, std::string& o) { add(o, s.node().cluster_link_bytes.load()); }},
     {"mem_cluster_slot_import", zero},
     {"mem_cluster_slot_export", zero},
-    {"mem_aof_buffer", zero},
+    {"mem_aof_buffer", [](const Source& s, std::string& o) { add(o, s.node().journal->live_bytes()); }},
     {"mem_allocator", [](const Source&, std::string& o) { o += allocator_name(); }},
     {"mem_overhead_db_hashtable_rehashing", zero},  // tables grow by leaves: nothing is ever held twice
     {"active_defrag_running", zero},

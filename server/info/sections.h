@@ -15,6 +15,7 @@ Rows server_rows();
 Rows client_rows();
 Rows memory_rows();
 Rows persistence_rows();
+void write_append_only(const Source& source, std::string& out);  // while there is one
 Rows stats_rows();
 Rows replication_rows();
 Rows cpu_rows();

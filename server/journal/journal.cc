@@ -64,8 +64,8 @@ void Journal::turn_off(Consumer who) {
   sleeper.loop.store(nullptr, std::memory_order_release);
 }
 
-// Whoever finds another at it may leave: that one looks again after it has let the flag go, and wakes who went
-// to sleep meanwhile.
+// Whoever finds another at it may leave: that one looks again after it has let the flag go, and wakes who
+// went to sleep meanwhile.
 void Journal::order() {
   while (!incoming_.empty()) {
     if (ordering_.exchange(true, std::memory_order_acq_rel)) return;

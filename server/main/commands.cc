@@ -28,7 +28,7 @@ std::vector<std::span<const registry::CommandRow>> Node::command_tables() {
           commands::hyperloglog_rows(), commands::set_rows(),        commands::sort_rows(),
           commands::server_rows(),      commands::sorted_set_rows(), commands::geo_rows(),
           cluster::cluster_rows(),      info::info_rows(),           conn::connection_rows(),
-          persist::persist_rows(),      pubsub::pubsub_rows(),       commands::transaction_rows(),
+          persist::persist_rows(), persist::aof_rows(),      pubsub::pubsub_rows(),       commands::transaction_rows(),
           script::script_rows()};
 }
 

@@ -183,8 +183,9 @@ int run_node(std::shared_ptr<const config::Config> config, Supervisor supervisor
   }
   log_mode(*config, log);
   log.warning("Server initialized");
-  log.warning(
-      "Nothing is saved to disk yet: 'save' and 'appendonly' have no effect, and keys go with this process.");
+  if (!config->boolean("appendonly")) {
+    log.warning("Nothing is saved to disk: 'save' has no effect yet, and appendonly is off.");
+  }
   warn_of_system(*config, log);
   node.serve();
   if (const auto loaded = node.load(); !loaded && loaded.error().code != Node::kStopped) {

@@ -85,7 +85,8 @@ Result<void> AofLoader::load_one(const std::string& name, bool is_last) {
 
 Result<void> AofLoader::load_snapshot(const std::string& name, uint64_t& end, bool has_tail_log) {
   Log& log = *node_.log;
-  log.notice(has_tail_log ? "Reading RDB preamble from AOF file..." : "Reading RDB base file on AOF loading...");
+  log.notice(has_tail_log ? "Reading RDB preamble from AOF file..."
+                          : "Reading RDB base file on AOF loading...");
   Loader::Options options;
   options.verify_checksum = options_.verify_checksum;
   options.is_primary = false;  // what is over goes when the increments say so, or by itself afterwards
@@ -113,7 +114,8 @@ Result<void> AofLoader::load_functions(const std::vector<std::string>& codes) {
   return {};
 }
 
-Result<void> AofLoader::load_commands(const std::string& name, io::File& file, uint64_t offset, bool is_last) {
+Result<void> AofLoader::load_commands(const std::string& name, io::File& file, uint64_t offset,
+                                      bool is_last) {
   if (auto at = file.seek(offset); !at.ok()) return at;
   aof::CommandReader reader(offset);
   uint64_t before_transaction = offset;
@@ -178,8 +180,10 @@ Result<void> AofLoader::truncated(const std::string& name, io::File& file, uint6
     log.warning("Error truncating the AOF file %s: %s", name.c_str(), cut.error().message.c_str());
   }
   log.warning(
-      "Unexpected end of file reading the append only file %s. You can: 1) Make a backup of your AOF file, then "
-      "use ./redis-check-aof --fix <filename.manifest>. 2) Alternatively you can set the 'aof-load-truncated' "
+      "Unexpected end of file reading the append only file %s. You can: 1) Make a backup of your AOF file, "
+      "then "
+      "use ./redis-check-aof --fix <filename.manifest>. 2) Alternatively you can set the "
+      "'aof-load-truncated' "
       "configuration option to yes and restart the server.",
       name.c_str());
   return Error{place_.path(name) + " ends within a command at offset " + text::to_text(valid)};

@@ -106,7 +106,10 @@ struct Applier::Batch : dispatch::Envelope {
 };
 
 Applier::Applier(dispatch::NodeShared& node, Options options)
-    : node_(node), options_(std::move(options)), state_(std::make_shared<State>()), open_(node.engines.size()) {
+    : node_(node),
+      options_(std::move(options)),
+      state_(std::make_shared<State>()),
+      open_(node.engines.size()) {
   state_->home = options_.home;
   database_count_ = node.engines.front()->shard().keyspace().database_count();
 }
@@ -179,7 +182,8 @@ int Applier::place_of(const registry::CommandRow& row, const registry::Args& arg
 Result<void> Applier::take(std::span<const std::string_view> words) {
   const registry::Args args(words);
   for (std::string_view word : words) {
-    if (word.size() > kLongestWord) return Error{"a word of " + text::to_text(uint64_t{word.size()}) + " bytes"};
+    if (word.size() > kLongestWord)
+      return Error{"a word of " + text::to_text(uint64_t{word.size()}) + " bytes"};
   }
   if (words.size() == 1 && text::iequals(words[0], "multi")) {
     if (transaction_ == nullptr) transaction_ = std::make_unique<Batch>();

@@ -1,8 +1,8 @@
 // Role: the apply engine: commands of a stream (an append only file, later a primary) are dealt to the shards
 // of their keys, in the order of the stream. Thread: its maker's, which may wait; commands run on the shards.
-// Invariants: what has keys of one shard runs there, in order; what has keys of several, or none, is a barrier:
-// all before it has run, and it runs while all shards are parked. A transaction is one of either. At most
-// kMostOutstandingBytes (or one larger command) wait for shards.
+// Invariants: what has keys of one shard runs there, in order; what has keys of several, or none, is a
+// barrier: all before it has run, and it runs while all shards are parked. A transaction is one of either. At
+// most kMostOutstandingBytes (or one larger command) wait for shards.
 #pragma once
 
 #include <cstdint>

@@ -8,5 +8,6 @@
 namespace tessera::persist {
 
 std::span<const registry::CommandRow> persist_rows();
+std::span<const registry::CommandRow> aof_rows();
 
 }  // namespace tessera::persist

@@ -9,10 +9,6 @@ namespace tessera::shard {
 using store::Entry;
 using store::Key;
 
-namespace {
-constexpr size_t kMostBatchBytes = 8 * 1024 * 1024;
-}
-
 void CtxSetup::one_shard(Ctx& ctx, Shard& shard) {
   ctx.home_ = &shard;
   ctx.by_index_ = nullptr;
@@ -52,10 +48,7 @@ void CtxSetup::begin_effects(Ctx& ctx) {
 }
 
 void CtxSetup::end_effects(Ctx& ctx) {
-  if (!ctx.effects_wanted_) return;
-  ctx.home_->batch().end_command();
-  // A tick may be long: what is one command's may leave before its end.
-  if (__builtin_expect(ctx.home_->batch().size_bytes() > kMostBatchBytes, 0)) ctx.home_->flush_effects();
+  if (ctx.effects_wanted_) ctx.home_->batch().end_command();
 }
 
 Shard& Ctx::shard_for(int slot) const {

@@ -63,6 +63,8 @@ class Check {
     }
   }
 
+  uint64_t offset() const { return framer_.offset(); }
+
  private:
   void info(const char* format, ...) __attribute__((format(printf, 2, 3))) {
     std::fprintf(out_, "[offset %" PRIu64 "] ", framer_.offset());
@@ -171,8 +173,11 @@ class Check {
 
 }  // namespace
 
-bool check(std::FILE* file, std::FILE* out, Stats& stats) {
-  return Check(out, stats).run(file);
+bool check(std::FILE* file, std::FILE* out, Stats& stats, uint64_t* end) {
+  Check check(out, stats);
+  const bool well = check.run(file);
+  if (end != nullptr) *end = check.offset();
+  return well;
 }
 
 }  // namespace tessera::check_rdb

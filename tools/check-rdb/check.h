@@ -8,7 +8,7 @@
 
 namespace tessera::check_rdb {
 
-// Reads `file` to its end, writes lines to `out`. True: all is well.
-bool check(std::FILE* file, std::FILE* out, Stats& stats);
+// Reads `file` to its end, writes lines to `out`. True: all is well, and `end` is where the snapshot ends.
+bool check(std::FILE* file, std::FILE* out, Stats& stats, uint64_t* end = nullptr);
 
 }  // namespace tessera::check_rdb

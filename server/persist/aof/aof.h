@@ -1,8 +1,8 @@
 // Role: the append only file: the journal thread, which writes what the log has, syncs it by the policy,
 // starts new increments and changes bases; and what others ask of it. Thread: the journal thread; before it
 // starts the node's; post() and the like from any.
-// Invariants: nothing but this thread writes or syncs these files; what is not durable yet stays in memory, so
-// that a failed sync is answered by a new increment from the last durable byte on; nothing is said to be
+// Invariants: nothing but this thread writes or syncs these files; what is not durable yet stays in memory,
+// so that a failed sync is answered by a new increment from the last durable byte on; nothing is said to be
 // durable that a crash could take back.
 #pragma once
 
@@ -156,8 +156,8 @@ class Aof : public io::Actor {
   bool needs_select_ = true;
   int64_t timestamp_s_ = 0;  // the last one written
 
-  std::deque<journal::Chunk> kept_;  // from the first that is not durable on
-  size_t next_ = 0;                  // of kept_: to be written
+  std::deque<journal::Chunk> kept_;     // from the first that is not durable on
+  size_t next_ = 0;                     // of kept_: to be written
   uint64_t written_ = 0, durable_ = 0;  // offsets of the log
   std::string buffer_;
 
@@ -183,6 +183,7 @@ class Aof : public io::Actor {
 };
 
 // As INFO and the loader say.
+std::string empty_snapshot(int64_t now_s);
 Result<uint64_t> file_bytes(io::Files& files, const std::string& path);
 
 }  // namespace tessera::persist

@@ -14,6 +14,8 @@ namespace {
 
 constexpr int kSnapshotVersion = 10;
 
+}  // namespace
+
 // The snapshot of an empty data set, as redis-server begins with.
 std::string empty_snapshot(int64_t now_s) {
   std::string bytes;
@@ -29,8 +31,6 @@ std::string empty_snapshot(int64_t now_s) {
   return bytes;
 }
 
-}  // namespace
-
 Result<uint64_t> file_bytes(io::Files& files, const std::string& path) {
   const auto found = files.stat(path);
   if (!found.ok()) return found.error();
@@ -43,7 +43,8 @@ Result<void> Aof::ensure_folder() {
     if (found->is_dir) return {};
     return Error{place_.folder() + " is no directory", ENOTDIR};
   }
-  if (auto made = env_.files().make_dir(place_.folder()); !made.ok() && made.error().code != EEXIST) return made;
+  if (auto made = env_.files().make_dir(place_.folder()); !made.ok() && made.error().code != EEXIST)
+    return made;
   return env_.files().sync_dir(place_.dir);
 }
 
@@ -55,7 +56,8 @@ Result<void> Aof::lock() {
   auto lock = env_.files().lock(place_.path(place_.file_name + ".lock"));
   if (!lock.ok()) {
     if (lock.error().code != EWOULDBLOCK) return lock.error();
-    return Error{"The append only files in " + place_.folder() + " are in use by another process", EWOULDBLOCK};
+    return Error{"The append only files in " + place_.folder() + " are in use by another process",
+                 EWOULDBLOCK};
   }
   lock_ = std::move(*lock);
   return {};
@@ -173,9 +175,10 @@ Result<void> Aof::open_loaded() {
   if (!size.ok()) return size.error();
   file_bytes_ = durable_bytes_ = *size;
   other_bytes_ = 0;
-  if (manifest_.base) other_bytes_ += file_bytes(files, place_.path(manifest_.base->name)).ok()
-                                          ? *file_bytes(files, place_.path(manifest_.base->name))
-                                          : 0;
+  if (manifest_.base)
+    other_bytes_ += file_bytes(files, place_.path(manifest_.base->name)).ok()
+                        ? *file_bytes(files, place_.path(manifest_.base->name))
+                        : 0;
   for (size_t i = 0; i + 1 < manifest_.increments.size(); ++i) {
     const auto bytes = file_bytes(files, place_.path(manifest_.increments[i].name));
     if (bytes.ok()) other_bytes_ += *bytes;

@@ -1,5 +1,6 @@
 // Role: new bases: a rewrite begins, the log goes on in a new increment from its moment on, and the manifest
-// names both once the base is whole. See aof.h. Thread: the journal thread; moments come from the coordinator.
+// names both once the base is whole. See aof.h. Thread: the journal thread; moments come from the
+// coordinator.
 #include <algorithm>
 #include <atomic>
 
@@ -37,7 +38,10 @@ void Aof::turn_on(std::string dir, std::function<void(Result<void>)> done) {
       lock_.reset();
       done(error);
     };
-    if (!make_base_) return refused({"Redis needs to enable the AOF but can't trigger a background AOF rewrite operation. Check the above logs for more info about the error."});
+    if (!make_base_)
+      return refused(
+          {"Redis needs to enable the AOF but can't trigger a background AOF rewrite operation. Check the "
+           "above logs for more info about the error."});
     if (auto locked = lock(); !locked.ok()) return refused(locked.error());
     if (auto found = find_files(); !found.ok()) return refused(found.error());
     phase_ = Phase::kStarting;
@@ -152,7 +156,8 @@ void Aof::base_done(Result<uint64_t> size, uint64_t serial) {
 Result<void> Aof::install_base(uint64_t size) {
   const bool first = phase_ == Phase::kStarting;
   write_some();
-  if (first && (next_ < kept_.size() || !sync_now())) return Error{"the first increment could not be written"};
+  if (first && (next_ < kept_.size() || !sync_now()))
+    return Error{"the first increment could not be written"};
   aof::Manifest manifest = manifest_;
   const aof::ManifestFile base = manifest.next_base(place_.file_name, rewrite_.snapshot);
   io::Files& files = env_.files();

@@ -95,7 +95,9 @@ void Aof::write_failed(const Error& error, size_t written) {
 // What a failed write left behind goes, before anything else is written.
 bool Aof::mend_file() {
   if (!torn_) return true;
-  if (const auto cut = file_->truncate(file_bytes_); !cut.ok()) {
+  auto cut = file_->truncate(file_bytes_);
+  if (cut.ok()) cut = file_->seek(file_bytes_);
+  if (!cut.ok()) {
     log_.warning(
         "Could not remove short write from the append-only file.  Redis may refuse to load the AOF the next "
         "time it starts.  ftruncate: %s",
@@ -186,6 +188,7 @@ void Aof::sync_failed(const Error& error) {
 // behind that goes into an increment of its own.
 Result<void> Aof::begin_anew() {
   if (auto cut = file_->truncate(durable_bytes_); !cut.ok()) return cut;
+  if (auto at = file_->seek(durable_bytes_); !at.ok()) return at;
   file_bytes_ = durable_bytes_;
   torn_ = false;
   if (auto synced = file_->sync(); !synced.ok()) return synced;
@@ -236,7 +239,7 @@ void Aof::publish() {
   if (phase_ != Phase::kOn) return;
   journal::Durability& durability = journal_.durability();
   durability.set_unsynced_since(settings_.policy == journal::Durability::Policy::kNo ? MonoTime{}
-                                                                                      : unsynced_since_);
+                                                                                     : unsynced_since_);
   if (!failing_) {
     const bool too_much = journal_.end_offset() - durable_ > kMostUnsynced;
     durability.set_failure(too_much ? journal::Durability::kTooMuch : 0);

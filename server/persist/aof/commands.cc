@@ -15,7 +15,8 @@ constexpr int64_t kMostArguments = 1024 * 1024 * 1024;
 constexpr int64_t kMostBytes = int64_t{1} << 40;
 
 std::string shown(char c) {
-  return c >= 0x20 && c < 0x7f ? std::string("'") + c + "'" : "byte " + text::to_text(static_cast<unsigned char>(c));
+  return c >= 0x20 && c < 0x7f ? std::string("'") + c + "'"
+                               : "byte " + text::to_text(static_cast<unsigned char>(c));
 }
 
 }  // namespace
@@ -63,7 +64,8 @@ CommandReader::Next CommandReader::next() {
   if (held_[begin_] == '#') {
     const size_t end = held_.find('\n', begin_);
     if (end == std::string::npos) {
-      return held_.size() - begin_ > kLongestAnnotation ? bad(begin_, "an annotation that does not end") : more(1);
+      return held_.size() - begin_ > kLongestAnnotation ? bad(begin_, "an annotation that does not end")
+                                                        : more(1);
     }
     text_ = std::string_view(held_).substr(begin_, end - begin_);
     if (!text_.empty() && text_.back() == '\r') text_.remove_suffix(1);
@@ -74,7 +76,8 @@ CommandReader::Next CommandReader::next() {
   size_t at = begin_;
   int64_t count = 0;
   if (const Next found = header(at, '*', count); found != Next::kCommand) return found;
-  if (count < 1 || count > kMostArguments) return bad(begin_, "a command of " + text::to_text(count) + " words");
+  if (count < 1 || count > kMostArguments)
+    return bad(begin_, "a command of " + text::to_text(count) + " words");
   for (int64_t i = 0; i < count; ++i) {
     const size_t begin = at;
     int64_t size = 0;

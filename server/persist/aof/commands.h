@@ -1,6 +1,6 @@
-// Role: takes the bytes of an append only file apart into commands and annotations. Thread: any; one reader by
-// one thread. Invariants: views live until the next call; nothing is taken that has not come whole, so that
-// offset() is always a place where a file may end; a length is believed only as far as there are bytes.
+// Role: takes the bytes of an append only file apart into commands and annotations. Thread: any; one reader
+// by one thread. Invariants: views live until the next call; nothing is taken that has not come whole, so
+// that offset() is always a place where a file may end; a length is believed only as far as there are bytes.
 #pragma once
 
 #include <cstdint>

@@ -36,8 +36,7 @@ Result<Manifest> Manifest::parse(std::string_view bytes, ManifestError* where) {
   std::string_view line;
   const auto wrong = [&](const char* what) {
     if (where != nullptr) *where = {what, number, std::string(text::trim(line))};
-    return Error{number == 0 ? std::string(what)
-                             : std::string(what) + ", at line " + text::to_text(number)};
+    return Error{number == 0 ? std::string(what) : std::string(what) + ", at line " + text::to_text(number)};
   };
   if (bytes.empty()) return wrong("Found an empty AOF manifest");
   while (!bytes.empty()) {

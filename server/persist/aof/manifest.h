@@ -27,7 +27,7 @@ struct ManifestError {
 
 struct Manifest {
   std::optional<ManifestFile> base;
-  std::vector<ManifestFile> history, increments;  // increments in order
+  std::vector<ManifestFile> history, increments;      // increments in order
   int64_t base_sequence = 0, increment_sequence = 0;  // the last ones given
 
   bool empty() const { return !base && increments.empty() && history.empty(); }

@@ -1,0 +1,240 @@
+// Role: the append only file on a disk that forgets, fails and fills: what was said to be durable is there
+// after every crash, once and in order; manifests and commands read back as they were written. Thread: one.
+#include <array>
+#include <cerrno>
+#include <memory>
+
+#include "common/base/random.h"
+#include "common/base/test_seed.h"
+#include "common/io/sim_world.h"
+#include "common/text/integers.h"
+#include "gtest/gtest.h"
+#include "server/persist/aof/aof.h"
+#include "server/persist/aof/commands.h"
+
+namespace tessera::persist {
+
+namespace {
+
+using aof::CommandReader;
+using aof::Manifest;
+using journal::Durability;
+
+const AofPlace kPlace{"/data", "appendonlydir", "appendonly.aof"};
+
+// The numbers that the files hold, in order; the last file is cut behind its last whole transaction.
+std::vector<int64_t> read_back(io::SimEnv& host, const Manifest& manifest) {
+  std::vector<int64_t> numbers;
+  for (const aof::ManifestFile& file : manifest.increments) {
+    const auto text = host.files().read_all(kPlace.path(file.name));
+    EXPECT_TRUE(text.ok()) << text.error().message;
+    if (!text.ok()) return numbers;
+    CommandReader reader;
+    reader.give(*text);
+    bool inside = false;
+    uint64_t good = 0;
+    size_t good_numbers = numbers.size();
+    CommandReader::Next next;
+    while ((next = reader.next()) == CommandReader::Next::kCommand ||
+           next == CommandReader::Next::kAnnotation) {
+      if (next == CommandReader::Next::kCommand) {
+        const auto& args = reader.args();
+        if (args[0] == "MULTI") inside = true;
+        if (args[0] == "EXEC") inside = false;
+        if (args[0] == "RPUSH") numbers.push_back(text::parse_int64(args[2]).value_or(-1));
+      }
+      if (inside) continue;
+      good = reader.offset();
+      good_numbers = numbers.size();
+    }
+    numbers.resize(good_numbers);
+    if (good == text->size()) continue;
+    EXPECT_EQ(file.name, manifest.increments.back().name) << "torn in the middle, at " << good;
+    auto opened = host.files().open(kPlace.path(file.name), io::OpenMode::kReadWrite);
+    EXPECT_TRUE(opened.ok() && (*opened)->truncate(good).ok());
+  }
+  return numbers;
+}
+
+class Story {
+ public:
+  explicit Story(uint64_t seed)
+      : random_(seed), world_(io::SimOptions{.seed = seed}), host_(world_.add_host("host", "10.0.0.1")) {
+    host_.files().make_dirs("/data");
+    log_.set_level(LogLevel::kNothing);
+    host_.files().set_hook([this](const io::DiskOp& op) {
+      io::DiskFault fault;
+      size_t& left = faults_[static_cast<size_t>(op.kind)];
+      if (left > 0) {
+        --left;
+        fault.code = EIO;
+        fault.keep_bytes = random_.below(op.bytes + 1);
+      }
+      return fault;
+    });
+  }
+
+  void run(int lives) {
+    for (int life = 0; life < lives && !testing::Test::HasFailure(); ++life) {
+      if (begin()) live();
+      if (host_.alive()) world_.crash(host_);
+      faults_ = {};
+      aof_.reset();
+      journal_.reset();
+      world_.restart(host_);
+      host_.files().set_capacity(UINT64_MAX);
+    }
+    ASSERT_TRUE(begin() || testing::Test::HasFailure());
+    world_.crash(host_);
+    aof_.reset();
+    journal_.reset();
+  }
+
+ private:
+  // What was durable is there, once and in order.
+  bool begin() {
+    journal_ = std::make_unique<journal::Journal>();
+    aof_ = std::make_unique<Aof>(host_, log_, *journal_, kPlace);
+    AofSettings settings;
+    settings.policy = Durability::Policy::kAlways;
+    settings.timestamps = random_.below(2) == 0;
+    aof_->set_settings_at_start(settings);
+    EXPECT_TRUE(aof_->lock().ok());
+    const auto found = aof_->find_files();
+    EXPECT_TRUE(found.ok()) << found.error().message;
+    if (!found.ok()) return false;
+    const std::vector<int64_t> numbers = read_back(host_, aof_->manifest());
+    EXPECT_GE(static_cast<int64_t>(numbers.size()), durable_number_);
+    for (size_t i = 0; i < numbers.size(); ++i) {
+      EXPECT_EQ(numbers[i], static_cast<int64_t>(i) + 1);
+      if (numbers[i] != static_cast<int64_t>(i) + 1) return false;
+    }
+    last_number_ = static_cast<int64_t>(numbers.size());
+    ends_.clear();
+    const auto opened = aof_->open_loaded();
+    EXPECT_TRUE(opened.ok()) << opened.error().message;
+    if (!opened.ok()) return false;
+    durable_number_ = last_number_;  // what was read is synced before anything else is written
+    aof_->start_thread();
+    aof_->turn_on_at_start();
+    return true;
+  }
+
+  void append() {
+    journal::BatchBuilder builder;
+    builder.begin_command();
+    for (uint64_t i = 0, n = 1 + random_.below(3); i < n; ++i) {
+      const std::string number = text::to_text(++last_number_);
+      const std::string_view args[] = {"RPUSH", "list", number};
+      builder.effect(static_cast<int>(random_.below(3)), 7, args);
+    }
+    builder.end_command();
+    ends_.emplace_back(journal_->append(builder.take()), last_number_);
+  }
+
+  void note_durable() {
+    const uint64_t durable = journal_->durability().durable();
+    for (const auto& [end, number] : ends_) {
+      if (end <= durable) durable_number_ = std::max(durable_number_, number);
+    }
+  }
+
+  void live() {
+    if (random_.below(3) == 0) host_.files().crash_at(1 + random_.below(200));
+    for (uint64_t i = 0, n = 20 + random_.below(60); i < n && host_.alive(); ++i) {
+      switch (random_.below(20)) {
+        case 0:
+          faults_[static_cast<size_t>(io::DiskOpKind::kSync)] = 1 + random_.below(3);
+          break;
+        case 1:
+          faults_[static_cast<size_t>(io::DiskOpKind::kWrite)] = 1 + random_.below(3);
+          break;
+        case 2:
+          host_.files().set_capacity(random_.below(20000));
+          break;
+        case 3:
+          host_.files().set_capacity(UINT64_MAX);
+          break;
+        case 4:
+          faults_[static_cast<size_t>(io::DiskOpKind::kTruncate)] = 1 + random_.below(3);
+          break;
+        case 5:
+          faults_[static_cast<size_t>(io::DiskOpKind::kSyncDir)] = 1 + random_.below(3);
+          break;
+        default:
+          append();
+      }
+      world_.run_for(millis(static_cast<int64_t>(random_.below(random_.below(8) == 0 ? 3000 : 20))));
+      if (host_.alive()) note_durable();
+    }
+    if (!host_.alive() || random_.below(3) != 0) return;
+    // A disk that works again: everything becomes durable by itself.
+    host_.files().set_capacity(UINT64_MAX);
+    faults_ = {};
+    world_.run_for(seconds(20));
+    if (!host_.alive()) return;
+    note_durable();
+    EXPECT_EQ(durable_number_, last_number_);
+    EXPECT_TRUE(journal_->aof().write_ok.load());
+  }
+
+  Random random_;
+  std::array<size_t, io::kDiskOpKinds> faults_{};
+  io::SimWorld world_;
+  io::SimEnv& host_;
+  Log log_;
+  std::unique_ptr<journal::Journal> journal_;
+  std::unique_ptr<Aof> aof_;
+  std::vector<std::pair<uint64_t, int64_t>> ends_;  // of batches: offset, last number
+  int64_t last_number_ = 0, durable_number_ = 0;
+};
+
+TEST(Aof, WhatIsDurableSurvivesEveryCrash) {
+  const uint64_t first = test_seed("Aof.WhatIsDurableSurvivesEveryCrash");
+  for (uint64_t i = 0; i < 150; ++i) {
+    SCOPED_TRACE("seed " + std::to_string(first + i));
+    Story(first + i).run(6);
+    if (HasFailure()) return;
+  }
+}
+
+TEST(Manifest, ReadsWhatItPrintsAndWhatRedis8Adds) {
+  const std::string text =
+      "file a.2.base.rdb seq 2 type b\nfile a.1.incr.aof seq 1 type h\nfile \"a b\" seq 2 type i\n";
+  const auto manifest = Manifest::parse(text);
+  ASSERT_TRUE(manifest.ok());
+  EXPECT_EQ(manifest->text(), text);
+  EXPECT_EQ(manifest->increments[0].name, "a b");
+  const auto later =
+      Manifest::parse("# a comment\nfile x.incr.aof seq 1 type i startoffset 0 endoffset 575\n");
+  ASSERT_TRUE(later.ok());
+  EXPECT_EQ(later->increments[0].name, "x.incr.aof");
+  EXPECT_FALSE(Manifest::parse("file x seq 2 type i\nfile y seq 1 type i\n").ok());
+  EXPECT_FALSE(Manifest::parse("file x seq 2 type i").ok());
+}
+
+TEST(CommandReader, TakesBytesInAnyParts) {
+  const std::string text = "#TS:5\r\n*2\r\n$3\r\nGET\r\n$5\r\na\r\nb\n\r\n*1\r\n$0\r\n\r\n";
+  for (size_t part = 1; part <= text.size(); ++part) {
+    CommandReader reader;
+    std::string seen;
+    for (size_t at = 0; at < text.size(); at += part) {
+      reader.give(std::string_view(text).substr(at, part));
+      for (CommandReader::Next next; (next = reader.next()) != CommandReader::Next::kMore;) {
+        ASSERT_NE(next, CommandReader::Next::kBad) << reader.error();
+        if (next == CommandReader::Next::kAnnotation) seen += reader.text();
+        for (std::string_view arg : reader.args()) seen += "<" + std::string(arg) + ">";
+      }
+    }
+    EXPECT_EQ(seen, "#TS:5<GET><a\r\nb\n><>");
+    EXPECT_EQ(reader.offset(), text.size());
+  }
+  CommandReader bad;
+  bad.give("*1\r\n$4\r\nPINGxx");
+  EXPECT_EQ(bad.next(), CommandReader::Next::kBad);
+  EXPECT_EQ(bad.error_offset(), 12U);
+}
+
+}  // namespace
+
+}  // namespace tessera::persist
