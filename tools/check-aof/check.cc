@@ -138,7 +138,12 @@ class Checker {
     Scan scan(file.get(), name, line_);
     Scan::Next next;
     while ((next = scan.next()) == Scan::Next::kCommand || next == Scan::Next::kAnnotation) {
-      if (options_.until_s == 0 || !scan.timestamp() || *scan.timestamp() <= options_.until_s) continue;
+      if (options_.until_s == 0 || !scan.timestamp()) continue;
+      if (*scan.timestamp() == Scan::kNoTime) {
+        std::printf("Invalid timestamp annotation\n");
+        return Outcome::kBad;
+      }
+      if (*scan.timestamp() <= options_.until_s) continue;
       return cut_at_time(path, file.get(), scan.begin(), is_last);
     }
     if (scan.is_format_error()) std::printf("AOF %s format error\n", name.c_str());

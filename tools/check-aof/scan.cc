@@ -90,19 +90,14 @@ Scan::Next Scan::next() {
   std::ungetc(first, file_);
   if (first == '#') {
     char line[kAnnotationBytes];
-    if (std::fgets(line, sizeof(line), file_) == nullptr || std::strchr(line, '\n') == nullptr) {
-      at_ = begin_;
+    if (std::fgets(line, sizeof(line), file_) == nullptr ||
+        (std::strchr(line, '\n') == nullptr && std::feof(file_) == 0)) {
       return Next::kWrong;
     }
     if (std::strncmp(line, "#TS:", 4) == 0) {
       char* end = nullptr;
       const int64_t when = std::strtoll(line + 4, &end, 10);
-      at_ = begin_;
-      if (end == line + 4 || (*end != '\r' && *end != '\n')) {
-        (void)fail("Invalid timestamp annotation");
-        return Next::kWrong;
-      }
-      timestamp_ = when;
+      timestamp_ = end != line + 4 && *end == '\r' ? when : kNoTime;
     }
     return Next::kAnnotation;
   }

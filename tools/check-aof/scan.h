@@ -16,7 +16,8 @@ class Scan {
 
   enum class Next { kCommand, kAnnotation, kEnd, kWrong };
   Next next();
-  // Of an annotation: the time it tells, if it tells one.
+  // Of an annotation: the time it tells, if it tells one; kNoTime when it cannot be read.
+  static constexpr int64_t kNoTime = INT64_MIN;
   std::optional<int64_t> timestamp() const { return timestamp_; }
   int64_t begin() const { return begin_; }  // of the command or annotation
 

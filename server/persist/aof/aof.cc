@@ -35,7 +35,6 @@ void Aof::post(std::function<void()> run) {
 }
 
 void Aof::start(io::Loop& loop) {
-  loop_ = &loop;
   now_ = loop.clock().mono();
 }
 
@@ -163,6 +162,7 @@ Micros Aof::next_wait(bool had_work) {
     if (each.deadline.us != 0) wait = std::min(wait, std::max(each.deadline - now_, Micros{0}));
   }
   if (!is_on()) return waiters_.empty() ? Micros{-1} : wait;
+  if (!cursor_) return wait;  // until a cut is made
   if (failing_) return std::min(wait, std::max(retry_at_ - now_, millis(1)));
   if (settings_.policy == Policy::kEverysec && written_ > durable_) {
     wait = std::min(wait, std::max(last_sync_ + seconds(1) - now_, millis(1)));
