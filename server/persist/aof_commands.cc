@@ -94,7 +94,7 @@ constexpr CommandRow kRows[] = {
      .summary = "Blocks until all of the preceding write commands sent by the connection are written to the "
                 "append-only file of the primary and/or replicas.",
      .complexity = "O(1)",
-     .tips = "request_policy:all_shards\nresponse_policy:agg_min",
+     .tips = "request_policy:all_shards response_policy:agg_min",
      .arguments = "numlocal:integer numreplicas:integer timeout:integer",
      .run_control = waitaof},
 };

@@ -4,11 +4,11 @@
 #include <cerrno>
 #include <memory>
 
+#include <gtest/gtest.h>
 #include "common/base/random.h"
 #include "common/base/test_seed.h"
 #include "common/io/sim_world.h"
 #include "common/text/integers.h"
-#include "gtest/gtest.h"
 #include "server/persist/aof/aof.h"
 #include "server/persist/aof/commands.h"
 
