@@ -12,6 +12,8 @@ namespace tessera::journal {
 namespace {
 
 constexpr size_t kRoomBytes = 64 * 1024;  // at most so much is taken ahead for the next tick
+constexpr size_t kSmallBytes = 512;
+constexpr size_t kRoomRecords = 2048;
 constexpr size_t kHeadBytes = 1 + text::kInt64Chars + 2;
 
 char* write_head(char* out, char kind, size_t n) {
@@ -23,6 +25,18 @@ char* write_head(char* out, char kind, size_t n) {
   }
   *out++ = '\r';
   *out++ = '\n';
+  return out;
+}
+
+char* put_command(char* out, std::span<const std::string_view> args) {
+  out = write_head(out, '*', args.size());
+  for (std::string_view arg : args) {
+    out = write_head(out, '$', arg.size());
+    if (!arg.empty()) std::memcpy(out, arg.data(), arg.size());
+    out += arg.size();
+    *out++ = '\r';
+    *out++ = '\n';
+  }
   return out;
 }
 
@@ -81,27 +95,25 @@ Batch* BatchBuilder::take() {
   batch->slots.swap(slots_);
   // The next tick will be like this one.
   bytes_.reserve(std::min(size + size / 4, kRoomBytes));
-  records_.reserve(std::min<size_t>(count, 64));
-  slots_.reserve(std::min<size_t>(count, 64));
+  records_.reserve(std::min(count + count / 4, kRoomRecords));
+  slots_.reserve(std::min(count + count / 4, kRoomRecords));
   return batch;
 }
 
-// One step: the whole size is known before anything is written.
+// One step: the whole size is known before anything is written. Most commands are put together on the stack,
+// since a string that grows clears first what is then written over.
 void BatchBuilder::write_command(std::span<const std::string_view> args) {
   size_t most = kHeadBytes;
   for (std::string_view arg : args) most += kHeadBytes + arg.size() + 2;
+  char small[kSmallBytes];
+  if (most <= kSmallBytes) {
+    bytes_.append(small, static_cast<size_t>(put_command(small, args) - small));
+    return;
+  }
   const size_t begin = bytes_.size();
   if (bytes_.capacity() < begin + most) bytes_.reserve(std::max(begin + most, 2 * bytes_.capacity()));
   bytes_.resize(begin + most);
-  char* out = write_head(bytes_.data() + begin, '*', args.size());
-  for (std::string_view arg : args) {
-    out = write_head(out, '$', arg.size());
-    if (!arg.empty()) std::memcpy(out, arg.data(), arg.size());
-    out += arg.size();
-    *out++ = '\r';
-    *out++ = '\n';
-  }
-  bytes_.resize(static_cast<size_t>(out - bytes_.data()));
+  bytes_.resize(static_cast<size_t>(put_command(bytes_.data() + begin, args) - bytes_.data()));
 }
 
 }  // namespace tessera::journal
