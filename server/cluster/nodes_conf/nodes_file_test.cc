@@ -76,10 +76,6 @@ TEST(NodesFile, AnEmptyFileIsNone) {
 
 TEST(NodesFile, TakenAsRedisTakesIt) {
   EXPECT_EQ(must_parse("\n\n" + file({kMe, kVars}) + "\n\n\n").stored.nodes.size(), 1u) << "padding";
-  EXPECT_EQ(must_parse(file({kMe})).stored.current_epoch, 1u) << "no vars: the highest epoch there is";
-  EXPECT_EQ(must_parse(kMe + "\n" + kVars).stored.current_epoch, 5u) << "no newline behind vars";
-  EXPECT_EQ(must_parse(file({kMe, "vars currentEpoch 5"})).stored.last_vote_epoch, 0u);
-  EXPECT_EQ(must_parse(file({kMe, "vars"})).stored.nodes.size(), 1u);
   EXPECT_EQ(must_parse(file({kMe, kVars, "vars foo bar"})).notes.size(), 1u);
   EXPECT_EQ(must_parse(file({kMe, "VARS currentepoch 5 LASTVOTEEPOCH 2"})).stored.last_vote_epoch, 2u);
   EXPECT_EQ(
@@ -165,6 +161,13 @@ TEST(NodesFile, RefusedAsRedisRefusesIt) {
 }
 
 TEST(NodesFile, RefusedThoughRedisGuesses) {
+  const std::string cut = "currentEpoch or lastVoteEpoch is missing";
+  EXPECT_EQ(why_not(file({kMe})), cut) << "the end of the file is missing";
+  EXPECT_EQ(why_not(file({kMe, "vars"})), cut);
+  EXPECT_EQ(why_not(file({kMe, "vars currentEpoch 5"})), cut);
+  EXPECT_EQ(why_not(kMe + "\n" + kVars), "line 2: the file ends in the middle of its variables");
+  EXPECT_EQ(why_not(file({kMe, "vars currentEpoch 18446744073709551615 lastVoteEpoch 0"})),
+            "line 2: currentEpoch is no number");
   EXPECT_EQ(why_not(file({kMe, "vars currentEpoch x lastVoteEpoch 12"})),
             "line 2: currentEpoch is no number");
   EXPECT_EQ(why_not(file({kMe, "vars currentEpoch 1 lastVoteEpoch -1"})),
@@ -327,8 +330,8 @@ Stored random_stored(Random& random, uint64_t one_slot_in = 5) {
   }
   if (random.one_in(2)) stored.migrating.emplace_back(random.below(16384), stored.nodes[0].id);
   if (random.one_in(2)) stored.importing.emplace_back(random.below(16384), stored.nodes[0].id);
-  stored.current_epoch = 1000 + random.below(UINT64_MAX - 1000);
-  stored.last_vote_epoch = random.next();
+  stored.current_epoch = 1000 + random.below(INT64_MAX - 1000);
+  stored.last_vote_epoch = random.below(INT64_MAX);
   return stored;
 }
 

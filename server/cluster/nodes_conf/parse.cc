@@ -32,6 +32,11 @@ bool parse_slot(std::string_view text, int& slot) {
   return true;
 }
 
+// The next one has to be larger.
+bool parse_epoch(std::string_view text, uint64_t& epoch) {
+  return text::parse_uint64(text, &epoch) && epoch <= static_cast<uint64_t>(INT64_MAX);
+}
+
 class Parser {
  public:
   explicit Parser(bool tls_cluster) : tls_cluster_(tls_cluster) {}
@@ -67,7 +72,10 @@ class Parser {
     const auto words = text::split_args(text);
     if (!words) return fail("a quote is not closed");
     if (words->empty()) return;  // servers that write in place pad with empty lines
-    if (text::iequals((*words)[0], "vars")) return variables(*words);
+    if (text::iequals((*words)[0], "vars")) {
+      if (!ended) return fail("the file ends in the middle of its variables");
+      return variables(*words);
+    }
     if (words->size() < kNodeWords) return fail("fewer than 8 fields");
     if (!ended) return fail("the file ends in the middle of a node's line");
     node(*words);
@@ -79,9 +87,11 @@ class Parser {
       const std::string& name = words[i];
       const std::string& value = words[i + 1];
       if (text::iequals(name, "currentEpoch")) {
-        if (!text::parse_uint64(value, &stored().current_epoch)) fail("currentEpoch is no number");
+        if (!parse_epoch(value, stored().current_epoch)) fail("currentEpoch is no number");
+        has_current_epoch_ = true;
       } else if (text::iequals(name, "lastVoteEpoch")) {
-        if (!text::parse_uint64(value, &stored().last_vote_epoch)) fail("lastVoteEpoch is no number");
+        if (!parse_epoch(value, stored().last_vote_epoch)) fail("lastVoteEpoch is no number");
+        has_last_vote_ = true;
       } else if (name == kShardsVariable) {
         shards(value);
       } else {
@@ -225,7 +235,7 @@ class Parser {
   void times(const std::vector<std::string>& words, StoredNode& node) {
     if (!text::parse_int64(words[4], &node.ping_sent.ms)) return fail("not a time: '" + words[4] + "'");
     if (!text::parse_int64(words[5], &node.pong_received.ms)) return fail("not a time: '" + words[5] + "'");
-    if (!text::parse_uint64(words[6], &node.config_epoch)) return fail("not an epoch: '" + words[6] + "'");
+    if (!parse_epoch(words[6], node.config_epoch)) return fail("not an epoch: '" + words[6] + "'");
     node.connected = words[7] == "connected";
   }
 
@@ -266,6 +276,8 @@ class Parser {
 
   void finish() {
     if (!has_myself_) return fail("no node is 'myself'");
+    // They come last: without them the end of the file is missing, and a vote could be given twice.
+    if (!has_current_epoch_ || !has_last_vote_) return fail("currentEpoch or lastVoteEpoch is missing");
     // Nodes that are only spoken of are known by their id alone, as others read it.
     for (const std::string& id : mentioned_) {
       if (!seen_.insert(id).second) continue;
@@ -293,7 +305,7 @@ class Parser {
   const bool tls_cluster_;
   NodesFile file_;
   std::string why_;
-  bool has_myself_ = false;
+  bool has_myself_ = false, has_current_epoch_ = false, has_last_vote_ = false;
   bus::SlotSet owned_;
   std::unordered_set<std::string> seen_;
   std::vector<std::string> mentioned_;

@@ -84,6 +84,9 @@ void forget(Step& step, const bus::Forgotten& forgotten) {
   if (s.blacklist.size() >= kMaxForgotten) return;
   const uint64_t longest_s = static_cast<uint64_t>(s.settings.blacklist_ttl.us / 1000000) + 1;
   const auto ttl_s = static_cast<int64_t>(std::min(forgotten.ttl_s, longest_s));
+  // It was met again since; others go on saying that it is forgotten until their time is over.
+  const MonoTime forgotten_at = step.now.mono + seconds(ttl_s) + Micros{-s.settings.blacklist_ttl.us};
+  if (node->met != kNever && node->met > forgotten_at) return;
   s.blacklist[forgotten.id] = step.now.mono + seconds(ttl_s);
   remove_node(step, *node);
 }

@@ -275,6 +275,58 @@ TEST_F(Handshake, WhoClaimsBothRolesHasOne) {
   EXPECT_NE(node('b')->is_primary(), node('b')->is_replica());
 }
 
+// Others go on saying for a minute that it is forgotten.
+TEST_F(Handshake, WhoIsMetAgainStays) {
+  start_three();
+  const auto forgotten = [&](uint64_t ttl_s) {
+    auto message = message_of(peer('a'), MessageType::kPing);
+    std::get<bus::Gossip>(message->body).extensions.push_back(bus::forgotten_extension(id_of('b'), ttl_s));
+    receive('a', message);
+  };
+  forgotten(60);
+  ASSERT_EQ(node('b'), nullptr);
+  advance(seconds(5));
+  receive('b', MessageType::kMeet);
+  advance(seconds(3));
+  ASSERT_NE(node('b'), nullptr);
+  forgotten(50);
+  EXPECT_NE(node('b'), nullptr);
+  advance(seconds(5));
+  forgotten(60);  // once more, after it was met
+  EXPECT_EQ(node('b'), nullptr);
+}
+
+TEST_F(Handshake, StrangersDoNotTellUsOurAddress) {
+  start({stored('m', {}, 1)}, 1);
+  const std::string mine = s().me->ip;
+  ASSERT_FALSE(mine.empty());
+  known('a');
+  peer('a').reachable = false;
+  auto meet = message_of(peer('a'), MessageType::kMeet);
+  receive('a', meet);
+  EXPECT_EQ(s().me->ip, mine);
+}
+
+// Whatever epoch a message names, the next ones can still be counted and are heard.
+TEST_F(Handshake, EpochsFromTheFarFuture) {
+  start_three();
+  for (const uint64_t epoch : {uint64_t{1} << 62, uint64_t{1} << 63, UINT64_MAX}) {
+    auto message = message_of(peer('a'), MessageType::kPing);
+    message->header.current_epoch = epoch;
+    receive('a', message);
+    EXPECT_GE(s().current_epoch, uint64_t{1} << 62);
+    EXPECT_LT(s().current_epoch, (uint64_t{1} << 62) + (uint64_t{1} << 24));
+  }
+  command(BumpEpoch{});
+  EXPECT_EQ(answer().substr(0, 6), "BUMPED");
+  const uint64_t bumped = s().current_epoch;
+  auto next = message_of(peer('b'), MessageType::kPing);
+  next->header.current_epoch = next->header.config_epoch = bumped + 1;
+  receive('b', next);
+  EXPECT_EQ(s().current_epoch, bumped + 1);
+  EXPECT_EQ(node('b')->config_epoch, bumped + 1);
+}
+
 TEST_F(Handshake, ExtensionsGoToThoseWhoUnderstandThem) {
   settings.announce_hostname = "m.example";
   settings.announce_human_name = "red";

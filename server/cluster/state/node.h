@@ -41,6 +41,8 @@ struct Node {
   int slot_count = 0;
 
   MonoTime created;
+  MonoTime met = kNever;  // when the handshake began that made it known, not gossip or a file
+  std::string met_at;     // in handshake: where it found us, our address if it becomes a node of the cluster
   MonoTime ping_sent = kNever;      // of the ping that waits for its answer
   MonoTime pong_received = kNever;  // here or, as gossip has it, elsewhere
   MonoTime data_received;           // anything, on any link; from the start: when we began to listen

@@ -2,6 +2,7 @@
 #include "server/cluster/state/receive.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "common/text/integers.h"
 #include "server/cluster/state/claims.h"
@@ -22,8 +23,9 @@ namespace {
 
 // Strangers may say MEET as often as they like; so many of them are looked at at once.
 constexpr size_t kMaxStrangers = 1024;
-// An epoch past this can only be nonsense, and the next one must not overflow.
-constexpr uint64_t kMaxEpoch = uint64_t{1} << 62;
+// No cluster comes this far by ones: what is beyond was set by hand or is nonsense. Of it a message makes us
+// believe a step at a time, so that none can use up what is left; nobody is shut out.
+constexpr uint64_t kFarEpoch = uint64_t{1} << 62, kEpochStep = uint64_t{1} << 20;
 
 struct Address {
   std::string ip;
@@ -63,16 +65,20 @@ void update_address(Step& step, Node& node, const Address& address) {
   step.changed();
 }
 
-// Whoever says MEET to us knows our address better than we do.
-void learn_own_address(Step& step, const MessageReceived& event) {
+void set_own_address(Step& step, const std::string& ip) {
   Node& me = *step.s.me;
-  if (!step.s.settings.announce_ip.empty()) return;
-  if (event.message->type != MessageType::kMeet && !me.ip.empty()) return;
-  if (event.local_ip.empty() || event.local_ip == me.ip) return;
-  me.ip = event.local_ip;
+  if (!step.s.settings.announce_ip.empty() || ip.empty() || ip == me.ip) return;
+  me.ip = ip;
   step.log(LogLevel::kWarning, "IP address for this node updated to " + me.ip);
   step.save();
   step.publish();
+}
+
+// Whoever says MEET to us knows our address better than we do: nodes of the cluster, and strangers when they
+// have become one (check_identity) or while we have no address at all.
+void learn_own_address(Step& step, const MessageReceived& event, const Node* sender) {
+  const bool is_told = event.message->type == MessageType::kMeet && sender != nullptr;
+  if (is_told || step.s.me->ip.empty()) set_own_address(step, event.local_ip);
 }
 
 void meet_stranger(Step& step, const MessageReceived& event) {
@@ -87,6 +93,7 @@ void meet_stranger(Step& step, const MessageReceived& event) {
   }
   if (strangers >= kMaxStrangers) return;
   Node& node = s.add(s.random_id(), bus::kFlagHandshake, step.now.mono);
+  node.met_at = event.local_ip;
   set_address(node, address);
   // Neither nodes.conf nor a view needs it: strangers can make neither be written.
 }
@@ -107,6 +114,8 @@ bool check_identity(Step& step, Node& node, const bus::Message& message, const A
     s.rename(node, header.sender);
     s.blacklist.erase(header.sender);
     node.clear(bus::kFlagHandshake | bus::kFlagMeet);
+    node.met = node.created;
+    set_own_address(step, std::exchange(node.met_at, {}));
     node.take_role_of(header.flags);
     step.changed();
     return true;
@@ -207,7 +216,7 @@ void on_gossip_message(Step& step, const MessageReceived& event, Node* sender) {
   const MessageType type = message.type;
   const Address address = address_in(s, header, event.remote_ip);
   if (type == MessageType::kPing || type == MessageType::kMeet) {
-    learn_own_address(step, event);
+    learn_own_address(step, event, sender);
     if (sender == nullptr && type == MessageType::kMeet) meet_stranger(step, event);
     send_pong(step, event.link, sender);
   }
@@ -229,6 +238,22 @@ void on_gossip_message(Step& step, const MessageReceived& event, Node* sender) {
   take_extensions(step, *sender, gossip);
 }
 
+void on_far_epoch(Step& step, const MessageReceived& event, uint64_t most) {
+  State& s = step.s;
+  const bus::Header& from = event.message->header;
+  if (step.now.mono >= s.next_far_log) {
+    s.next_far_log = step.now.mono + seconds(1);
+    step.notice("Node " + from.sender + " says epochs " + text::to_text(from.current_epoch) + " and " +
+                text::to_text(from.config_epoch) + ", which cannot be: taken for " + text::to_text(most));
+  }
+  MessageReceived nearer = event;
+  auto message = std::make_shared<bus::Message>(*event.message);
+  message->header.current_epoch = std::min(from.current_epoch, most);
+  message->header.config_epoch = std::min(from.config_epoch, most);
+  nearer.message = std::move(message);
+  on_message(step, nearer);
+}
+
 }  // namespace
 
 void on_message(Step& step, const MessageReceived& event) {
@@ -240,7 +265,8 @@ void on_message(Step& step, const MessageReceived& event) {
   if (message.light) return on_published(step, event);
   const bus::Header& header = message.header;
   if (!is_node_id(header.sender)) return;
-  if (header.current_epoch > kMaxEpoch || header.config_epoch > kMaxEpoch) return;
+  const uint64_t most = std::max(kFarEpoch, s.current_epoch + kEpochStep);
+  if (header.current_epoch > most || header.config_epoch > most) return on_far_epoch(step, event, most);
   Node* sender = s.find(header.sender);
   if (sender != nullptr && sender->in_handshake()) sender = nullptr;  // an id that we made up
   if (sender != nullptr && !sender->is_me()) {
@@ -272,7 +298,7 @@ void on_message(Step& step, const MessageReceived& event) {
   } else if (const auto* fail = std::get_if<bus::Fail>(&message.body)) {
     if (Node* failed = s.find(fail->id)) take_failed(step, *failed, *sender);
   } else if (const auto* update = std::get_if<bus::Update>(&message.body)) {
-    if (update->config_epoch <= kMaxEpoch) take_update(step, *update);
+    if (update->config_epoch <= most) take_update(step, *update);
   } else if (message.type == MessageType::kAuthRequest) {
     on_vote_request(step, *sender, header, event.link);
   }

@@ -79,7 +79,7 @@ struct State {
   int voter_count = 0;            // nodes with slots: only primaries have any
   MonoTime last_tick = kNever;
   MonoTime next_random_ping = kNever;
-  MonoTime next_stranger_log = kNever;
+  MonoTime next_stranger_log = kNever, next_far_log = kNever;
   MonoTime write_until = kNever;
   bool lease_over = true;  // until a majority has answered twice
 
