@@ -342,6 +342,15 @@ def test_push_of_debug_protocol(pair):
             assert connection.read() == b"Some real reply following the push reply"
 
 
+def test_debug_object_tells_of_a_lists_nodes(pair):
+    fields = []
+    for connection in pair:
+        connection.call("RPUSH", "nodes", *range(5000))
+        fields.append([word.split(":")[0] for word in connection.call("DEBUG", "OBJECT", "nodes").split(" ")[2:]])
+        connection.call("DEL", "nodes")
+    assert fields[0] == fields[1] and "ql_avg_node" in fields[0]
+
+
 def test_debug_object_names_what_redis_names(pair):
     texts = []
     for server in pair:

@@ -14,6 +14,7 @@
 #include "server/commands/support/arguments.h"
 #include "server/store/memory.h"
 #include "server/store/string_ref.h"
+#include "server/store/types/quicklist.h"
 
 namespace tessera::commands {
 
@@ -79,6 +80,21 @@ bool is_shared_integer(const Entry& entry) {
   return value >= 0 && value < 10000;
 }
 
+// Of a list: how many nodes, and how full they are.
+std::string nodes_of(const Entry& entry) {
+  const auto& list = static_cast<const store::Quicklist&>(store::Keyspace::container(entry));
+  size_t bytes = 0;
+  for (auto at = list.nodes().first(); at; at = store::ListTree::next(at)) bytes += at.node().size;
+  const size_t node_count = list.nodes().node_count();
+  const double mean = static_cast<double>(list.element_count()) / static_cast<double>(node_count);
+  char text[160];
+  std::snprintf(text, sizeof(text),
+                " ql_nodes:%zu ql_avg_node:%.2f ql_listpack_max:%d ql_compressed:%d ql_uncompressed_size:%zu",
+                node_count, mean, list.limits().max_listpack_size, list.limits().compress_depth != 0 ? 1 : 0,
+                bytes);
+  return text;
+}
+
 void object(Ctx& ctx, const Args& args, Writer& reply) {
   const Entry* entry = look_up(ctx, args[2], reply);
   if (entry == nullptr) return;
@@ -91,7 +107,10 @@ void object(Ctx& ctx, const Args& args, Writer& reply) {
                 static_cast<const void*>(entry), is_shared_integer(*entry) ? INT_MAX : 1,
                 std::string(store::encoding_name(entry->encoding())).c_str(), length, entry->lru(),
                 static_cast<long long>(shard::lru_idle_ms(entry->lru(), ctx.now()) / 1000));
-  reply.simple(line);
+  std::string text = line;
+  if (entry->encoding() == Encoding::kQuicklist && !store::Keyspace::is_packed(*entry))
+    text += nodes_of(*entry);
+  reply.simple(text);
 }
 
 void sdslen(Ctx& ctx, const Args& args, Writer& reply) {
