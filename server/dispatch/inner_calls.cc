@@ -41,6 +41,13 @@ void InnerCalls::end() {
   bits_.user.reset();
 }
 
+// redis-server counts what it refuses as calls that were rejected.
+std::string_view InnerCalls::refuse(const registry::CommandRow* row, std::string_view error) {
+  if (row != nullptr) engine_.stats().rejected(row->id);
+  engine_.stats().error(error.substr(0, error.find(' ')));
+  return answer(error);
+}
+
 std::string_view InnerCalls::answer(std::string_view error) {
   text_.clear();
   text_.append(1, '-').append(error).append("\r\n");
@@ -51,13 +58,10 @@ std::string_view InnerCalls::answer(std::string_view error) {
 const char* InnerCalls::refusal(const registry::CommandRow& row, const registry::Args& args) {
   if (row.flags & registry::kNoscript) return "ERR This Redis command is not allowed from script";
   const Route route = row.route_hook ? row.route_hook(row, args) : row.route;
-  // As redis-server 7.0; later versions let them answer at once.
-  if ((row.flags & registry::kBlocking) && row.may_block == nullptr) {
+  // As redis-server 7.0, which lets the newest ones answer at once; later versions let all.
+  const std::string_view name = row.name;
+  if ((row.flags & registry::kBlocking) && row.may_block == nullptr && name != "blmpop" && name != "bzmpop") {
     return "ERR This Redis command is not allowed from script";
-  }
-  if ((row.flags & registry::kBlocking) && row.may_block(args)) {
-    text_ = std::string("ERR ") + row.name + " command is not allowed with BLOCK option from scripts";
-    return text_.c_str();
   }
   if (!engine_.settings().cluster_enabled && std::string_view(row.full_name).starts_with("cluster|")) {
     return "ERR This instance has cluster support disabled";
@@ -170,30 +174,32 @@ std::string_view InnerCalls::call(const registry::Args& args, int proto) {
   const registry::CommandTable& table = *engine_.node().commands;
   const registry::Resolved found = table.resolve(args);
   if (found.what == registry::Resolution::kWrongArity) {
-    return answer("ERR Wrong number of args calling Redis command from script");
+    return refuse(found.row, "ERR Wrong number of args calling Redis command from script");
   }
   if (found.what != registry::Resolution::kFound)
-    return answer("ERR Unknown Redis command called from script");
+    return refuse(nullptr, "ERR Unknown Redis command called from script");
   const registry::CommandRow& row = *found.row;
-  if (const char* wrong = refusal(row, args)) return answer(std::string(wrong));
+  if (const char* wrong = refusal(row, args)) return refuse(&row, wrong);
   find_keys(row, args);
   const bool cluster = engine_.settings().cluster_enabled;
   if (cluster) {
-    if (const char* wrong = check_cluster(row)) return answer(wrong);
+    if (const char* wrong = check_cluster(row)) return refuse(&row, wrong);
   }
   const Route route = row.route_hook ? row.route_hook(row, args) : row.route;
   const bool all =
       route == Route::kFanout || (route == Route::kGather && !(cluster && row.first_key_at != 0));
   if (!take_shards(all)) {
-    return answer(needs_token_ ? "ERR the script runs again"
-                               : "ERR Script attempted to access a non local key in a cluster node");
+    if (needs_token_) return answer("ERR the script runs again");
+    return refuse(&row, "ERR Script attempted to access a non local key in a cluster node");
   }
   if (row.flags & registry::kWrite) wrote_ = true;
   if (row.flags & (registry::kWrite | registry::kMayReplicate)) acted_ = true;
   if (__builtin_expect(engine_.monitored(), 0)) show_call_to_monitors(engine_, session_.db, {&row, args, {}});
   resp::Writer reply(chain_, proto);
   const uint64_t began = Ticks::now();
-  if (route == Route::kConn) {
+  if ((row.flags & registry::kBlocking) && row.may_block != nullptr && row.may_block(args)) {
+    reply.error("ERR " + std::string(args[0]) + " command is not allowed with BLOCK option from scripts");
+  } else if (route == Route::kConn) {
     run_conn(row, args, reply);
   } else if (route == Route::kFanout) {
     run_parts(row, args, reply);

@@ -44,6 +44,7 @@ class InnerCalls {
 
  private:
   std::string_view answer(std::string_view error);
+  std::string_view refuse(const registry::CommandRow* row, std::string_view error);
   const char* refusal(const registry::CommandRow& row, const registry::Args& args);
   void find_keys(const registry::CommandRow& row, const registry::Args& args);
   const char* check_cluster(const registry::CommandRow& row);

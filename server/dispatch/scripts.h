@@ -8,6 +8,13 @@
 
 namespace tessera::dispatch {
 
+// For INFO. What is a shard's first, then what is the node's.
+struct ScriptFigures {
+  int64_t eval_bytes = 0, function_bytes = 0;  // of its interpreters
+  int64_t scripts = 0, script_text_bytes = 0, evicted = 0;
+  int64_t libraries = 0, functions = 0, library_text_bytes = 0;
+};
+
 class Scripts {
  public:
   virtual ~Scripts() = default;
@@ -21,6 +28,7 @@ class Scripts {
   virtual bool wants_token(const CommandView& command) = 0;
   // What others are told while a script keeps the shard busy.
   virtual std::string_view busy_error() const = 0;
+  virtual ScriptFigures figures() const = 0;  // any thread
   // May run beside a script that keeps the shard busy.
   static bool allowed_while_busy(const CommandView& command);
 };

@@ -3,6 +3,7 @@
 #include <sys/sysinfo.h>
 
 #include "server/config/config.h"
+#include "server/dispatch/scripts.h"
 #include "server/info/sections.h"
 
 namespace tessera::info {
@@ -14,6 +15,30 @@ namespace {
 int64_t system_memory_bytes() {
   struct sysinfo info {};
   return sysinfo(&info) == 0 ? static_cast<int64_t>(info.totalram) * info.mem_unit : 0;
+}
+
+// Interpreters of all shards, and what the node knows of scripts.
+dispatch::ScriptFigures scripts(const Source& s) {
+  dispatch::ScriptFigures all;
+  int64_t eval_bytes = 0, function_bytes = 0;
+  for (dispatch::Engine* engine : s.node().engines) {
+    if (engine->scripts() == nullptr) continue;
+    all = engine->scripts()->figures();
+    eval_bytes += all.eval_bytes;
+    function_bytes += all.function_bytes;
+  }
+  all.eval_bytes = eval_bytes;
+  all.function_bytes = function_bytes;
+  return all;
+}
+
+int64_t vm_bytes(const Source& s) {
+  const dispatch::ScriptFigures all = scripts(s);
+  return all.eval_bytes + all.function_bytes;
+}
+int64_t text_bytes(const Source& s) {
+  const dispatch::ScriptFigures all = scripts(s);
+  return all.script_text_bytes + all.library_text_bytes;
 }
 
 double ratio(int64_t a, int64_t b) {
@@ -52,9 +77,6 @@ rusage usage(int who) {
 void zero(const Source&, std::string& o) {
   o += "0";
 }
-void human_zero(const Source&, std::string& o) {
-  o += "0B";
-}
 
 const InfoRow kMemory[] = {
     {"used_memory", [](const Source& s, std::string& o) { add(o, s.used_bytes()); }},
@@ -84,19 +106,20 @@ const InfoRow kMemory[] = {
     {"allocator_muzzy", zero},
     {"total_system_memory", [](const Source&, std::string& o) { add(o, system_memory_bytes()); }},
     {"total_system_memory_human", [](const Source&, std::string& o) { add_human(o, system_memory_bytes()); }},
-    {"used_memory_lua", zero},
-    {"used_memory_vm_eval", zero},
-    {"used_memory_lua_human", human_zero},
-    {"used_memory_scripts_eval", zero},
-    {"number_of_cached_scripts", zero},
-    {"number_of_functions", zero},
-    {"number_of_libraries", zero},
-    {"used_memory_vm_functions", zero},
-    {"used_memory_vm_total", zero},
-    {"used_memory_vm_total_human", human_zero},
-    {"used_memory_functions", zero},
-    {"used_memory_scripts", zero},
-    {"used_memory_scripts_human", human_zero},
+    {"used_memory_lua", [](const Source& s, std::string& o) { add(o, scripts(s).eval_bytes); }},
+    {"used_memory_vm_eval", [](const Source& s, std::string& o) { add(o, scripts(s).eval_bytes); }},
+    {"used_memory_lua_human", [](const Source& s, std::string& o) { add_human(o, scripts(s).eval_bytes); }},
+    {"used_memory_scripts_eval",
+     [](const Source& s, std::string& o) { add(o, scripts(s).script_text_bytes); }},
+    {"number_of_cached_scripts", [](const Source& s, std::string& o) { add(o, scripts(s).scripts); }},
+    {"number_of_functions", [](const Source& s, std::string& o) { add(o, scripts(s).functions); }},
+    {"number_of_libraries", [](const Source& s, std::string& o) { add(o, scripts(s).libraries); }},
+    {"used_memory_vm_functions", [](const Source& s, std::string& o) { add(o, scripts(s).function_bytes); }},
+    {"used_memory_vm_total", [](const Source& s, std::string& o) { add(o, vm_bytes(s)); }},
+    {"used_memory_vm_total_human", [](const Source& s, std::string& o) { add_human(o, vm_bytes(s)); }},
+    {"used_memory_functions", [](const Source& s, std::string& o) { add(o, scripts(s).library_text_bytes); }},
+    {"used_memory_scripts", [](const Source& s, std::string& o) { add(o, text_bytes(s)); }},
+    {"used_memory_scripts_human", [](const Source& s, std::string& o) { add_human(o, text_bytes(s)); }},
     {"maxmemory", [](const Source& s, std::string& o) { add(o, s.settings().shard.maxmemory_bytes); }},
     {"maxmemory_human",
      [](const Source& s, std::string& o) { add_human(o, s.settings().shard.maxmemory_bytes); }},

@@ -1,4 +1,5 @@
 // Role: INFO stats, and the section of what only this server has.
+#include "server/dispatch/scripts.h"
 #include "server/info/sections.h"
 
 namespace tessera::info {
@@ -63,7 +64,8 @@ const InfoRow kStats[] = {
        for (dispatch::Engine* engine : s.node().engines) sum += engine->counters().evicted_clients.get();
        add(o, sum);
      }},
-    {"evicted_scripts", zero},
+    {"evicted_scripts",
+     [](const Source& s, std::string& o) { add(o, s.node().engines[0]->scripts()->figures().evicted); }},
     {"total_eviction_exceeded_time", zero},
     {"current_eviction_exceeded_time", zero},
     {"keyspace_hits", total<&Totals::keyspace_hits>},

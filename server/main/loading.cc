@@ -1,6 +1,7 @@
 // Role: what a node loads when it starts. Thread: the one that made the node, which may wait for a disk.
 #include "server/main/node.h"
 #include "server/persist/loader.h"
+#include "server/script/rows.h"
 
 namespace tessera::server {
 
@@ -42,14 +43,15 @@ Result<void> Node::load_snapshot() {
     return Error{snapshot_ + ": " + loaded.error().message, 0};
   }
   if (!loaded->complete) return Error{"stopped", kStopped};
+  const std::string wrong = script::load_libraries(*scripts_, loaded->functions, options_.env->clock(), log);
+  if (!wrong.empty()) {
+    log.warning("%s: a library of functions: %s", snapshot_.c_str(), wrong.c_str());
+    return Error{snapshot_ + ": a library of functions: " + wrong, 0};
+  }
   shared_.loading = false;
   if (loaded->empty > 0)
     log.notice("Done loading RDB, keys without elements skipped: %lld",
                static_cast<long long>(loaded->empty));
-  if (!loaded->functions.empty()) {
-    log.warning("%zu libraries of functions in %s are not loaded", loaded->functions.size(),
-                snapshot_.c_str());
-  }
   log.notice("Done loading RDB, keys loaded: %lld, keys expired: %lld.", static_cast<long long>(loaded->keys),
              static_cast<long long>(loaded->expired));
   log.notice("DB loaded from disk: %.3f seconds",

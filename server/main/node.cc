@@ -145,7 +145,7 @@ void Node::make_engines() {
       shared->lazyfreed.fetch_add(keys, std::memory_order_relaxed);
     });
   };
-  const auto scripts = script::make_shared_scripts();
+  scripts_ = script::make_shared_scripts();
   for (int i = 0; i < shard_count; ++i) {
     shard.index = i;
     shard.random_seed = options_.env->random_u64();
@@ -155,7 +155,7 @@ void Node::make_engines() {
     engines_.back()->shard().port().has_bus = cluster;
     push_sinks_.push_back(pubsub::make_subscribers(*engines_.back()));
     engines_.back()->set_push_sink(push_sinks_.back().get());
-    script::attach_runner(*engines_.back(), scripts);
+    script::attach_runner(*engines_.back(), scripts_);
     shared_.engines.push_back(engines_.back().get());
   }
 }

@@ -28,6 +28,10 @@ class Aof;
 struct BaseRequest;
 }  // namespace tessera::persist
 
+namespace tessera::script {
+struct Shared;
+}
+
 namespace tessera::server {
 
 struct NodeOptions {
@@ -123,6 +127,7 @@ class Node : public control::Workers {
   std::vector<std::unique_ptr<dispatch::Engine>> engines_;
   std::vector<std::unique_ptr<dispatch::PushSink>> push_sinks_;
   std::vector<std::unique_ptr<conn::Connections>> connections_;
+  std::shared_ptr<script::Shared> scripts_;
   std::unique_ptr<io::Loop> main_loop_;
   std::unique_ptr<io::Thread> control_thread_;
   std::vector<std::unique_ptr<io::Thread>> threads_;

@@ -7,6 +7,7 @@
 
 #include "common/base/check.h"
 #include "common/text/integers.h"
+#include "server/script/interpreter.h"
 
 namespace tessera::script {
 
@@ -263,7 +264,9 @@ class ValueWriter {
     if (field("err", LUA_TSTRING)) {
       const std::string_view text = text_at(L_, -1);
       lua_pop(L_, 1);  // the table still holds it
-      write_error(reply_, text.substr(0, text.find('\0')), field("ignore_error_stats_update", LUA_TBOOLEAN));
+      const bool is_counted = field("ignore_error_stats_update", LUA_TBOOLEAN);
+      if (is_counted) Interpreter::of_state(L_).note_counted_error();
+      write_error(reply_, text.substr(0, text.find('\0')), is_counted);
       lua_settop(L_, top - 1);
     } else if (field("ok", LUA_TSTRING)) {
       const std::string_view text = text_at(L_, -1);

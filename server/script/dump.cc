@@ -56,7 +56,7 @@ void append_string(std::string& out, std::string_view text) {
 class Reader {
  public:
   explicit Reader(std::string_view bytes) : rest_(bytes) {}
-  bool done() const { return rest_.empty(); }
+  std::string_view rest() const { return rest_; }
   bool byte(unsigned char& out) {
     if (rest_.empty()) return false;
     out = static_cast<unsigned char>(rest_[0]);
@@ -148,7 +148,7 @@ std::string dump_sources(const std::vector<std::string_view>& sources) {
   return out;
 }
 
-bool read_dump(std::string_view payload, std::vector<std::string>& sources, std::string& error) {
+bool DumpReader::open(std::string_view payload, std::string& error) {
   error = "ERR DUMP payload version or checksum are wrong";
   if (payload.size() < kFooterBytes) return false;
   const std::string_view footer = payload.substr(payload.size() - kFooterBytes);
@@ -157,19 +157,24 @@ bool read_dump(std::string_view payload, std::vector<std::string>& sources, std:
   uint64_t crc = 0;
   for (size_t i = 0; i < 8; ++i) crc |= uint64_t{at(2 + i)} << (8 * i);
   if (crc != hash::crc64(0, payload.substr(0, payload.size() - 8))) return false;
-  Reader reader(payload.substr(0, payload.size() - kFooterBytes));
-  while (!reader.done()) {
-    unsigned char opcode;
-    if (!reader.byte(opcode) || opcode != kOpcode) {
-      error = "ERR given type is not a function";
-      return false;
-    }
-    if (!reader.string(sources.emplace_back())) {
-      error = "ERR Failed loading library data";
-      return false;
-    }
-  }
+  rest_ = payload.substr(0, payload.size() - kFooterBytes);
   error.clear();
+  return true;
+}
+
+bool DumpReader::next(std::string& source, std::string& error) {
+  if (rest_.empty()) return false;
+  Reader reader(rest_);
+  unsigned char opcode;
+  if (!reader.byte(opcode) || opcode != kOpcode) {
+    error = "ERR given type is not a function";
+    return false;
+  }
+  if (!reader.string(source)) {
+    error = "ERR Failed loading library data";
+    return false;
+  }
+  rest_ = reader.rest();
   return true;
 }
 

@@ -9,6 +9,16 @@
 namespace tessera::script {
 
 std::string dump_sources(const std::vector<std::string_view>& sources);
-bool read_dump(std::string_view payload, std::vector<std::string>& sources, std::string& error);
+
+class DumpReader {
+ public:
+  // False: `error` says why the payload is none.
+  bool open(std::string_view payload, std::string& error);
+  // The next library's source. False: there is none, or `error` says what is wrong.
+  bool next(std::string& source, std::string& error);
+
+ private:
+  std::string_view rest_;
+};
 
 }  // namespace tessera::script

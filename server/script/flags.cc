@@ -41,9 +41,13 @@ bool read_script_shebang(std::string_view source, uint32_t& flags, std::string_v
   body = source;
   if (!source.starts_with("#!")) return true;
   const size_t end = source.find('\n');
-  const auto split = text::split_args(source.substr(0, std::min(end, source.size())));
-  if (end == std::string_view::npos || !split || split->empty()) {
+  if (end == std::string_view::npos) {
     error = "ERR Invalid script shebang";
+    return false;
+  }
+  const auto split = text::split_args(source.substr(0, end));
+  if (!split || split->empty()) {
+    error = "ERR Invalid engine in script shebang";
     return false;
   }
   const std::vector<std::string>& words = *split;

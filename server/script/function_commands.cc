@@ -1,6 +1,7 @@
 // Role: FUNCTION's subcommands: the libraries that all shards share. Thread: the connection's. Invariant: a
 // library is loaded here first, then all shards know it, from one moment on, before the reply leaves.
 #include <memory>
+#include <mutex>
 
 #include "common/hash/crc64.h"
 #include "common/text/glob.h"
@@ -26,15 +27,45 @@ LibraryStore& libraries_of(ConnCtx& ctx) {
   return Runner::of(ctx.engine()).shared().libraries;
 }
 
-// Makes a new set of the one there is, until nobody else does at the same time. `change` says what is wrong.
+// Makes a new set of the one there is. `change` says what is wrong. The command is its own effect; it is in
+// the journal before anybody makes the next change, unless it is part of a transaction.
 template <typename Change>
-std::string change_libraries(LibraryStore& store, Change change) {
-  for (;;) {
-    uint64_t version;
-    auto next = std::make_shared<LibrarySet>(*store.get(&version));
-    std::string error = change(*next);
-    if (!error.empty() || store.replace(version, std::move(next))) return error;
+std::string change_libraries(ConnCtx& ctx, const Args& args, Change change) {
+  LibraryStore& store = libraries_of(ctx);
+  const std::lock_guard guard(store.changes());
+  uint64_t version;
+  auto next = std::make_shared<LibrarySet>(*store.get(&version));
+  std::string error = change(*next);
+  if (!error.empty()) return error;
+  (void)store.replace(version, std::move(next));
+  shard::Shard& shard = ctx.engine().shard();
+  shard.counters().dirty.add();
+  if (!shard.journal().wanted()) return error;
+  shard.batch().begin_command();
+  shard.batch().effect(ctx.session().db, journal::kNoSlot, args.views());
+  shard.batch().end_command();
+  if (!ctx.session().has(dispatch::kMulti)) (void)shard.flush_effects();
+  return error;
+}
+
+// Messages end where a text of C would.
+std::string as_c_text(std::string_view text) {
+  return std::string(text.substr(0, text.find('\0')));
+}
+
+// The library of a source, if it could be one of `set`. nullptr: `error` says why not.
+LibraryRef make_library(ConnCtx& ctx, std::string_view source, bool replace, const LibrarySet& set,
+                        std::string& error) {
+  // A name that is taken is said before the code is run.
+  std::string engine, name;
+  std::string_view body;
+  if (!replace && read_library_shebang(source, engine, name, body, error) && text::iequals(engine, "lua") &&
+      set.libraries.count(name) != 0) {
+    error = "ERR Library '" + name + "' already exists";
+    return nullptr;
   }
+  error.clear();
+  return Runner::of(ctx.engine()).read_library(source, error);
 }
 
 void load(ConnCtx& ctx, const Args& args, Writer& reply) {
@@ -42,24 +73,15 @@ void load(ConnCtx& ctx, const Args& args, Writer& reply) {
   size_t at = 2;
   for (; at + 1 < args.size(); ++at) {
     if (!text::iequals(args[at], "replace")) {
-      reply.error("ERR Unknown option given: " + std::string(args[at]));
+      reply.error("ERR Unknown option given: " + as_c_text(args[at]));
       return;
     }
     replace = true;
   }
   std::string error;
-  // A name that is taken is said before the code is run.
-  std::string engine, name;
-  std::string_view body;
-  if (!replace && read_library_shebang(args[at], engine, name, body, error) && text::iequals(engine, "lua") &&
-      libraries_of(ctx).get()->libraries.count(name) != 0) {
-    reply.error("ERR Library '" + name + "' already exists");
-    return;
-  }
-  error.clear();
-  const LibraryRef library = Runner::of(ctx.engine()).read_library(args[at], error);
+  const LibraryRef library = make_library(ctx, args[at], replace, *libraries_of(ctx).get(), error);
   if (library != nullptr) {
-    error = change_libraries(libraries_of(ctx),
+    error = change_libraries(ctx, args,
                              [&](LibrarySet& set) { return LibraryStore::add(set, {library}, replace); });
   }
   if (!error.empty()) {
@@ -71,7 +93,7 @@ void load(ConnCtx& ctx, const Args& args, Writer& reply) {
 
 void remove(ConnCtx& ctx, const Args& args, Writer& reply) {
   const std::string name(args[2]);
-  const std::string error = change_libraries(libraries_of(ctx), [&](LibrarySet& set) -> std::string {
+  const std::string error = change_libraries(ctx, args, [&](LibrarySet& set) -> std::string {
     if (set.libraries.count(name) == 0) return "ERR Library not found";
     LibraryStore::remove(set, name);
     return {};
@@ -79,13 +101,21 @@ void remove(ConnCtx& ctx, const Args& args, Writer& reply) {
   error.empty() ? reply.ok() : reply.error(error);
 }
 
+void wrong_count(const Args& args, Writer& reply) {
+  reply.error("ERR unknown subcommand or wrong number of arguments for '" + std::string(args[1]) +
+              "'. Try FUNCTION HELP.");
+}
+
 void flush(ConnCtx& ctx, const Args& args, Writer& reply) {
-  if (args.size() > 3 ||
-      (args.size() == 3 && !text::iequals(args[2], "sync") && !text::iequals(args[2], "async"))) {
+  if (args.size() > 3) {
+    wrong_count(args, reply);
+    return;
+  }
+  if ((args.size() == 3 && !text::iequals(args[2], "sync") && !text::iequals(args[2], "async"))) {
     reply.error("ERR FUNCTION FLUSH only supports SYNC|ASYNC option");
     return;
   }
-  (void)change_libraries(libraries_of(ctx), [](LibrarySet& set) -> std::string {
+  (void)change_libraries(ctx, args, [](LibrarySet& set) -> std::string {
     set = LibrarySet();
     return {};
   });
@@ -125,7 +155,7 @@ void list(ConnCtx& ctx, const Args& args, Writer& reply) {
       pattern = args[++i];
       has_pattern = true;
     } else {
-      reply.error("ERR Unknown argument " + std::string(args[i]));
+      reply.error("ERR Unknown argument " + as_c_text(args[i]));
       return;
     }
   }
@@ -199,8 +229,7 @@ void dump(ConnCtx& ctx, const Args&, Writer& reply) {
 
 void restore(ConnCtx& ctx, const Args& args, Writer& reply) {
   if (args.size() > 4) {
-    reply.error("ERR unknown subcommand or wrong number of arguments for '" + std::string(args[1]) +
-                "'. Try FUNCTION HELP.");
+    wrong_count(args, reply);
     return;
   }
   const std::string policy = args.size() == 4 ? text::to_lower(args[3]) : "append";
@@ -208,23 +237,32 @@ void restore(ConnCtx& ctx, const Args& args, Writer& reply) {
     reply.error("ERR Wrong restore policy given, value should be either FLUSH, APPEND or REPLACE.");
     return;
   }
-  std::vector<std::string> sources;
-  std::string error;
-  if (!read_dump(args[2], sources, error)) {
+  std::string source, error;
+  DumpReader reader;
+  if (!reader.open(args[2], error)) {
     reply.error(error);
     return;
   }
+  // One after the other, as redis-server does: what is wrong first is told.
+  LibrarySet read;
   std::vector<LibraryRef> libraries;
-  for (const std::string& source : sources) {
-    LibraryRef library = Runner::of(ctx.engine()).read_library(source, error);
-    if (library == nullptr) {
-      reply.error(error);
-      return;
-    }
+  while (reader.next(source, error)) {
+    LibraryRef library = make_library(ctx, source, false, read, error);
+    if (library != nullptr) error = LibraryStore::add(read, {library}, false);
+    if (!error.empty()) break;
     libraries.push_back(std::move(library));
   }
-  error = change_libraries(libraries_of(ctx), [&](LibrarySet& set) {
+  if (!error.empty()) {
+    reply.error(error);
+    return;
+  }
+  error = change_libraries(ctx, args, [&](LibrarySet& set) {
     if (policy == "flush") set = LibrarySet();
+    // Here the name stands without quotes.
+    for (const LibraryRef& library : libraries) {
+      if (policy != "replace" && set.libraries.count(library->name) != 0)
+        return "ERR Library " + library->name + " already exists";
+    }
     return LibraryStore::add(set, libraries, policy == "replace");
   });
   error.empty() ? reply.ok() : reply.error(error);

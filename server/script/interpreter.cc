@@ -12,6 +12,8 @@ namespace tessera::script {
 
 namespace {
 
+constexpr int kStepKilobytes = 512;
+
 int panic(lua_State*) {
   std::fputs("an error in Lua outside of a protected call\n", stderr);
   std::abort();
@@ -303,6 +305,7 @@ int Interpreter::run_protected(lua_State* L) {
 void Interpreter::run(const Call& call, Host& host, resp::Writer& reply) {
   host_ = &host;
   resp_ = 2;
+  counted_errors_ = 0;
   interrupt_.clear();
   lua_rawgeti(L_, LUA_REGISTRYINDEX, handler_ref_);
   lua_rawgeti(L_, LUA_REGISTRYINDEX, runner_ref_);
@@ -343,7 +346,9 @@ void Interpreter::write_error(std::string_view name, resp::Writer& reply) {
   }
   lua_pushliteral(L_, "ignore_error_stats_update");
   lua_rawget(L_, -2);
-  script::write_error(reply, text, lua_toboolean(L_, -1) != 0);
+  const bool is_counted = lua_toboolean(L_, -1) != 0;
+  if (is_counted) note_counted_error();
+  script::write_error(reply, text, is_counted);
 }
 
 void Interpreter::after_run(bool failed) {
@@ -374,9 +379,15 @@ void Interpreter::after_run(bool failed) {
     };
     (void)lua_cpcall(L_, Renew::protected_renew, this);
     lua_settop(L_, 0);
+    // The old one's buffer lies outside the bound: it goes now.
     lua_gc(L_, LUA_GCCOLLECT, 0);
-  } else if (failed || allocator_.bytes() > allocator_.limit_bytes() / 4) {
-    if (allocator_.bytes() > allocator_.limit_bytes() / 8) lua_gc(L_, LUA_GCCOLLECT, 0);
+  } else if (failed && allocator_.bytes() > allocator_.limit_bytes() / 2) {
+    // It may have ended for want of memory: the next one shall have some.
+    lua_gc(L_, LUA_GCCOLLECT, 0);
+  } else if (allocator_.bytes() > allocator_.limit_bytes() / 8) {
+    // Much is in use: the collector, which goes on in small steps as scripts take memory, does some more. How
+    // much is bounded, whatever lives.
+    lua_gc(L_, LUA_GCSTEP, kStepKilobytes);
   }
   allocator_.set_reserve(0);
 }

@@ -65,6 +65,16 @@ class Interpreter {
   static Interpreter& of(lua_State* L) {
     return *static_cast<Interpreter*>(lua_touserdata(L, lua_upvalueindex(1)));
   }
+  // The same from any function of a state.
+  static Interpreter& of_state(lua_State* L) {
+    void* allocator;
+    lua_getallocf(L, &allocator);
+    return *static_cast<Interpreter*>(static_cast<Allocator*>(allocator)->owner);
+  }
+  // The reply has an error that a command of the script was counted for: the script failed all the same. How
+  // many there are, since redis-server counts each.
+  void note_counted_error() { ++counted_errors_; }
+  uint32_t counted_errors() const { return counted_errors_; }
   Host* host() { return host_; }
   Allocator& allocator() { return allocator_; }
   void push_handler(lua_State* L) { lua_rawgeti(L, LUA_REGISTRYINDEX, handler_ref_); }
@@ -115,6 +125,7 @@ class Interpreter {
   Loading* loading_ = nullptr;
   int resp_ = 2;
   bool json_dirty_ = false;
+  uint32_t counted_errors_ = 0;
   uint64_t random_ = 0x330E;
   std::string interrupt_;  // the script is to end
 };

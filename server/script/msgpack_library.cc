@@ -222,13 +222,10 @@ class Unpacker {
         return push_simple([](lua_State* L) { lua_pushboolean(L, 0); });
       case 0xc3:
         return push_simple([](lua_State* L) { lua_pushboolean(L, 1); });
-      case 0xc4:
       case 0xd9:
         return sized<uint8_t>(&Unpacker::string);
-      case 0xc5:
       case 0xda:
         return sized<uint16_t>(&Unpacker::string);
-      case 0xc6:
       case 0xdb:
         return sized<uint32_t>(&Unpacker::string);
       case 0xdc:
@@ -340,8 +337,8 @@ class Unpacker {
   Failure failure_ = Failure::kNone;
 };
 
-// `limit` values from `offset` on; 0: all. With a limit the first result says where the rest begins, -1:
-// none.
+// `limit` values from `offset` on; both 0: all. With a limit or an offset the first result says where the
+// rest begins, -1: none.
 int unpack_some(lua_State* L, int64_t limit, int64_t offset) {
   size_t size;
   const char* bytes = luaL_checklstring(L, 1, &size);
@@ -354,11 +351,11 @@ int unpack_some(lua_State* L, int64_t limit, int64_t offset) {
                       static_cast<int>(size));
   }
   const bool all = limit == 0 && offset == 0;
-  if (limit == 0) limit = INT32_MAX;
+  if (all) limit = INT32_MAX;
   Unpacker unpacker(L, std::string_view(bytes, size).substr(static_cast<size_t>(offset)));
   int count = 0;
   for (; unpacker.left() > 0 && count < limit; ++count) {
-    luaL_checkstack(L, 1, "in function mp_unpack_full");
+    luaL_checkstack(L, 1, "too many return values at once; use unpack_one or unpack_limit instead.");
     unpacker.value();
     if (unpacker.failure() == Unpacker::Failure::kTooShort) return luaL_error(L, "Missing bytes in input.");
     if (unpacker.failure() == Unpacker::Failure::kBadFormat)

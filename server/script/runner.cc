@@ -7,6 +7,7 @@
 #include "common/hash/sha1.h"
 #include "common/text/integers.h"
 #include "common/text/strings.h"
+#include "server/script/library_source.h"
 
 namespace tessera::script {
 
@@ -16,7 +17,7 @@ using dispatch::SessionBits;
 namespace {
 
 constexpr const char* kNoScript = "NOSCRIPT No matching script. Please use EVAL.";
-constexpr int64_t kLoadLimitMs = 500;  // a library's own code
+constexpr size_t kShaSize = 40;
 
 struct Kind {
   bool is_function, by_sha, read_only;
@@ -61,24 +62,56 @@ Interpreter& Runner::functions() {
 
 // ---- scripts
 
+void Runner::forget(std::unordered_map<std::string, Compiled, ShaHash>::iterator at) {
+  scripts_->release(at->second.ref);
+  compiled_.erase(at);
+}
+
 void Runner::forget_gone() {
+  constexpr size_t kPlaces = 32;
   const uint64_t version = shared_->scripts.version();
-  if (version == scripts_version_) return;
-  scripts_version_ = version;
-  for (auto at = compiled_.begin(); at != compiled_.end();) {
-    if (at->second.script->gone.load(std::memory_order_acquire)) {
-      scripts_->release(at->second.ref);
-      at = compiled_.erase(at);
-    } else {
-      ++at;
+  if (version != scripts_version_) {
+    scripts_version_ = version;
+    sweep_from_ = 0;
+  }
+  for (size_t i = 0; i < kPlaces && sweep_from_ < compiled_.bucket_count(); ++i, ++sweep_from_) {
+    bool again = true;
+    while (again) {
+      again = false;
+      for (auto at = compiled_.begin(sweep_from_); at != compiled_.end(sweep_from_); ++at) {
+        if (!at->second.script->gone.load(std::memory_order_acquire)) continue;
+        forget(compiled_.find(at->first));
+        again = true;
+        break;
+      }
     }
   }
+  if (sweep_from_ >= compiled_.bucket_count()) sweep_from_ = SIZE_MAX;
 }
 
 Runner::Compiled* Runner::compiled(const std::string& sha) {
-  forget_gone();
+  if (__builtin_expect(scripts_version_ != shared_->scripts.version() || sweep_from_ != SIZE_MAX, 0))
+    forget_gone();
   const auto found = compiled_.find(sha);
-  return found == compiled_.end() ? nullptr : &found->second;
+  if (found == compiled_.end()) return nullptr;
+  if (found->second.script->gone.load(std::memory_order_acquire)) {
+    forget(found);
+    return nullptr;
+  }
+  return &found->second;
+}
+
+// sha_ is the SHA of a text.
+void Runner::find_sha(std::string_view source) {
+  constexpr size_t kKeepBytes = size_t{64} << 10;
+  if (source != last_source_ || last_sha_.empty()) {
+    sha_ = hash::sha1_hex(source);
+    if (source.size() > kKeepBytes) return;
+    last_source_ = source;
+    last_sha_ = sha_;
+  } else {
+    sha_ = last_sha_;
+  }
 }
 
 Runner::Compiled* Runner::compile(const ScriptRef& script, std::string& error) {
@@ -91,7 +124,10 @@ Runner::Compiled* Runner::compile(const ScriptRef& script, std::string& error) {
     error = "ERR Error compiling script (new function): " + message;
     return nullptr;
   }
-  return &compiled_.insert_or_assign(script->sha, Compiled{script, ref}).first->second;
+  const size_t places = compiled_.bucket_count();
+  Compiled* made = &compiled_.insert_or_assign(script->sha, Compiled{script, ref}).first->second;
+  if (compiled_.bucket_count() != places && sweep_from_ != SIZE_MAX) sweep_from_ = 0;
+  return made;
 }
 
 ScriptRef Runner::load(std::string_view source, std::string& error) {
@@ -116,14 +152,10 @@ bool Runner::find_script(const CommandView& command, Plan& plan, resp::Writer& r
   const std::string_view given = command.args[1];
   const bool by_sha = kind_of(*command.row).by_sha;
   if (by_sha) {
-    if (given.size() != 40) {
-      reply.error(kNoScript);
-      return false;
-    }
     sha_.assign(given);
     for (char& c : sha_) c = text::lower(c);
   } else {
-    sha_ = hash::sha1_hex(given);
+    find_sha(given);
   }
   Compiled* found = compiled(sha_);
   if (found == nullptr) {
@@ -154,20 +186,23 @@ bool Runner::find_script(const CommandView& command, Plan& plan, resp::Writer& r
   plan.name = found->script->sha;
   plan.ref = found->ref;
   plan.flags = found->script->flags;
-  plan.script = found->script.get();
+  plan.strays = &found->script->strays;
   plan.interpreter = scripts_.get();
   return true;
 }
 
 bool Runner::wants_token(const CommandView& command) {
   const Kind kind = kind_of(*command.row);
-  if (kind.is_function) return false;
+  if (kind.is_function) {
+    const auto found = libraries_->by_function.find(command.args[1]);
+    return found != libraries_->by_function.end() && found->second->strays.load(std::memory_order_relaxed);
+  }
   if (kind.by_sha) {
-    if (command.args[1].size() != 40) return false;
+    if (command.args[1].size() != kShaSize) return false;
     sha_.assign(command.args[1]);
     for (char& c : sha_) c = text::lower(c);
   } else {
-    sha_ = hash::sha1_hex(command.args[1]);
+    find_sha(command.args[1]);
   }
   if (Compiled* known = compiled(sha_)) return known->script->strays.load(std::memory_order_relaxed);
   const ScriptRef script = shared_->scripts.find(sha_);
@@ -194,12 +229,17 @@ std::string Runner::refusal(const CommandView& command, const Plan& plan) {
 bool Runner::run(const CommandView& command, const SessionBits& bits, resp::Writer& reply) {
   const registry::Args& args = command.args;
   Plan plan;
-  const bool is_function = kind_of(*command.row).is_function;
+  const Kind kind = kind_of(*command.row);
+  const bool is_function = kind.is_function;
   if (is_function && !find_function(command, plan, reply)) return true;
+  if (kind.by_sha && args[1].size() != kShaSize) {
+    reply.error(kNoScript);
+    return true;
+  }
   int64_t key_count;
   if (!text::parse_int64(args[2], &key_count)) {
-    reply.error(kind_of(*command.row).is_function ? "ERR Bad number of keys provided"
-                                                  : "ERR value is not an integer or out of range");
+    reply.error(is_function ? "ERR Bad number of keys provided"
+                            : "ERR value is not an integer or out of range");
     return true;
   }
   if (key_count > static_cast<int64_t>(args.size()) - 3) {
@@ -252,24 +292,26 @@ bool Runner::run_plan(const CommandView& command, const SessionBits& bits, const
     plan.interpreter->run(call, *this, reply);
   } else {
     // It may turn out that it has to run again: what it says is not said before that is known.
-    resp::OutChain chain(engine_.chunks());
-    resp::Writer held(chain, reply.proto());
-    plan.interpreter->run(call, *this, held);
+    resp::OutChain before = std::move(reply.out());
+    plan.interpreter->run(call, *this, reply);
     answered = !calls_.needs_token();
+    resp::OutChain written = std::move(reply.out());
+    reply.out() = std::move(before);
     if (answered) {
-      reply.out().append_chain(std::move(chain));
+      reply.out().append_chain(std::move(written));
     } else {
       counters_.restarted.add();
     }
   }
-  if (calls_.has_strayed() && plan.script != nullptr)
-    plan.script->strays.store(true, std::memory_order_relaxed);
+  for (uint32_t i = 0; answered && i < plan.interpreter->counted_errors(); ++i)
+    engine_.stats().continued(command.row->id, 0, true);
+  if (calls_.has_strayed()) plan.strays->store(true, std::memory_order_relaxed);
   if (calls_.has_grown()) counters_.grown.add();
   calls_.end();
   running_ = nullptr;
   plan_ = nullptr;
-  counters_.memory_bytes.set(static_cast<int64_t>((scripts_ ? scripts_->memory_bytes() : 0) +
-                                                  (functions_ ? functions_->memory_bytes() : 0)));
+  counters_.eval_bytes.set(scripts_ ? static_cast<int64_t>(scripts_->memory_bytes()) : 0);
+  counters_.function_bytes.set(functions_ ? static_cast<int64_t>(functions_->memory_bytes()) : 0);
   if (is_busy_) {
     {
       const std::lock_guard guard(busy_lock_);
@@ -278,6 +320,20 @@ bool Runner::run_plan(const CommandView& command, const SessionBits& bits, const
     engine_.end_busy();
   }
   return answered;
+}
+
+dispatch::ScriptFigures Runner::figures() const {
+  const auto libraries = shared_->libraries.get();
+  dispatch::ScriptFigures figures;
+  figures.eval_bytes = counters_.eval_bytes.get();
+  figures.function_bytes = counters_.function_bytes.get();
+  figures.scripts = static_cast<int64_t>(shared_->scripts.count());
+  figures.script_text_bytes = static_cast<int64_t>(shared_->scripts.bytes());
+  figures.evicted = static_cast<int64_t>(shared_->scripts.evicted());
+  figures.libraries = static_cast<int64_t>(libraries->libraries.size());
+  figures.functions = static_cast<int64_t>(libraries->by_function.size());
+  figures.library_text_bytes = static_cast<int64_t>(libraries->bytes);
+  return figures;
 }
 
 // ---- Host
@@ -317,7 +373,7 @@ void Runner::log(int level, std::string_view text) {
 
 std::string_view Runner::interrupted() {
   const int64_t ran_ms = (engine_.clock().mono() - began_).us / 1000;
-  if (loading_) return ran_ms > kLoadLimitMs ? "FUNCTION LOAD timeout" : std::string_view();
+  if (loading_) return ran_ms > kLibraryLimitMs ? "FUNCTION LOAD timeout" : std::string_view();
   if (engine_.node().shutting_down.load(std::memory_order_relaxed)) return "Script ended by SHUTDOWN";
   const int64_t threshold_ms = engine_.settings().busy_reply_threshold_ms;
   if (threshold_ms <= 0 || ran_ms < threshold_ms) return {};

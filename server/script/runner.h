@@ -17,15 +17,9 @@
 
 namespace tessera::script {
 
-// What all shards of a node share.
-struct Shared {
-  ScriptStore scripts;
-  LibraryStore libraries;
-};
-
 struct RunCounters {
   Counter scripts, with_token, grown, restarted;
-  Counter memory_bytes;  // of the interpreters
+  Counter eval_bytes, function_bytes;  // of the interpreters
 };
 
 class Runner final : public dispatch::Scripts, private Host {
@@ -40,6 +34,8 @@ class Runner final : public dispatch::Scripts, private Host {
                   resp::Writer& reply) override;
   bool wants_token(const dispatch::CommandView& command) override;
   std::string_view busy_error() const override;
+
+  dispatch::ScriptFigures figures() const override;
 
   Shared& shared() { return *shared_; }
   const RunCounters& counters() const { return counters_; }
@@ -74,7 +70,7 @@ class Runner final : public dispatch::Scripts, private Host {
     int ref = 0;
     uint32_t flags = 0;
     Interpreter* interpreter = nullptr;
-    Script* script = nullptr;
+    std::atomic<bool>* strays = nullptr;
   };
 
   Interpreter& scripts();
@@ -82,9 +78,12 @@ class Runner final : public dispatch::Scripts, private Host {
   Compiled* compiled(const std::string& sha);
   Compiled* compile(const ScriptRef& script, std::string& error);
   void forget_gone();
+  void forget(std::unordered_map<std::string, Compiled, ShaHash>::iterator at);
+  void find_sha(std::string_view source);
   bool find_script(const dispatch::CommandView& command, Plan& plan, resp::Writer& reply);
   bool find_function(const dispatch::CommandView& command, Plan& plan, resp::Writer& reply);
-  bool adopt_libraries();
+  void adopt_libraries();
+  void load_here(const LibraryRef& library);
   std::string refusal(const dispatch::CommandView& command, const Plan& plan);
   bool run_plan(const dispatch::CommandView& command, const dispatch::SessionBits& bits, const Plan& plan,
                 size_t key_count, resp::Writer& reply);
@@ -104,7 +103,11 @@ class Runner final : public dispatch::Scripts, private Host {
   std::unique_ptr<Interpreter> scripts_, functions_;
   std::unordered_map<std::string, Compiled, ShaHash> compiled_;
   uint64_t scripts_version_ = 1;
+  // Something is gone: the places of compiled_ are looked through from here on, some with each script.
+  size_t sweep_from_ = SIZE_MAX;
   std::string sha_;  // scratch
+  // The text that came last, and its SHA: comparing is cheaper than computing.
+  std::string last_source_, last_sha_;
 
   uint64_t libraries_version_ = 1;
   std::shared_ptr<const LibrarySet> libraries_;
@@ -114,10 +117,12 @@ class Runner final : public dispatch::Scripts, private Host {
   };
   std::unordered_map<std::string, LoadedLibrary> loaded_;
   struct LoadedFunction {
+    std::string name;  // as it was registered
     int ref;
     uint32_t flags;
+    LibraryRef library;
   };
-  std::unordered_map<std::string, LoadedFunction> function_refs_;
+  std::unordered_map<std::string, LoadedFunction> function_refs_;  // by name in lower case
 
   const dispatch::CommandView* running_ = nullptr;
   const Plan* plan_ = nullptr;

@@ -35,7 +35,8 @@ ScriptRef ScriptStore::add(std::string_view sha, std::string_view source, uint32
       eval_bytes_ -= size_of(*result);
     }
     if (loaded) result->loaded.store(true, std::memory_order_relaxed);
-    while (eval_bytes_ > kMaxEvalBytes && evals_.size() > 1) {
+    const size_t bound = eval_bytes_ > kMaxEvalBytes ? kMaxEvalBytes / 8 * 7 : kMaxEvalBytes;
+    while (eval_bytes_ > bound && evals_.size() > 1) {
       const auto oldest = scripts_.find(evals_.front());
       evals_.pop_front();
       eval_bytes_ -= size_of(*oldest->second.script);
@@ -102,8 +103,8 @@ std::string LibraryStore::add(LibrarySet& set, const std::vector<LibraryRef>& li
     for (const FunctionInfo& function : library->functions) {
       if (set.by_function.count(function.name) != 0)
         return "ERR Function " + function.name + " already exists";
-      set.by_function.emplace(function.name, library);
     }
+    for (const FunctionInfo& function : library->functions) set.by_function.emplace(function.name, library);
     set.bytes += library->source.size();
     set.libraries.emplace(library->name, library);
   }

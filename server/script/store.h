@@ -5,6 +5,7 @@
 // LOAD stay.
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <cstdint>
 #include <list>
@@ -15,6 +16,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "common/text/strings.h"
 #include "server/script/flags.h"
 
 namespace tessera::script {
@@ -43,7 +45,9 @@ using ScriptRef = std::shared_ptr<Script>;
 
 class ScriptStore {
  public:
-  static constexpr size_t kMaxEvalBytes = size_t{64} << 20;  // of scripts that only EVAL knows
+  // Of scripts that only EVAL knows. When it is reached an eighth goes, so that shards do not look for what
+  // is gone with every new script.
+  static constexpr size_t kMaxEvalBytes = size_t{32} << 20;
 
   ScriptRef find(std::string_view sha);
   // The script, which may have been there. `loaded`: by SCRIPT LOAD.
@@ -81,13 +85,23 @@ struct FunctionInfo {
 struct Library {
   std::string name, source;  // with its first line
   std::vector<FunctionInfo> functions;
+  mutable std::atomic<bool> strays{false};  // as Script's
 };
 using LibraryRef = std::shared_ptr<const Library>;
+
+// Functions are found in any case.
+struct AnyCaseLess {
+  using is_transparent = void;
+  bool operator()(std::string_view a, std::string_view b) const {
+    return std::lexicographical_compare(a.begin(), a.end(), b.begin(), b.end(),
+                                        [](char x, char y) { return text::lower(x) < text::lower(y); });
+  }
+};
 
 // All libraries at one moment.
 struct LibrarySet {
   std::map<std::string, LibraryRef> libraries;
-  std::map<std::string, LibraryRef, std::less<>> by_function;
+  std::map<std::string, LibraryRef, AnyCaseLess> by_function;
   size_t bytes = 0;
 };
 
@@ -95,6 +109,8 @@ class LibraryStore {
  public:
   std::shared_ptr<const LibrarySet> get(uint64_t* version = nullptr);
   uint64_t version() const { return version_.load(std::memory_order_acquire); }
+  // Held while a change is made and written down.
+  SpinLock& changes() { return changes_; }
   // Makes `next` the set if nobody changed it since `version`.
   bool replace(uint64_t version, std::shared_ptr<const LibrarySet> next);
 
@@ -103,9 +119,15 @@ class LibraryStore {
   static void remove(LibrarySet& set, const std::string& name);
 
  private:
-  SpinLock lock_;
+  SpinLock lock_, changes_;
   std::shared_ptr<const LibrarySet> set_ = std::make_shared<LibrarySet>();
   std::atomic<uint64_t> version_{1};
+};
+
+// What all shards of a node share.
+struct Shared {
+  ScriptStore scripts;
+  LibraryStore libraries;
 };
 
 }  // namespace tessera::script

@@ -120,9 +120,10 @@ lua_Number get_int(const char* data, bool little, bool is_signed, size_t bytes) 
     value = (value << 8) | byte;
   }
   if (!is_signed) return static_cast<lua_Number>(value);
-  if (bytes > 0 && bytes < 8) {
-    const uint64_t sign = uint64_t{1} << (bytes * 8 - 1);
-    if (value & sign) value |= ~uint64_t{0} << (bytes * 8 - 1);
+  if (bytes > 0) {
+    // Of more than eight bytes, too: the processor shifts by what is left of 64.
+    const uint64_t mask = ~uint64_t{0} << ((bytes * 8 - 1) & 63);
+    if (value & mask) value |= mask;
   }
   return static_cast<lua_Number>(static_cast<int64_t>(value));
 }

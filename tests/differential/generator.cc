@@ -91,22 +91,9 @@ Generator::Generator(const Grammar& grammar, const GeneratorOptions& options)
     : grammar_(grammar), options_(options), values_(options.seed) {
   for (const CommandSpec& spec : grammar_.commands) {
     const std::string full = spec.full_name();
+    if (suits_scripts(spec)) inner_choices_.push_back(make_choice(spec));
     if (!selected(spec, options_) || not_sent_reason(full) != nullptr) continue;
-    Choice choice{&spec, nullptr, default_weight(spec), true};
-    for (const std::vector<Special>* table : {&special_commands(), &hash_special_commands()}) {
-      for (const Special& special : *table) {
-        if (full != special.full_name) continue;
-        choice.make = special.make;
-        choice.mutate = special.mutate;
-        if (special.weight != 0) choice.weight = special.weight;
-      }
-    }
-    for (const Special& special : zset_specials()) {
-      if (full != special.full_name) continue;
-      choice.make = special.make;
-      choice.mutate = special.mutate;
-      choice.weight = special.weight;
-    }
+    const Choice choice = make_choice(spec);
     total_weight_ += choice.weight;
     if (is_word(spec.group, {"set", "hash", "list", "sorted-set", "stream"}) &&
         std::find(key_groups_.begin(), key_groups_.end(), spec.group) == key_groups_.end()) {
@@ -116,6 +103,26 @@ Generator::Generator(const Grammar& grammar, const GeneratorOptions& options)
     choices_.push_back(choice);
   }
   in_multi_.assign(static_cast<size_t>(options_.connections), -1);
+}
+
+Generator::Choice Generator::make_choice(const CommandSpec& spec) const {
+  const std::string full = spec.full_name();
+  Choice choice{&spec, nullptr, default_weight(spec), true};
+  for (const std::vector<Special>* table : {&special_commands(), &hash_special_commands()}) {
+    for (const Special& special : *table) {
+      if (full != special.full_name) continue;
+      choice.make = special.make;
+      choice.mutate = special.mutate;
+      if (special.weight != 0) choice.weight = special.weight;
+    }
+  }
+  for (const Special& special : zset_specials()) {
+    if (full != special.full_name) continue;
+    choice.make = special.make;
+    choice.mutate = special.mutate;
+    choice.weight = special.weight;
+  }
+  return choice;
 }
 
 Batch Generator::next_batch() {
@@ -157,14 +164,34 @@ Op Generator::next_op() {
     }
     at -= choice.weight;
   }
-  Op op = chosen->make != nullptr && !(chosen->mutate && values_.percent(10))
-              ? chosen->make(*this, *chosen->spec)
-              : from_grammar(*chosen->spec);
-  if (chosen->mutate && op.raw.empty() && values_.percent(14)) mutate(op.args);
+  return make(*chosen);
+}
+
+Op Generator::make(const Choice& choice) {
+  Op op = choice.make != nullptr && !(choice.mutate && values_.percent(10)) ? choice.make(*this, *choice.spec)
+                                                                            : from_grammar(*choice.spec);
+  if (choice.mutate && op.raw.empty() && values_.percent(14)) mutate(op.args);
   make_safe(op.args);
   shorten_timeouts(op.args);
   if (op.newer) op.alone = true;
   return op;
+}
+
+InnerOp Generator::inner_op() {
+  if (inner_choices_.empty()) return {{"ping"}, 0};
+  for (;;) {
+    const Choice& choice = values_.pick(inner_choices_);
+    Op op = make(choice);
+    // Replies that are large make a run slow and show no more.
+    size_t bytes = 0;
+    for (const std::string& arg : op.args) bytes += arg.size();
+    if (op.newer || op.alone || !op.raw.empty() || op.args.empty() || bytes > 20000) continue;
+    // Of another arity since.
+    const bool is_rank = is_word(op.args[0], {"zrank", "zrevrank"});
+    if ((is_rank && op.args.size() != 3) || (is_word(op.args[0], {"bitcount"}) && op.args.size() == 3))
+      continue;
+    return {std::move(op.args), choice.spec->first_key};
+  }
 }
 
 Op Generator::ordinary_op() {

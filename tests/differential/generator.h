@@ -22,6 +22,12 @@ struct Op {
   bool newer = false;  // uses something the oracle does not know; a row of differences.h must explain it
 };
 
+// A command for a script to call.
+struct InnerOp {
+  std::vector<std::string> args;
+  int first_key = 0;  // position, 0: none
+};
+
 // Commands of one connection that are sent in one write; the replies are read together.
 struct Batch {
   int connection = 0;
@@ -46,6 +52,10 @@ class Generator {
   Values& values() { return values_; }
   const Grammar& grammar() const { return grammar_; }
   Op from_grammar(const CommandSpec& spec);
+  // One whose reply is the same on both servers to the byte; whatever commands the run was asked for.
+  InnerOp inner_op();
+  // The latest scripts that were sent, so that they are met again by their SHA.
+  std::vector<std::string>& scripts() { return scripts_; }
 
  private:
   using Make = Op (*)(Generator&, const CommandSpec&);
@@ -74,7 +84,12 @@ class Generator {
   const Grammar& grammar_;
   GeneratorOptions options_;
   Values values_;
+  Choice make_choice(const CommandSpec& spec) const;
+  Op make(const Choice& choice);
+
   std::vector<Choice> choices_;
+  std::vector<Choice> inner_choices_;  // for scripts
+  std::vector<std::string> scripts_;
   std::string group_;                    // of the command that is made
   std::vector<std::string> key_groups_;  // types whose commands are sent
   uint64_t total_weight_ = 0;
@@ -96,6 +111,10 @@ const std::vector<Special>& hash_special_commands();  // special_hash.cc
 // Whether the command may stand between MULTI and EXEC: its reply is compared inside EXEC's, where nothing
 // can be asked about the moment. transactions.cc.
 bool fits_transaction(const Op& op);
+
+// Whether a script may call it and show the reply: it is no matter of time, of chance or of an order.
+// special_script.cc.
+bool suits_scripts(const CommandSpec& spec);
 
 // Commands that are not sent, with the reason. special.cc.
 const char* not_sent_reason(const std::string& full_name);

@@ -58,6 +58,10 @@ const Rule* find_rule(const std::vector<std::string>& args) {
       {"cluster|help", check_help, false},
       {"object|encoding", check_encoding, false},
       {"dump", check_dump, false},
+      {"function|list", check_function_list, false},
+      {"function|load", check_name_is_taken, false, true},
+      {"function|restore", check_name_is_taken, false, true},
+      {"function|dump", check_function_dump, true},
       {"smembers", check_unordered, false},
       {"sinter", check_unordered, false},
       {"sunion", check_unordered, false},
@@ -84,7 +88,7 @@ const Rule* find_rule(const std::vector<std::string>& args) {
   if (args.size() == 2 && lower(args[1]) == "help") {
     static constexpr Rule kHelp = {"help", check_help, false};
     for (const char* parent : {"client", "config", "object", "memory", "command", "acl", "debug", "cluster",
-                               "module", "latency", "slowlog", "xgroup", "xinfo"}) {
+                               "module", "latency", "slowlog", "xgroup", "xinfo", "script", "function"}) {
       if (name == parent) return &kHelp;
     }
   }

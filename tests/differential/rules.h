@@ -30,7 +30,8 @@ using Check = std::string (*)(const RuleInput&);
 struct Rule {
   const char* name;  // "keys" or "client|list"
   Check check;
-  bool always;  // also when the bytes are equal (iterations that must be followed)
+  bool always;             // also when the bytes are equal (iterations that must be followed)
+  bool of_errors = false;  // also of two errors
 };
 
 const Rule* find_rule(const std::vector<std::string>& args);
@@ -60,6 +61,10 @@ std::string check_encoding(const RuleInput&);
 
 // rules_set.cc
 std::string check_dump(const RuleInput&);  // rules_dump.cc
+// rules_script.cc
+std::string check_function_list(const RuleInput&);
+std::string check_name_is_taken(const RuleInput&);
+std::string check_function_dump(const RuleInput&);
 std::string check_unordered(const RuleInput&);
 std::string check_spop(const RuleInput&);
 std::string check_srandmember(const RuleInput&);

@@ -26,8 +26,8 @@ bool is(const std::string& text, const char* word) {
 std::string name_of(const Op& op) {
   if (op.args.empty()) return "";
   const std::string name = lower(op.args[0]);
-  static const std::set<std::string> kParents = {"client",  "config", "object", "memory",
-                                                 "command", "acl",    "debug",  "cluster"};
+  static const std::set<std::string> kParents = {"client", "config", "object",  "memory", "command",
+                                                 "acl",    "debug",  "cluster", "script", "function"};
   return op.args.size() > 1 && kParents.count(name) != 0 ? name + "|" + lower(op.args[1]) : name;
 }
 
@@ -102,7 +102,13 @@ Result<void> Session::open(Link& link) {
 }
 
 Result<void> Session::reset() {
-  for (int side : {kTested, kOracle}) (void)control_.side[side].ask({"FLUSHALL"});
+  for (int side : {kTested, kOracle}) {
+    (void)control_.side[side].ask({"FLUSHALL"});
+    for (const char* parent : {"script", "function"}) {
+      if (common_.count(std::string(parent) + "|flush") != 0)
+        (void)control_.side[side].ask({parent, "FLUSH"});
+    }
+  }
   for (auto& link : links_) {
     const Result<void> opened = open(*link);
     if (!opened.ok()) return opened;
@@ -245,7 +251,7 @@ std::string Session::compare_values(Link& link, const Op& op, const Value& ours,
   note_effects_on_link(link, op, ours);
   if (equal && (rule == nullptr || !rule->always || ours.is_error())) return "";
   std::string problem = "replies differ";
-  if (rule != nullptr && !ours.is_error() && !theirs.is_error()) {
+  if (rule != nullptr && (rule->of_errors || (!ours.is_error() && !theirs.is_error()))) {
     const Ask ask = [&](int side, const std::vector<std::string>& args) {
       return ask_in_db(side, link.db, args);
     };

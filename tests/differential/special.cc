@@ -489,7 +489,7 @@ const std::vector<Special>& special_commands() {
     std::vector<Special> all;
     for (const std::vector<Special>* part :
          {&common_specials(), &set_specials(), &sort_specials(), &list_specials(), &stream_specials(),
-          &hyperloglog_specials(), &blocking_specials(), &dump_specials()}) {
+          &hyperloglog_specials(), &blocking_specials(), &dump_specials(), &script_specials()}) {
       all.insert(all.end(), part->begin(), part->end());
     }
     return all;
@@ -512,14 +512,7 @@ const char* not_sent_reason(const std::string& full_name) {
       {"ssubscribe", "pushes between replies, channels in any order: tests/integration/test_pubsub.py"},
       {"sunsubscribe", "pushes between replies, channels in any order: tests/integration/test_pubsub.py"},
       {"pubsub", "pushes between replies, channels in any order: tests/integration/test_pubsub.py"},
-      {"eval", "no generator of scripts yet: tests/integration/test_scripts.py"},
-      {"evalsha", "no generator of scripts yet: tests/integration/test_scripts.py"},
-      {"eval_ro", "no generator of scripts yet: tests/integration/test_scripts.py"},
-      {"evalsha_ro", "no generator of scripts yet: tests/integration/test_scripts.py"},
-      {"fcall", "no generator of scripts yet: tests/integration/test_scripts.py"},
-      {"fcall_ro", "no generator of scripts yet: tests/integration/test_scripts.py"},
-      {"script", "no generator of scripts yet: tests/integration/test_scripts.py"},
-      {"function", "no generator of scripts yet: tests/integration/test_scripts.py"},
+      {"script|debug", "there is no debugger: tests/integration/test_scripts.py"},
       {"config|rewrite", "no file is given: tests/integration"},
       {"config|resetstat", "the counters are compared at the end of the run"},
       {"client|unblock", "names clients: tests/integration"},

@@ -17,5 +17,6 @@ const std::vector<Special>& list_specials();         // special_list.cc
 const std::vector<Special>& hyperloglog_specials();  // special_hyperloglog.cc
 const std::vector<Special>& blocking_specials();     // special_blocking.cc
 const std::vector<Special>& dump_specials();         // special_dump.cc
+const std::vector<Special>& script_specials();       // special_script.cc
 
 }  // namespace tessera::differential
