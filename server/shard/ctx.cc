@@ -115,7 +115,7 @@ const Entry* Ctx::find_live(int db, const Key& key) {
   if (entry == nullptr || !entry->expired(now_.ms) || applying_) return entry;
   if (shard.expire_paused) return nullptr;  // hidden, not removed
   shard.note_expired(db, key, *home_, effects_wanted_);
-  shard.keyspace().erase(db, key);
+  shard.keyspace().erase_expired(db, key);
   return nullptr;
 }
 

@@ -128,7 +128,7 @@ bool Shard::expire_some(WallMs now, const std::function<bool()>& stop) {
         batch_.begin_command();
         note_expired(db, key, *this, effects_wanted);
         batch_.end_command();
-        keyspace_.erase(db, key);
+        keyspace_.erase_expired(db, key);
       });
   return done;
 }

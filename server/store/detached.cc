@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "server/store/container.h"
+#include "server/store/cut_state.h"
 #include "server/store/keyspace_impl.h"
 
 namespace tessera::store {
@@ -115,7 +116,7 @@ std::unique_ptr<Detached> Keyspace::detach(int db) {
     Database*& d = impl_->databases[static_cast<size_t>(i)];
     if ((db >= 0 && i != db) || !d) continue;
     impl_->memory.add(-(d->bytes + static_cast<int64_t>(table_bytes(i)) - d->index_bytes));
-    detached->add(d);
+    if (!impl_->keep_for_cut(d)) detached->add(d);
     d = nullptr;
   }
   for (size_t i = 0; i < Impl::kWriteStripes; ++i) impl_->bump(static_cast<int>(i));
@@ -149,6 +150,11 @@ std::unique_ptr<Detached> Keyspace::detach_slot(int db, int slot) {
   d->expires -= expires;
   d->count_keys(slot, -static_cast<int64_t>(table->size));
   detached->add(root, table->size);
+  const bool has_to_save = impl_->cut != nullptr && (table->colour[0] != impl_->colour ||
+                                                     table->left[0] > 0 || impl_->cut->holds_large);
+  if (has_to_save && impl_->keep_for_cut(slot, d, root, *table, detached)) {
+    detached = std::make_unique<DetachedTables>(impl_->memory.shared_slab());
+  }
   root = 0;
   *table = Table{};
   impl_->drop_range_if_empty(*d, slot);

@@ -31,6 +31,11 @@ class EntryAccess {
  public:
   static Form form(const Entry& e) { return static_cast<Form>((e.header_ >> Entry::kFormShift) & 7); }
   static size_t embedded_size(const Entry& e) { return e.header_ >> Entry::kEmbeddedShift; }
+  // The plane F of the cut: 0 or 1.
+  static unsigned colour(const Entry& e) { return (e.header_ >> Entry::kColourShift) & 1; }
+  static void set_colour(Entry& e, unsigned colour) {
+    e.header_ = (e.header_ & ~(1ULL << Entry::kColourShift)) | uint64_t{colour} << Entry::kColourShift;
+  }
   static bool long_key(size_t key_bytes) { return key_bytes >= Entry::kLongKey; }
 
   static size_t key_offset(const Entry& e) {
@@ -85,12 +90,13 @@ class EntryAccess {
 
   // Writes header, expiry and key into fresh memory of size_for() bytes; the value is the caller's.
   static Entry* init(void* memory, Type type, Encoding encoding, Form form, std::string_view key,
-                     int64_t expire_ms, size_t value_bytes, uint32_t lru) {
+                     int64_t expire_ms, size_t value_bytes, uint32_t lru, unsigned colour) {
     Entry* e = static_cast<Entry*>(memory);
     const bool expires = expire_ms != kNoExpire;
     const bool is_long = long_key(key.size());
     e->header_ = static_cast<uint64_t>(type) | static_cast<uint64_t>(encoding) << 4 |
-                 (expires ? Entry::kHasExpire : 0) | static_cast<uint64_t>(form) << Entry::kFormShift |
+                 (expires ? Entry::kHasExpire : 0) | uint64_t{colour} << Entry::kColourShift |
+                 static_cast<uint64_t>(form) << Entry::kFormShift |
                  static_cast<uint64_t>(lru & 0xffffff) << Entry::kLruShift |
                  static_cast<uint64_t>(is_long ? Entry::kLongKey : key.size()) << Entry::kKeyLengthShift |
                  static_cast<uint64_t>(form == Form::kEmbedded ? value_bytes : 0) << Entry::kEmbeddedShift;

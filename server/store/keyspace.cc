@@ -8,6 +8,7 @@
 
 #include "common/hash/crc16.h"
 #include "common/hash/xxh.h"
+#include "server/store/cut_state.h"
 #include "server/store/detached.h"
 #include "server/store/keyspace_impl.h"
 
@@ -134,10 +135,7 @@ const Entry* Keyspace::find(int db, const Key& key) const {
 
 Entry* Keyspace::find_for_write(int db, const Key& key) {
   impl_->check_access();
-  const Place place = impl_->locate(db, key);
-  if (place.entry)
-    impl_->before_change(*impl_->databases[static_cast<size_t>(db)]->table(key.slot), *place.entry);
-  return place.entry;
+  return impl_->locate(db, key).entry;
 }
 
 size_t Keyspace::size(int db) const {

@@ -2,6 +2,7 @@
 // Invariants: a change inside a container happens within an Edit, which attributes its memory to the table,
 // and bumps the write count, as every other change.
 #include "server/store/container.h"
+#include "server/store/cut_state.h"
 #include "server/store/keyspace.h"
 #include "server/store/keyspace_impl.h"
 
@@ -85,8 +86,12 @@ Keyspace::Edit::Edit(Keyspace& keyspace, int db, const Key& key) : keyspace_(key
   d.heap.reserve(impl.memory, 2);
   used_before_ = static_cast<int64_t>(impl.memory.used());
   impl.bump(key.slot);
-  impl.before_change(*d.table(key.slot), *place.entry);
+  impl.before_change(d, *d.table(key.slot), key.slot, *place.entry);
   container_ = EntryAccess::container(*place.entry);
+  if (__builtin_expect(container_->in_cut(), 0)) {
+    impl.cut->sink->save_large(*container_);
+    container_->set_in_cut(false);
+  }
   entry_ = place.entry;
 }
 

@@ -40,6 +40,8 @@ size_t outside_bytes(const Entry& entry);
 // Frees a value that is not counted any more (detached). Any thread.
 void free_outside(Form form, void* pointer);
 
+struct CutState;
+
 struct Keyspace::Impl {
   explicit Impl(const KeyspaceOptions& o);
   ~Impl();
@@ -84,12 +86,24 @@ struct Keyspace::Impl {
     count.store(count.load(std::memory_order_relaxed) + 1, std::memory_order_release);
   }
 
-  // The gateway: called before an existing entry changes or goes. Here the cut will emit or detach the old
-  // state of an unsaved entry (DESIGN.md section 7).
-  void before_change(Table& table, Entry& entry) {
-    (void)table;
-    (void)entry;
+  // The gateway: called before an existing entry changes or goes. A cut gets the old state of one that it has
+  // not saved.
+  void before_change(Database& d, Table& table, int slot, Entry& entry) {
+    if (__builtin_expect(EntryAccess::colour(entry) != colour, 0)) save_before_change(d, table, slot, entry);
   }
+  // A table is about to get an entry that is no part of the cut.
+  void before_insert(Table& table) {
+    if (__builtin_expect(table.colour[0] != colour, 0)) turn(table);
+  }
+  // keyspace_cut.cc
+  void turn(Table& table);
+  void save_entry(int db, int slot, Table& table, Entry& entry, bool early);
+  void save_before_change(Database& d, Table& table, int slot, Entry& entry);
+  void skip_for_cut(Table& table, Entry& entry);
+  void give_to_cut(Container* container);
+  bool keep_for_cut(Database* d);
+  bool keep_for_cut(int slot, Database* d, uint64_t root, const Table& table,
+                    std::unique_ptr<DetachedTables>& owner);
 
   // ---- entries (keyspace_values.cc)
   Entry* put(int db, const Key& key, const NewValue& value, int64_t expire_ms);
@@ -112,7 +126,7 @@ struct Keyspace::Impl {
   // The value of an entry leaves the keyspace.
   void release_value(Form form, void* pointer);
   void note_expire(Database& d, const Place& place, bool had, int64_t expire_ms, int slot);
-  void erase_at(Database& d, Table& table, const Key& key, const Place& place);
+  void erase_at(Database& d, Table& table, const Key& key, const Place& place, bool expired = false);
   void drop_heap_if_idle(Database& d) {
     if (d.size == 0) d.heap.release(memory);
   }
@@ -132,6 +146,8 @@ struct Keyspace::Impl {
   static constexpr size_t kFreeAtOncePieces = 16;
   static constexpr size_t kFreeAtOnceElements = 512;
 
+  unsigned colour = 0;            // of plane F; see cut.h
+  std::unique_ptr<CutState> cut;  // nullptr: none is on
   KeyspaceOptions options;
   HashFunction hash;
   Memory memory;

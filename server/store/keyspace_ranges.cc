@@ -135,7 +135,7 @@ Entry* Keyspace::write_range(int db, const Key& key, size_t size, size_t offset,
   const Place place = table_find(d.root(key.slot), key);
   size_t total = wanted;
   if (place.entry) {
-    impl_->before_change(table, *place.entry);
+    impl_->before_change(d, table, key.slot, *place.entry);
     total = std::max(total, StringRef(*place.entry).size());
   } else {
     // An exact first size: most strings that are made this way do not grow.
@@ -168,7 +168,7 @@ Entry* Keyspace::append(int db, const Key& key, std::string_view bytes) {
   Database& d = *impl_->databases[static_cast<size_t>(db)];
   Table& table = *d.table(key.slot);
   Change change(*impl_, d, table, key.slot);
-  impl_->before_change(table, *place.entry);
+  impl_->before_change(d, table, key.slot, *place.entry);
   const size_t old_size = StringRef(*place.entry).size();
   const size_t total = old_size + bytes.size();
   if (total > kBlockMax) {

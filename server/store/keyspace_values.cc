@@ -81,7 +81,9 @@ void Keyspace::Impl::release_value(Form form, void* pointer) {
     }
   } else if (form == Form::kContainer) {
     Container* container = static_cast<Container*>(pointer);
-    if (container->element_count() > kFreeAtOnceElements) {
+    if (__builtin_expect(container->in_cut(), 0)) {
+      give_to_cut(container);
+    } else if (container->element_count() > kFreeAtOnceElements) {
       memory.add(-static_cast<int64_t>(container->allocated_bytes()));
       garbage.push_back({form, container});
     } else {
@@ -121,9 +123,10 @@ Entry* Keyspace::Impl::insert_new(Database& d, Table& table, const Key& key, con
   if (expire_ms == kKeepExpire) expire_ms = kNoExpire;
   const size_t value_bytes = value.value_bytes();
   void* place = memory.alloc(EntryAccess::size_for(key.bytes.size(), expire_ms != kNoExpire, value_bytes));
-  Entry* entry =
-      EntryAccess::init(place, value.type, value.encoding, value.form, key.bytes, expire_ms, value_bytes, 0);
+  Entry* entry = EntryAccess::init(place, value.type, value.encoding, value.form, key.bytes, expire_ms,
+                                   value_bytes, 0, colour);
   write_value(*entry, value);
+  before_insert(table);
   TableEnv e = env(d, key.slot);
   table_insert(table, e, key.hash, entry);
   d.count_keys(key.slot, 1);
@@ -160,7 +163,7 @@ Entry* Keyspace::Impl::replace(Database& d, Table& table, const Key& key, const 
     write_value(*old, safe);
   } else {
     entry = EntryAccess::init(memory.alloc(size), value.type, value.encoding, value.form, key_bytes,
-                              expire_ms, value_bytes, old->lru());
+                              expire_ms, value_bytes, old->lru(), colour);
     write_value(*entry, value);
     table_replace(place, entry);
     memory.free(old, old_size);
@@ -186,7 +189,8 @@ Entry* Keyspace::Impl::overwrite_same_size(int db, const Key& key, std::string_v
       (expire_ms != kKeepExpire && (expire_ms != kNoExpire || entry->has_expire()))) {
     return nullptr;
   }
-  before_change(*databases[static_cast<size_t>(db)]->table(key.slot), *entry);
+  Database& d = *databases[static_cast<size_t>(db)];
+  before_change(d, *d.table(key.slot), key.slot, *entry);
   bump(key.slot);
   EntryAccess::set_encoding(*entry, encoding);
   std::memmove(EntryAccess::value(*entry), value.data(), value.size());
@@ -200,7 +204,7 @@ Entry* Keyspace::Impl::put(int db, const Key& key, const NewValue& value, int64_
   Change change(*this, d, table, key.slot);
   change.attribute(static_cast<int64_t>(value.counted_bytes));  // counted before the change began
   if (!place.entry) return insert_new(d, table, key, value, expire_ms);
-  before_change(table, *place.entry);
+  before_change(d, table, key.slot, *place.entry);
   return replace(d, table, key, place, value, expire_ms);
 }
 
@@ -220,7 +224,8 @@ Entry* Keyspace::set_int(int db, const Key& key, int64_t value, int64_t expire_m
   const Place place = impl_->locate(db, key);
   if (place.entry && EntryAccess::form(*place.entry) == Form::kInt && place.entry->type() == Type::kString &&
       (expire_ms == kKeepExpire || (expire_ms == kNoExpire && !place.entry->has_expire()))) {
-    impl_->before_change(*impl_->databases[static_cast<size_t>(db)]->table(key.slot), *place.entry);
+    Database& d = *impl_->databases[static_cast<size_t>(db)];
+    impl_->before_change(d, *d.table(key.slot), key.slot, *place.entry);
     impl_->bump(key.slot);
     EntryAccess::set_integer(*place.entry, value);
     return place.entry;
@@ -253,7 +258,7 @@ bool Keyspace::set_expire(int db, const Key& key, int64_t expire_ms) {
   Database& d = *impl_->databases[static_cast<size_t>(db)];
   Table& table = *d.table(key.slot);
   Change change(*impl_, d, table, key.slot);
-  impl_->before_change(table, *place.entry);
+  impl_->before_change(d, table, key.slot, *place.entry);
   Entry* entry = place.entry;
   const bool had = entry->has_expire();
   const bool has = expire_ms != kNoExpire;
@@ -264,9 +269,9 @@ bool Keyspace::set_expire(int db, const Key& key, int64_t expire_ms) {
   if (had == has || Memory::same_class(old_size, size)) {
     EntryAccess::set_expire_in_place(*entry, expire_ms, value_bytes);
   } else {
-    Entry* moved =
-        EntryAccess::init(impl_->memory.alloc(size), entry->type(), entry->encoding(),
-                          EntryAccess::form(*entry), entry->key(), expire_ms, value_bytes, entry->lru());
+    Entry* moved = EntryAccess::init(impl_->memory.alloc(size), entry->type(), entry->encoding(),
+                                     EntryAccess::form(*entry), entry->key(), expire_ms, value_bytes,
+                                     entry->lru(), impl_->colour);
     std::memcpy(EntryAccess::value(*moved), EntryAccess::value(*entry), value_bytes);
     table_replace(place, moved);
     impl_->memory.free(entry, old_size);
@@ -276,10 +281,14 @@ bool Keyspace::set_expire(int db, const Key& key, int64_t expire_ms) {
 }
 
 // REQUIRES: not inside a Change
-void Keyspace::Impl::erase_at(Database& d, Table& table, const Key& key, const Place& place) {
+void Keyspace::Impl::erase_at(Database& d, Table& table, const Key& key, const Place& place, bool expired) {
   {
     Change change(*this, d, table, key.slot);
-    before_change(table, *place.entry);
+    if (expired) {
+      skip_for_cut(table, *place.entry);
+    } else {
+      before_change(d, table, key.slot, *place.entry);
+    }
     Entry* entry = place.entry;
     TableEnv e = env(d, key.slot);
     table_erase(table, e, key.hash, place);
@@ -300,6 +309,16 @@ bool Keyspace::erase(int db, const Key& key) {
   impl_->memory.touch();
   Database& d = *impl_->databases[static_cast<size_t>(db)];
   impl_->erase_at(d, *d.table(key.slot), key, place);
+  return true;
+}
+
+bool Keyspace::erase_expired(int db, const Key& key) {
+  impl_->check_access();
+  const Place place = impl_->locate(db, key);
+  if (!place.entry) return false;
+  impl_->memory.touch();
+  Database& d = *impl_->databases[static_cast<size_t>(db)];
+  impl_->erase_at(d, *d.table(key.slot), key, place, true);
   return true;
 }
 
@@ -351,7 +370,7 @@ Entry* Keyspace::move_entry(int from_db, const Key& from, int to_db, const Key& 
   {
     Table& table = *source.table(from.slot);
     Change change(*impl_, source, table, from.slot);
-    impl_->before_change(table, *entry);
+    impl_->before_change(source, table, from.slot, *entry);
     TableEnv e = impl_->env(source, from.slot);
     table_erase(table, e, from.hash, place);
     source.count_keys(from.slot, -1);
@@ -368,11 +387,12 @@ Entry* Keyspace::move_entry(int from_db, const Key& from, int to_db, const Key& 
       const size_t size = EntryAccess::size_for(to.bytes.size(), entry->has_expire(), value_bytes);
       Entry* renamed = EntryAccess::init(impl_->memory.alloc(size), entry->type(), entry->encoding(),
                                          EntryAccess::form(*entry), to.bytes, entry->expire_ms(), value_bytes,
-                                         entry->lru());
+                                         entry->lru(), impl_->colour);
       std::memcpy(EntryAccess::value(*renamed), EntryAccess::value(*entry), value_bytes);
       impl_->memory.free(entry, EntryAccess::size(*entry));
       entry = renamed;
     }
+    impl_->before_insert(table);
     TableEnv e = impl_->env(target, to.slot);
     table_insert(table, e, to.hash, entry);
     target.count_keys(to.slot, 1);

@@ -1,0 +1,280 @@
+// Role: the keyspace's part of a cut: the slow path of the gateway, and the walk. Thread: the owner or
+// holder. The order of the walk depends on nothing but the keys and the seed of their hashes: databases,
+// slots, hashes, and what has equal hashes by its bytes.
+#include <algorithm>
+
+#include "server/store/cut_state.h"
+#include "server/store/keyspace.h"
+#include "server/store/keyspace_impl.h"
+
+namespace tessera::store {
+
+namespace {
+
+constexpr int kPositionBits = 39;  // as in keyspace_walk.cc
+constexpr uint64_t kPositionEnd = uint64_t{1} << kPositionBits;
+constexpr size_t kLargeBytes = 256 * 1024;
+constexpr uint32_t kPrefetch = 8;
+constexpr size_t kLookEvery = 16;  // entries between two questions to the budget
+
+bool is_large(const Entry& entry) {
+  return EntryAccess::form(entry) == Form::kContainer &&
+         EntryAccess::container(entry)->allocated_bytes() > kLargeBytes;
+}
+
+uint64_t position_of(uint64_t hash) {
+  return hash >> (64 - kPositionBits);
+}
+
+}  // namespace
+
+// One walk over one table.
+struct CutWalk {
+  const CutBudget& budget;
+  size_t seen = 0;
+  bool spent = false;
+
+  bool is_spent() {
+    if (spent || ++seen % kLookEvery != 0) return spent;
+    spent = seen >= budget.entries || (budget.stop != nullptr && *budget.stop && (*budget.stop)());
+    return spent;
+  }
+};
+
+namespace {
+
+// Where a table is, in the keyspace or out of it.
+struct TableAt {
+  uint64_t root;
+  Table& table;
+  Database* database;  // nullptr: large values are taken at once
+  size_t database_place;
+  int db;
+  int slot;
+};
+
+class TableWalk {
+ public:
+  TableWalk(Keyspace::Impl& impl, const TableAt& at, CutWalk& walk) : impl_(impl), at_(at), walk_(walk) {}
+
+  // From position `from` on; false: the budget is spent, `from` says where to go on.
+  bool run(uint64_t& from) {
+    if (from >= kPositionEnd || at_.root == 0) return true;
+    if (!has_directory(at_.root)) return leaf(*leaf_of(at_.root), from);
+    const unsigned depth = depth_of(at_.root);
+    const uint64_t places = uint64_t{1} << depth;
+    for (uint64_t i = from << (64 - kPositionBits) >> (64 - depth); i < places;) {
+      const uint64_t ref = directory_of(at_.root)[i];
+      const uint64_t width = uint64_t{1} << (depth - depth_of(ref));
+      if (!leaf(*leaf_of(ref), from)) return false;
+      i = (i & ~(width - 1)) + width;
+      from = i << (64 - depth) >> (64 - kPositionBits);
+    }
+    return true;
+  }
+
+ private:
+  bool leaf(const Leaf& leaf, uint64_t& from) {
+    const uint64_t* slots = leaf.slots();
+    uint32_t i = leaf_seek(slots, fingerprint_of(from << (64 - kPositionBits), leaf.depth), leaf.main_count);
+    while (i < leaf.slot_count) {
+      if (slots[i] == 0) {
+        ++i;
+        continue;
+      }
+      const uint64_t run = slots[i] >> 48;
+      run_.clear();
+      uint64_t last = slots[i];
+      for (; i < leaf.slot_count && slots[i] >> 48 == run; ++i) {
+        if (i + kPrefetch < leaf.slot_count) __builtin_prefetch(entry_of(slots[i + kPrefetch]));
+        last = slots[i];
+        if (EntryAccess::colour(*entry_of(last)) != impl_.colour) run_.push_back(entry_of(last));
+      }
+      const bool spent = walk_.is_spent();
+      if (run_.size() > 1) sort_run();
+      for (Entry* entry : run_) take(*entry);
+      if (!spent) continue;
+      // Behind the whole run, whose positions may differ.
+      uint64_t position = position_of(impl_.rehash(*entry_of(last)));
+      for (uint32_t back = i; back-- > 0 && slots[back] >> 48 == run;)
+        position = std::max(position, position_of(impl_.rehash(*entry_of(slots[back]))));
+      from = position + 1;
+      return false;
+    }
+    return true;
+  }
+
+  void sort_run() {
+    std::sort(run_.begin(), run_.end(), [&](const Entry* a, const Entry* b) {
+      const uint64_t hash_a = impl_.rehash(*a), hash_b = impl_.rehash(*b);
+      return hash_a != hash_b ? hash_a < hash_b : a->key() < b->key();
+    });
+  }
+
+  void take(Entry& entry) {
+    CutState& cut = *impl_.cut;
+    if (cut.sink != nullptr && at_.database != nullptr && is_large(entry)) {
+      cut.large.push_back({at_.database_place, at_.slot, std::string(entry.key())});
+      return;
+    }
+    impl_.save_entry(at_.db, at_.slot, at_.table, entry, false);
+  }
+
+  Keyspace::Impl& impl_;
+  const TableAt& at_;
+  CutWalk& walk_;
+  std::vector<Entry*> run_;
+};
+
+}  // namespace
+
+void Keyspace::Impl::turn(Table& table) {
+  table.colour[0] = static_cast<uint8_t>(colour);
+  table.left[0] = static_cast<uint32_t>(table.size);
+}
+
+void Keyspace::Impl::save_entry(int db, int slot, Table& table, Entry& entry, bool early) {
+  if (table.colour[0] != colour) turn(table);
+  TESSERA_DCHECK(cut != nullptr && table.left[0] > 0 && cut->left > 0);
+  --table.left[0];
+  --cut->left;
+  EntryAccess::set_colour(entry, colour);
+  if (cut->sink == nullptr) return;
+  if (!is_large(entry)) {
+    cut->sink->entry(db, slot, entry, early);
+    return;
+  }
+  EntryAccess::container(entry)->set_in_cut(true);
+  cut->holds_large = true;
+  cut->sink->open_large(db, slot, entry, early);
+}
+
+void Keyspace::Impl::save_before_change(Database& d, Table& table, int slot, Entry& entry) {
+  // Where it was when the cut began; tables that are younger have nothing to save.
+  const auto at = std::find_if(cut->databases.begin(), cut->databases.end(),
+                               [&](const CutDatabase& each) { return each.database == &d; });
+  TESSERA_DCHECK(at != cut->databases.end());
+  save_entry(at->db, slot, table, entry, true);
+}
+
+void Keyspace::Impl::skip_for_cut(Table& table, Entry& entry) {
+  if (EntryAccess::colour(entry) == colour) return;
+  if (table.colour[0] != colour) turn(table);
+  --table.left[0];
+  --cut->left;
+  EntryAccess::set_colour(entry, colour);
+}
+
+void Keyspace::Impl::give_to_cut(Container* container) {
+  memory.add(-static_cast<int64_t>(container->allocated_bytes()));
+  std::vector<OutsideValue> value = {{Form::kContainer, container}};
+  cut->sink->let_go(*container, std::make_unique<DetachedValues>(memory.shared_slab(), std::move(value)));
+}
+
+// What the cut still has to save of a database that goes. False: nothing, it may go.
+bool Keyspace::Impl::keep_for_cut(Database* d) {
+  if (cut == nullptr) return false;
+  for (size_t i = 0; i < cut->databases.size(); ++i) {
+    CutDatabase& at = cut->databases[i];
+    if (at.database != d) continue;
+    at.owner = std::make_unique<DetachedTables>(memory.shared_slab(), d);
+    return true;
+  }
+  return false;
+}
+
+bool Keyspace::Impl::keep_for_cut(int slot, Database* d, uint64_t root, const Table& table,
+                                  std::unique_ptr<DetachedTables>& owner) {
+  if (cut == nullptr) return false;
+  for (const CutDatabase& at : cut->databases) {
+    if (at.database != d) continue;
+    cut->tables.push_back({root, table, at.db, slot, std::move(owner)});
+    return true;
+  }
+  return false;
+}
+
+void Keyspace::begin_cut(CutSink* sink) {
+  impl_->check_access();
+  TESSERA_CHECK(impl_->cut == nullptr);
+  impl_->cut = std::make_unique<CutState>();
+  CutState& cut = *impl_->cut;
+  cut.sink = sink;
+  impl_->colour ^= 1;
+  for (int db = 0; db < database_count(); ++db) {
+    Database* d = impl_->databases[static_cast<size_t>(db)];
+    if (d == nullptr) continue;
+    cut.left += d->size;
+    cut.databases.push_back({d, db, nullptr});
+  }
+}
+
+bool Keyspace::walk_cut(const CutBudget& budget) {
+  impl_->check_access();
+  CutState& cut = *impl_->cut;
+  CutWalk walk{budget};
+  // What left the keyspace first: it takes memory.
+  for (CutTable& loose : cut.tables) {
+    if (loose.done) continue;
+    const TableAt at{loose.root, loose.table, nullptr, 0, loose.db, loose.slot};
+    if (!TableWalk(*impl_, at, walk).run(loose.from)) return false;
+    loose.done = true;
+  }
+  for (; cut.database < cut.databases.size(); ++cut.database, cut.slot = 0, cut.from = 0) {
+    const CutDatabase& in = cut.databases[cut.database];
+    for (; cut.slot < kSlots; ++cut.slot, cut.from = 0) {
+      Range* range = in.database->ranges[cut.slot / kSlotsPerRange];
+      if (range == nullptr) {
+        cut.slot |= kSlotsPerRange - 1;
+        continue;
+      }
+      Table& table = range->tables[cut.slot % kSlotsPerRange];
+      if (table.colour[0] == impl_->colour && table.left[0] == 0) continue;
+      const TableAt at{
+          range->roots[cut.slot % kSlotsPerRange], table, in.database, cut.database, in.db, cut.slot};
+      if (!TableWalk(*impl_, at, walk).run(cut.from)) return false;
+    }
+  }
+  for (; cut.next_large < cut.large.size(); ++cut.next_large) {
+    if (walk.is_spent()) return false;
+    const CutState::Large& large = cut.large[cut.next_large];
+    const CutDatabase& in = cut.databases[large.database];
+    const Key key = make_key(large.key);
+    const Place place = table_find(in.database->root(large.slot), key);
+    if (place.entry == nullptr || EntryAccess::colour(*place.entry) == impl_->colour) continue;
+    impl_->save_entry(in.db, large.slot, *in.database->table(large.slot), *place.entry, false);
+  }
+  TESSERA_DCHECK(cut.left == 0);
+  return cut.left == 0;
+}
+
+void Keyspace::abandon_cut() {
+  impl_->check_access();
+  impl_->cut->sink = nullptr;
+}
+
+void Keyspace::large_is_saved(const Container& value) {
+  const_cast<Container&>(value).set_in_cut(false);
+}
+
+void Keyspace::end_cut(const std::function<void(std::unique_ptr<Detached>)>& free_later) {
+  impl_->check_access();
+  TESSERA_CHECK(impl_->cut != nullptr && impl_->cut->left == 0);
+  std::unique_ptr<CutState> cut = std::move(impl_->cut);
+  for (CutDatabase& each : cut->databases) {
+    if (each.owner) free_later(std::move(each.owner));
+  }
+  for (CutTable& each : cut->tables) {
+    if (each.owner) free_later(std::move(each.owner));
+  }
+}
+
+bool Keyspace::cut_is_on() const {
+  return impl_->cut != nullptr;
+}
+
+uint64_t Keyspace::cut_left() const {
+  return impl_->cut == nullptr ? 0 : impl_->cut->left;
+}
+
+}  // namespace tessera::store

@@ -1,0 +1,287 @@
+// Role: the cut against a model: random edits of all kinds during a walk in random slices; what is handed out
+// is what was there when the cut began, each key once. Thread: the test's.
+#include <gtest/gtest.h>
+
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "server/store/cut.h"
+#include "server/store/store_test_util.h"
+#include "server/store/types/hash.h"
+#include "server/store/types/set.h"
+
+namespace tessera::store {
+namespace {
+
+using Image = std::map<std::string, std::string>;  // "db key" -> digest of the value, and its time
+
+// Members are only added here, so that their number tells whether a value changed.
+std::string digest_of(const Container& value) {
+  return std::to_string(value.element_count());
+}
+
+std::string state_of(const Entry& entry) {
+  std::string state = std::to_string(entry.expire_ms()) + "@";
+  if (entry.type() == Type::kString) return state + test::text_of(entry);
+  if (Keyspace::is_packed(entry)) return state + std::string(Keyspace::packed_bytes(entry));
+  return state + digest_of(Keyspace::container(entry));
+}
+
+class TestSink final : public CutSink {
+ public:
+  void entry(int db, int, const Entry& entry, bool early) override { note(db, entry, early); }
+  void open_large(int db, int, const Entry& entry, bool early) override {
+    note(db, entry, early);
+    const Container& value = Keyspace::container(entry);
+    open_[&value].digest = digest_of(value);
+    ++large;
+  }
+  void save_large(const Container& value) override {
+    ASSERT_TRUE(open_.count(&value));
+    EXPECT_EQ(open_[&value].digest, digest_of(value));
+    open_.erase(&value);
+  }
+  void let_go(const Container& value, std::unique_ptr<Detached> owner) override {
+    ASSERT_TRUE(open_.count(&value));
+    open_[&value].owner = std::move(owner);
+    ++let_go_count;
+  }
+  // A slice of the work on large values.
+  void save_some(Random& random) {
+    if (open_.empty() || random.below(4) != 0) return;
+    const auto at = open_.begin();
+    EXPECT_EQ(at->second.digest, digest_of(*at->first)) << "changed while it was to be saved";
+    if (!at->second.owner) Keyspace::large_is_saved(*at->first);
+    open_.erase(at);
+  }
+  void abandon() {
+    for (auto& [value, open] : open_) {
+      if (!open.owner) Keyspace::large_is_saved(*value);
+    }
+    open_.clear();
+  }
+  bool idle() const { return open_.empty(); }
+
+  Image image;
+  std::vector<std::string> order;
+  int twice = 0, early_count = 0, large = 0, let_go_count = 0;
+
+ private:
+  void note(int db, const Entry& entry, bool early) {
+    const std::string name = std::to_string(db) + " " + std::string(entry.key());
+    twice += !image.emplace(name, state_of(entry)).second;
+    early_count += early;
+    order.push_back(name);
+  }
+  struct Open {
+    std::string digest;
+    std::unique_ptr<Detached> owner;
+  };
+  std::map<const Container*, Open> open_;
+};
+
+class CutTest : public test::KeyspaceFixture {
+ protected:
+  std::string any_name() {
+    // Some share a slot, so that its table has a directory.
+    const uint64_t n = random_.below(3000);
+    return (n % 3 == 0 ? "{a}" : "") + std::to_string(n);
+  }
+  void put_set(int db, const std::string& name, int members) {
+    const Key k = key(name);
+    keyspace_.erase(db, k);
+    SetEditor set(keyspace_, db, k, limits_);
+    set.start(Encoding::kListpack);
+    for (int i = 0; i < members; ++i) {
+      const std::string text = "member-" + std::to_string(i) + std::string(40, 'x');
+      SetProbe probe(text);
+      set.add(probe);
+    }
+    set.finish(kNoExpire);
+  }
+  void edit_set(int db, const std::string& name) {
+    const Key k = key(name);
+    const Entry* found = keyspace_.find(db, k);
+    if (found == nullptr || found->type() != Type::kSet) return;
+    SetEditor set(keyspace_, db, k, limits_);
+    set.open(*found);
+    const std::string text = "new-" + std::to_string(random_.next());
+    SetProbe probe(text);
+    set.add(probe);
+    set.finish();
+  }
+  void edit() {
+    const int db = static_cast<int>(random_.below(2));
+    const std::string name = any_name();
+    const Key k = key(name);
+    switch (random_.below(22)) {
+      case 0:
+      case 1:
+        keyspace_.erase(db, k);
+        break;
+      case 2:
+        keyspace_.set_expire(db, k, static_cast<int64_t>(random_.below(1000000)));
+        break;
+      case 3:
+        keyspace_.set_expire(db, k, kNoExpire);
+        break;
+      case 4:
+        keyspace_.set_int(db, k, static_cast<int64_t>(random_.below(100)), kKeepExpire);
+        break;
+      case 5: {
+        const Entry* entry = keyspace_.find(db, k);
+        if (entry == nullptr || entry->type() == Type::kString) keyspace_.append(db, k, "more");
+        break;
+      }
+      case 6: {
+        const Entry* entry = keyspace_.find(db, k);
+        if (entry == nullptr || entry->type() == Type::kString)
+          keyspace_.write_range(db, k, 0, random_.below(3000), "bytes");
+        break;
+      }
+      case 7: {
+        const std::string other = any_name();
+        keyspace_.move_entry(db, k, static_cast<int>(random_.below(2)), key(other));
+        break;
+      }
+      case 8: {
+        const std::string other = any_name();
+        const Entry* source = keyspace_.find(db, k);
+        if (source != nullptr && key(other).bytes != k.bytes) {
+          if (source->type() == Type::kString || Keyspace::container(*source).element_count() < 1000)
+            keyspace_.put_copy(1 - db, key(other), *source);
+        }
+        break;
+      }
+      case 9:
+        if (random_.below(20) == 0) keyspace_.swap_databases(0, 1);
+        break;
+      case 10:
+        if (random_.below(300) == 0) (void)keyspace_.detach(random_.below(2) == 0 ? db : -1);
+        break;
+      case 11:
+        if (random_.below(10) == 0) (void)keyspace_.detach_slot(db, k.slot);
+        break;
+      case 12:  // seldom, since it takes long
+        if (random_.below(60) == 0) put_set(db, name, random_.below(2) == 0 ? 200 : 5000);
+        break;
+      case 13:
+      case 14:
+        edit_set(db, name);
+        break;
+      case 15: {
+        const Entry* entry = keyspace_.find(db, k);
+        if (entry != nullptr) const_cast<Entry*>(entry)->set_lru(5);
+        break;
+      }
+      case 16:
+        (void)keyspace_.tidy();
+        break;
+      case 17:
+        (void)keyspace_.take_garbage();
+        break;
+      default:
+        keyspace_.set_string(db, k, test::random_bytes(random_, random_.below(700)),
+                             random_.below(4) == 0 ? 500 : kNoExpire);
+    }
+  }
+  Image image_now() {
+    Image image;
+    for (int db = 0; db < 2; ++db) {
+      keyspace_.for_each(db, -1, [&](const Entry& entry) {
+        image.emplace(std::to_string(db) + " " + std::string(entry.key()), state_of(entry));
+        return true;
+      });
+    }
+    return image;
+  }
+  void finish(TestSink& sink) {
+    const CutBudget all{SIZE_MAX, nullptr};
+    while (!keyspace_.walk_cut(all)) {
+    }
+    while (!sink.idle()) sink.save_some(random_);
+    keyspace_.end_cut([](std::unique_ptr<Detached>) {});
+  }
+
+  SetLimits limits_;
+};
+
+TEST_F(CutTest, IsWhatWasThereWhenItBegan) {
+  SCOPED_TRACE("seed " + std::to_string(seed_));
+  for (int i = 0; i < test::scaled(8000); ++i) edit();
+  int early = 0, large = 0, gone = 0;
+  for (int round = 0; round < 20; ++round) {
+    if (round % 5 == 0) {
+      for (int i = 0; i < 6; ++i) put_set(static_cast<int>(random_.below(2)), any_name(), 5000);
+    }
+    const Image wanted = image_now();
+    TestSink sink;
+    keyspace_.begin_cut(&sink);
+    const bool given_up = random_.below(4) == 0;
+    const uint64_t pace = 1 + random_.below(20);
+    bool done = false, abandoned = false;
+    while (!done) {
+      for (uint64_t i = random_.below(pace); i > 0; --i) edit();
+      if (given_up && !abandoned && random_.below(40) == 0) {
+        sink.abandon();
+        keyspace_.abandon_cut();
+        abandoned = true;
+      }
+      const CutBudget budget{1 + random_.below(64), nullptr};
+      done = keyspace_.walk_cut(budget);
+      sink.save_some(random_);
+    }
+    EXPECT_EQ(keyspace_.cut_left(), 0u);
+    EXPECT_EQ(sink.twice, 0);
+    for (int i = 0; i < 20; ++i) edit();  // large values may still be under way
+    finish(sink);
+    if (!abandoned) {
+      EXPECT_EQ(sink.image, wanted) << "round " << round;
+    }
+    EXPECT_EQ(keyspace_.self_check(), "");
+    early += sink.early_count;
+    large += sink.large;
+    gone += sink.let_go_count;
+    if (HasFailure()) return;
+    for (int i = 0; i < 300; ++i) edit();
+  }
+  EXPECT_GT(early, 0);
+  EXPECT_GT(large, 0);
+  RecordProperty("let_go", gone);
+}
+
+TEST_F(CutTest, OrderDependsOnKeysAlone) {
+  SCOPED_TRACE("seed " + std::to_string(seed_));
+  for (int i = 0; i < 5000; ++i) keyspace_.set_int(0, key(any_name()), i, kNoExpire);
+  TestSink first;
+  keyspace_.begin_cut(&first);
+  finish(first);
+  Keyspace other(test::two_databases());
+  std::vector<std::string> names(first.order);
+  for (size_t i = names.size(); i > 1; --i) std::swap(names[i - 1], names[random_.below(i)]);
+  for (const std::string& name : names)
+    other.set_int(0, other.make_key(std::string_view(name).substr(2)), 1, kNoExpire);
+  TestSink second;
+  other.begin_cut(&second);
+  const CutBudget small{7, nullptr};
+  while (!other.walk_cut(small)) {
+  }
+  other.end_cut([](std::unique_ptr<Detached>) {});
+  EXPECT_EQ(first.order, second.order);
+  EXPECT_EQ(first.order.size(), names.size());
+}
+
+TEST_F(CutTest, ExpiredKeysNeedNothing) {
+  keyspace_.set_int(0, key("a"), 1, 5);
+  keyspace_.set_int(0, key("b"), 1, kNoExpire);
+  TestSink sink;
+  keyspace_.begin_cut(&sink);
+  keyspace_.erase_expired(0, key("a"));
+  finish(sink);
+  EXPECT_EQ(sink.order, std::vector<std::string>{"0 b"});
+}
+
+}  // namespace
+}  // namespace tessera::store
