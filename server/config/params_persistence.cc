@@ -16,7 +16,7 @@ constexpr EnumName kRdbVersionChecks[] = {{"strict", 0}, {"relaxed", 1}};
 
 constexpr ParameterRow kRows[] = {
     special("save", "3600 1 300 100 60 10000", &kSaveHooks)
-        .flags(kNoEffectYet | kMulti)
+        .flags(kMulti)
         .about("Snapshot after this many seconds if at least so many changes were made; several pairs; \"\" "
                "for none."),
     string("dbfilename", "dump.rdb")
@@ -28,9 +28,7 @@ constexpr ParameterRow kRows[] = {
     yes_no("rdb-del-sync-files", false)
         .flags(kNoEffectYet)
         .about("Remove snapshot files that were made for replication only."),
-    yes_no("rdb-save-incremental-fsync", true)
-        .flags(kNoEffectYet)
-        .about("Sync snapshot files while they are written."),
+    yes_no("rdb-save-incremental-fsync", true).about("Sync snapshot files while they are written."),
     choice("rdb-version-check", "strict", kRdbVersionChecks)
         .flags(kNoEffectYet | kValkeyOnly)
         .about("Refuse snapshots of versions that are not known (\"strict\"), or try (\"relaxed\")."),
@@ -46,9 +44,7 @@ constexpr ParameterRow kRows[] = {
     choice("sanitize-dump-payload", "no", kSanitizeDumpPayloadNames)
         .flags(kNoEffectYet)
         .about("Check values of RESTORE and replication in depth."),
-    yes_no("stop-writes-on-bgsave-error", true)
-        .flags(kNoEffectYet)
-        .about("Refuse writes after a snapshot failed."),
+    yes_no("stop-writes-on-bgsave-error", true).about("Refuse writes after a snapshot failed."),
     yes_no("appendonly", false).about("Log every change to the append only file."),
     string("appendfilename", "appendonly.aof")
         .hooks(&kAppendFilenameHooks)

@@ -122,7 +122,7 @@ constexpr ParameterRow kRows[] = {
         .flags(kValkeyOnly)
         .about("Name of the zone the node runs in, for INFO and clients."),
     string("hash-seed", "")
-        .flags(kNoEffectYet | kValkeyOnly | kImmutable)
+        .flags(kValkeyOnly | kImmutable)
         .about("Seed of hash tables; empty is a random one."),
     yes_no("import-mode", false)
         .flags(kNoEffectYet | kValkeyOnly)

@@ -61,8 +61,10 @@ struct Services {
   std::function<void(std::shared_ptr<const config::Config>)> publish_config;
   // What `dir` becomes: the folder's absolute path. As config::SetOptions.
   std::function<Result<std::string>(const std::string& path, const std::string& base)> resolve_dir;
-  // SHUTDOWN's work, by the server: stops everything. `save`: 0 by configuration, 1 SAVE, -1 NOSAVE.
-  std::function<void(int save, bool now, bool force)> shut_down;
+  // SHUTDOWN's work, by the server: stops everything. `save`: 0 by configuration, 1 SAVE, -1 NOSAVE. `answer`
+  // tells, now or later, whether it stops; it may be empty.
+  std::function<void(int save, bool now, bool force, std::function<void(bool stops)> answer)> shut_down;
+  std::function<bool()> abort_shutdown;  // false: there is none to abort
 };
 
 class Control : public io::Actor {

@@ -169,6 +169,7 @@ Micros Engine::tick(io::Loop& loop) {
     tidying_ = !shard_.keyspace().tidy();  // about 100 us a tick
     more_work_ |= tidying_;
   }
+  if (__builtin_expect(slice_work_ != nullptr, 0)) run_slice();
   close_tick();
   note_tick(began_ticks);
   node_.feed->grace().pass(index_);
@@ -255,6 +256,12 @@ void Engine::expire() {
     more_work_ = true;
     shard_.counters().expired_time_cap_reached.add();
   }
+}
+
+void Engine::run_slice() {
+  const SliceWork::Next next = slice_work_->slice(*this);
+  if (next == SliceWork::Next::kOver) slice_work_.reset();
+  if (next == SliceWork::Next::kAgain) more_work_ = true;
 }
 
 void Engine::close_tick() {

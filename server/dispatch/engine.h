@@ -21,6 +21,7 @@
 #include "server/dispatch/node_shared.h"
 #include "server/dispatch/push_sink.h"
 #include "server/dispatch/request_batch.h"
+#include "server/dispatch/slice_work.h"
 
 namespace tessera::dispatch {
 
@@ -245,6 +246,8 @@ class Engine : public io::Actor {
   void set_tick_hook(std::function<bool()> hook) { tick_hook_ = std::move(hook); }
   bool has_tick_hook() const { return tick_hook_ != nullptr; }
   bool cron_paused = false;  // DEBUG PAUSE-CRON
+  // One at a time; given while this shard is parked, or on its thread.
+  void set_slice_work(std::unique_ptr<SliceWork> work) { slice_work_ = std::move(work); }
 
   // Ends the thread at the end of the tick.
   void stop() { stopping_ = true; }
@@ -287,6 +290,7 @@ class Engine : public io::Actor {
   void launch_runs();
   void prefetch(RequestBatch& batch, uint32_t first, uint32_t count);
   void expire();
+  void run_slice();
   void close_tick();
   void deliver_pushes();
   void close_batch(size_t target);
@@ -369,6 +373,7 @@ class Engine : public io::Actor {
   std::vector<ClientRef> pause_waiters_;
   std::vector<ClientRef> launches_;
   std::function<bool()> tick_hook_;
+  std::unique_ptr<SliceWork> slice_work_;
   std::deque<Held> held_;
   std::unordered_map<ClientRef, uint32_t, ClientRefHash>
       held_groups_;  // by connection: how many of its groups are held

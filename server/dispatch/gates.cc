@@ -92,6 +92,14 @@ GateResult check_gates(Engine& engine, Session& session, const CommandView& comm
       !(flags & registry::kLoading)) {
     return {false, "LOADING Redis is loading the dataset in memory"};
   }
+  if (__builtin_expect(engine.node().snapshot_status.refuse_writes.load(std::memory_order_relaxed), 0) &&
+      ((flags & registry::kWrite) || std::string_view(command.row->name) == "ping")) {
+    return {false,
+            "MISCONF Redis is configured to save RDB snapshots, but it's currently unable to persist to disk. "
+            "Commands that may modify the data set are disabled, because this instance is configured to "
+            "report errors during writes if RDB snapshotting fails (stop-writes-on-bgsave-error option). "
+            "Please check the Redis logs for details about the RDB error."};
+  }
   return {};
 }
 

@@ -16,6 +16,7 @@
 #include "server/control/control.h"
 #include "server/dispatch/command_log.h"
 #include "server/dispatch/gather_token.h"
+#include "server/dispatch/snapshot_status.h"
 #include "server/feed/feed.h"
 #include "server/journal/journal.h"
 #include "server/registry/command_table.h"
@@ -27,7 +28,9 @@ class Config;
 }
 namespace tessera::persist {
 class Aof;
-}
+class Saves;
+class Snapshots;
+}  // namespace tessera::persist
 namespace tessera::dispatch {
 
 class Engine;
@@ -76,6 +79,14 @@ struct NodeShared {
   journal::Journal* journal = nullptr;
   persist::Aof* aof = nullptr;  // the append only file; never nullptr once threads run
   control::Control* control = nullptr;
+  persist::Snapshots* snapshots = nullptr;  // cuts of all shards
+  persist::Saves* saves = nullptr;          // snapshot files
+  SnapshotStatus snapshot_status;
+  // Functions in files: the codes of all libraries, while all shards are parked; and what a file had.
+  std::function<std::vector<std::string>()> save_functions;
+  std::function<Result<void>(const std::vector<std::string>& codes)> load_functions;
+  // DEBUG RELOAD's work. Control thread.
+  std::function<void(control::ControlCtx&, const registry::Args&, resp::Writer&)> reload;
   std::unique_ptr<Published<Settings>> settings;
   std::unique_ptr<Published<route::ClusterView>> view;
   std::unique_ptr<Published<acl::AclView>> acl;

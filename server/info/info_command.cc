@@ -52,6 +52,7 @@ std::string info_text(const dispatch::NodeShared& node, std::span<const std::str
     out += section.title;
     out += "\r\n";
     for (const registry::InfoRow& row : section.rows) {
+      if (row.shown != nullptr && !row.shown(source)) continue;
       out += row.name;
       out += ":";
       row.write(source, out);

@@ -23,12 +23,16 @@
 namespace tessera::server {
 
 std::vector<std::span<const registry::CommandRow>> Node::command_tables() {
-  return {commands::string_rows(),      commands::stream_rows(),     commands::bitmap_rows(),
-          commands::generic_rows(),     commands::list_rows(),       commands::hash_rows(),
-          commands::hyperloglog_rows(), commands::set_rows(),        commands::sort_rows(),
-          commands::server_rows(),      commands::sorted_set_rows(), commands::geo_rows(),
-          cluster::cluster_rows(),      info::info_rows(),           conn::connection_rows(),
-          persist::persist_rows(), persist::aof_rows(),      pubsub::pubsub_rows(),       commands::transaction_rows(),
+  return {commands::string_rows(),      commands::stream_rows(),
+          commands::bitmap_rows(),      commands::generic_rows(),
+          commands::list_rows(),        commands::hash_rows(),
+          commands::hyperloglog_rows(), commands::set_rows(),
+          commands::sort_rows(),        commands::server_rows(),
+          commands::sorted_set_rows(),  commands::geo_rows(),
+          cluster::cluster_rows(),      info::info_rows(),
+          conn::connection_rows(),      persist::persist_rows(),
+          persist::save_rows(),         persist::aof_rows(),
+          pubsub::pubsub_rows(),        commands::transaction_rows(),
           script::script_rows()};
 }
 

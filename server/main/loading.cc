@@ -35,6 +35,8 @@ Result<void> Node::load_snapshot() {
     take_answers();
     return !shared_.shutting_down.load();
   };
+  const auto view = shared_.view->get();
+  options.is_primary = !view->enabled() || !view->self().is_replica;
   persist::Loader loader(shared_, std::move(options));
   const auto loaded = loader.load_file(snapshot_);
   // After a failure nobody is to see what was loaded until then.

@@ -5,9 +5,12 @@
 
 #include "common/base/allocator.h"
 #include "common/base/check.h"
+#include "common/hash/xxh.h"
 #include "server/cluster/plane.h"
 #include "server/dispatch/control_call.h"
 #include "server/persist/aof/aof.h"
+#include "server/persist/reload.h"
+#include "server/persist/saves.h"
 #include "server/pubsub/subscribers.h"
 #include "server/script/rows.h"
 
@@ -66,6 +69,7 @@ Result<void> Node::start() {
     return found.error();
   }
   add_hooks();
+  snapshots_->start();
   control_thread_ = options_.env->start_thread("control", control_);
   control_.attach_loop(&control_thread_->loop());
   for (auto& engine : engines_) {
@@ -111,7 +115,16 @@ void Node::make_shared_state() {
   services.rewriter = &rewriter_;
   services.node = &shared_;
   services.publish_config = [this](std::shared_ptr<const config::Config> next) { publish(std::move(next)); };
-  services.shut_down = [this](int save, bool now, bool force) { shut_down(save, now, force); };
+  services.shut_down = [this](int save, bool now, bool force, const std::function<void(bool)>& answer) {
+    shut_down(save, now, force, answer);
+  };
+  services.abort_shutdown = [this] { return saves_->abort_stop(); };
+  snapshots_ = persist::make_snapshots(shared_);
+  saves_ = std::make_unique<persist::Saves>(shared_);
+  shared_.snapshots = snapshots_.get();
+  shared_.saves = saves_.get();
+  shared_.reload = persist::reload;
+  shared_.snapshot_status.last_save_s = shared_.started_wall_s;
   services.key_count = [this] {
     int64_t count = 0;
     for (const auto& engine : engines_) {
@@ -130,7 +143,9 @@ void Node::make_engines() {
   shard::ShardOptions shard;
   shard.shard_count = shard_count;
   shard.database_count = static_cast<int>(config.integer(cluster ? "cluster-databases" : "databases"));
-  shard.hash_seed = options_.env->random_u64();
+  // Named: the same hashes in every life, and so the same order in files and of SCAN.
+  const std::string& seed = config.text("hash-seed");
+  shard.hash_seed = seed.empty() ? options_.env->random_u64() : hash::xxh(seed, seed.size());
   shard.journal = &journal_;
   shared_.feed = std::make_unique<feed::Feed>(static_cast<size_t>(shard_count), options_.env->random_u64());
   shard.feed = shared_.feed.get();
@@ -169,6 +184,7 @@ void Node::control_cron() {
   const int64_t used = dispatch::used_memory_bytes(shared_);
   if (used > shared_.peak_bytes.load(std::memory_order_relaxed)) shared_.peak_bytes.store(used);
   sample_rates();
+  saves_->cron();
 }
 
 // Sixteen samples a tenth of a second apart: what INFO calls instantaneous.
@@ -202,16 +218,30 @@ void Node::stop(int index) {
 }
 
 void Node::request_shutdown(int save, bool now, bool force) {
-  control_.post(new ControlDo([this, save, now, force](control::Control&) { shut_down(save, now, force); }));
+  control_.post(
+      new ControlDo([this, save, now, force](control::Control&) { shut_down(save, now, force, nullptr); }));
 }
 
-// Control thread. Nothing can be saved yet: who asks for it in so many words is told.
-void Node::shut_down(int save, bool, bool force) {
-  if (save > 0 && !force) {
-    options_.log->warning(
-        "Not stopped: SHUTDOWN SAVE, and this server cannot save yet. SHUTDOWN NOSAVE stops it.");
+// Control thread.
+void Node::shut_down(int save, bool, bool force, const std::function<void(bool)>& answer) {
+  const bool has_rules = !shared_.settings->get()->config->save_rules().empty();
+  const bool saves = (save > 0 || (save == 0 && has_rules)) && !shared_.loading.load();
+  if (shared_.shutting_down.load()) return;
+  if (!saves) {
+    if (answer) answer(true);
+    end_all();
     return;
   }
+  options_.log->notice("Saving the final RDB snapshot before exiting.");
+  saves_->save_to_stop([this, force, answer](const Result<persist::CutInfo>& result) {
+    const bool stops = result.ok() || force;
+    if (!stops) options_.log->warning("Error trying to save the DB, can't exit.");
+    if (answer) answer(stops);
+    if (stops) end_all();
+  });
+}
+
+void Node::end_all() {
   if (shared_.shutting_down.exchange(true)) return;
   for (size_t i = 0; i < engines_.size(); ++i) stop(static_cast<int>(i));
   control_.stop();
@@ -227,6 +257,7 @@ int Node::wait() {
   for (auto& thread : threads_) thread->join();
   if (aof_) aof_->end_thread();
   if (control_thread_) control_thread_->join();
+  if (snapshots_) snapshots_->stop();
   options_.env->pool().drain();
   stopped_ = true;
   return exit_code_;

@@ -26,6 +26,8 @@ class Plane;
 namespace tessera::persist {
 class Aof;
 struct BaseRequest;
+class Saves;
+class Snapshots;
 }  // namespace tessera::persist
 
 namespace tessera::script {
@@ -110,7 +112,8 @@ class Node : public control::Workers {
   void publish(std::shared_ptr<const config::Config> config);
   void add_hooks();
   void add_user_hooks();
-  void shut_down(int save, bool now, bool force);
+  void shut_down(int save, bool now, bool force, const std::function<void(bool)>& answer);
+  void end_all();
   void control_cron();
   void sample_rates();
 
@@ -123,6 +126,8 @@ class Node : public control::Workers {
   config::FileRewriter rewriter_;
   std::unique_ptr<cluster::Plane> plane_;  // of a node of a cluster
   std::unique_ptr<persist::Aof> aof_;
+  std::unique_ptr<persist::Snapshots> snapshots_;
+  std::unique_ptr<persist::Saves> saves_;
   control::Control control_;
   std::vector<std::unique_ptr<dispatch::Engine>> engines_;
   std::vector<std::unique_ptr<dispatch::PushSink>> push_sinks_;

@@ -4,6 +4,7 @@
 
 #include "common/text/integers.h"
 #include "common/text/strings.h"
+#include "server/persist/access.h"
 #include "server/persist/decode_options.h"
 #include "server/persist/rdb/payload.h"
 #include "server/persist/rows.h"
@@ -77,20 +78,6 @@ bool read_options(const Args& args, Writer& reply, RestoreCall& call) {
   return true;
 }
 
-// What it had been at the server it comes from, as far as the policy here counts that.
-void set_access(Ctx& ctx, const RestoreCall& call, Entry* entry) {
-  ctx.init_access(entry);
-  if (ctx.policy_is_lfu()) {
-    if (call.freq >= 0) entry->set_lru((entry->lru() & 0xffff00) | static_cast<uint32_t>(call.freq));
-  } else if (call.idle_s >= 0) {
-    constexpr int64_t kClockMax = (1 << 24) - 1;
-    const int64_t clock = shard::lru_clock(ctx.now());
-    // Idle for longer than the clock can tell: as long as it can.
-    const int64_t at = call.idle_s > clock ? (clock + kClockMax / 2) % kClockMax : clock - call.idle_s;
-    entry->set_lru(static_cast<uint32_t>(at));
-  }
-}
-
 // The command as it was given, but with a time that means the same later.
 void restored(Ctx& ctx, const Args& args, const Key& key, const RestoreCall& call, int64_t expire_ms) {
   ctx.changed(key, shard::kEventGeneric, "restore", [&](shard::EffectArgs& effect) {
@@ -141,7 +128,7 @@ void restore(Ctx& ctx, const Args& args, Writer& reply) {
     }
   }
   Entry* entry = value.put(keyspace, ctx.db(), key, expire_ms);
-  set_access(ctx, call, entry);
+  set_access(entry, ctx.settings(), ctx.now(), call.idle_s, call.freq);
   ctx.notify(ctx.db(), key, shard::kEventNew, "new");
   restored(ctx, args, key, call, expire_ms);
   reply.ok();

@@ -6,6 +6,7 @@
 
 #include "common/hash/crc16.h"
 #include "common/text/quoting.h"
+#include "server/persist/access.h"
 #include "server/persist/decode_options.h"
 #include "server/persist/rdb/decode.h"
 #include "server/persist/rdb/value.h"
@@ -27,6 +28,7 @@ struct Loader::State {
   std::atomic<bool> told{false};
   Error error;  // of who set `failed`, readable once `told` is
   io::Loop* home = nullptr;
+  bool merge = false;
 
   void fail(Error what) {
     if (failed.exchange(true)) return;
@@ -80,27 +82,14 @@ struct Loader::Batch : dispatch::Envelope {
       return;
     }
     const store::Key key = keyspace.make_key(name);
-    if (keyspace.find(item.db, key) != nullptr) {
+    if (!state->merge && keyspace.find(item.db, key) != nullptr) {
       state->fail(
           {"key " + text::repr(name) + " is there twice, again at offset " + std::to_string(item.offset), 0});
       return;
     }
     store::Entry* entry = value.put(keyspace, item.db, key, item.expire_ms);
-    set_access(engine, item, entry);
+    set_access(entry, shard.settings, engine.clock().wall_ms(), item.idle_s, item.freq);
     state->keys.fetch_add(1, std::memory_order_relaxed);
-  }
-
-  static void set_access(dispatch::Engine& engine, const Item& item, store::Entry* entry) {
-    const WallMs now = engine.clock().wall_ms();
-    if (engine.shard().settings.policy_lfu) {
-      uint32_t lfu = shard::lfu_initial(now);
-      if (item.freq >= 0) lfu = (lfu & 0xffff00) | static_cast<uint32_t>(item.freq);
-      entry->set_lru(lfu);
-    } else {
-      const int64_t clock = shard::lru_clock(now);
-      entry->set_lru(
-          static_cast<uint32_t>(item.idle_s > 0 ? std::max<int64_t>(clock - item.idle_s, 0) : clock));
-    }
   }
 };
 
@@ -110,6 +99,7 @@ Loader::Loader(dispatch::NodeShared& node, Options options)
       state_(std::make_shared<State>()),
       open_(node.engines.size()) {
   state_->home = options_.home;
+  state_->merge = options_.merge;
   now_ms_ = node.env->clock().wall_ms().ms;
   database_count_ = node.engines.front()->shard().keyspace().database_count();
 }
@@ -127,7 +117,11 @@ void Loader::send(size_t shard) {
   std::unique_ptr<Batch> batch = std::move(open_[shard]);
   if (batch == nullptr) return;
   state_->outstanding.fetch_add(static_cast<int64_t>(batch->bytes.size()));
-  node_.engines[shard]->loop().post(batch.release());
+  if (options_.direct) {
+    batch.release()->arrive(*node_.engines[shard]);
+  } else {
+    node_.engines[shard]->loop().post(batch.release());
+  }
 }
 
 Result<void> Loader::take_key(const rdb::Record& record) {
@@ -203,12 +197,14 @@ Result<void> Loader::take(const rdb::Record& record) {
 Result<LoadResult> Loader::load_file(const std::string& path) {
   auto file = node_.env->files().open(path, io::OpenMode::kRead);
   if (!file.ok()) return file.error();
-  LoadProgress& progress = progress_;
-  if (const auto size = (*file)->size(); size.ok()) progress.total_bytes = static_cast<int64_t>(*size);
-  progress.loaded_bytes = progress.keys_loaded = 0;
-  progress.started_s = now_ms_ / 1000;
+  dispatch::SnapshotStatus& status = node_.snapshot_status;
+  if (const auto size = (*file)->size(); size.ok()) status.load_total_bytes = static_cast<int64_t>(*size);
+  status.load_done_bytes = status.loaded_keys = status.loaded_expired = 0;
+  status.load_started_s = now_ms_ / 1000;
+  status.load_began_us = node_.env->clock().mono().us;
 
   rdb::Framer framer(options_.verify_checksum);
+  framer.expect_bytes(static_cast<uint64_t>(status.load_total_bytes.load()));
   std::string chunk(kChunkBytes, '\0');
   Result<void> outcome;
   bool ended = false, gave_up = false;
@@ -233,8 +229,8 @@ Result<LoadResult> Loader::load_file(const std::string& path) {
     }
     if (next == rdb::Framer::Next::kBad) outcome = framer.error();
     ended = next == rdb::Framer::Next::kEnd;
-    progress.loaded_bytes.store(static_cast<int64_t>(framer.offset()), std::memory_order_relaxed);
-    progress.keys_loaded.store(state_->keys.load(), std::memory_order_relaxed);
+    status.load_done_bytes.store(static_cast<int64_t>(framer.offset()), std::memory_order_relaxed);
+    status.loaded_keys.store(state_->keys.load(), std::memory_order_relaxed);
     if (!gave_up && options_.wait) gave_up = node_.shutting_down.load();
   }
   for (size_t i = 0; i < open_.size(); ++i) send(i);
@@ -245,7 +241,8 @@ Result<LoadResult> Loader::load_file(const std::string& path) {
   result_.end_offset = framer.offset();
   result_.keys = state_->keys.load();
   result_.empty = state_->empty.load();
-  progress.keys_loaded = result_.keys;
+  status.loaded_keys = result_.keys;
+  status.loaded_expired = result_.expired;
   return std::move(result_);
 }
 

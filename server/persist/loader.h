@@ -2,7 +2,7 @@
 // inserts its own keys, all at the same time. Thread: start()'s caller, which may block; batches run on the
 // shards. Invariants: at most kMostOutstandingBytes (or one larger value) wait for shards; what is refused
 // names offset, key and reason, and nothing behind it is loaded; every batch has been run when load()
-// returns.
+// returns. How far it is: NodeShared::snapshot_status.
 #pragma once
 
 #include <atomic>
@@ -27,12 +27,6 @@ struct LoadResult {
   uint64_t end_offset = 0;             // behind the snapshot, in its file
 };
 
-// How far it is. Thread: the loader's writes, anyone reads.
-struct LoadProgress {
-  std::atomic<int64_t> started_s{0};  // wall clock
-  std::atomic<int64_t> total_bytes{0}, loaded_bytes{0}, keys_loaded{0};
-};
-
 class Loader {
  public:
   static constexpr int64_t kMostOutstandingBytes = 16 * 1024 * 1024;
@@ -40,6 +34,8 @@ class Loader {
   struct Options {
     bool verify_checksum = true;
     bool is_primary = true;  // expired keys are not loaded
+    bool merge = false;      // keys that are there already are replaced, else they are an error
+    bool direct = false;     // all shards are in the caller's reach: nothing is posted to them
     // Lets the caller's loop run until it is woken, a tenth of a second at most. False: give up.
     std::function<bool()> wait;
     io::Loop* home = nullptr;  // woken when shards are done with something
@@ -49,8 +45,6 @@ class Loader {
 
   // The whole file.
   Result<LoadResult> load_file(const std::string& path);
-
-  const LoadProgress& progress() const { return progress_; }
 
  private:
   struct Batch;
@@ -67,7 +61,6 @@ class Loader {
   std::shared_ptr<State> state_;
   std::vector<std::unique_ptr<Batch>> open_;  // by shard
   LoadResult result_;
-  LoadProgress progress_;
   int64_t now_ms_ = 0;
   int database_count_ = 0;
 };

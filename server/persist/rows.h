@@ -9,5 +9,6 @@ namespace tessera::persist {
 
 std::span<const registry::CommandRow> persist_rows();
 std::span<const registry::CommandRow> aof_rows();
+std::span<const registry::CommandRow> save_rows();
 
 }  // namespace tessera::persist

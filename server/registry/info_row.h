@@ -15,6 +15,8 @@ struct InfoRow {
   const char* name;
   // The value as text; appended to `out`.
   void (*write)(const info::Source& source, std::string& out);
+  // Of one that is not always there; nullptr: it is.
+  bool (*shown)(const info::Source& source) = nullptr;
 };
 
 // A section's rows in the order INFO prints them. `body` instead of rows: lines that are not fixed (commandstats).

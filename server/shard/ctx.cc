@@ -3,6 +3,7 @@
 
 #include "common/base/check.h"
 #include "server/shard/shard.h"
+#include "server/store/cut.h"
 
 namespace tessera::shard {
 
@@ -115,7 +116,7 @@ const Entry* Ctx::find_live(int db, const Key& key) {
   if (entry == nullptr || !entry->expired(now_.ms) || applying_) return entry;
   if (shard.expire_paused) return nullptr;  // hidden, not removed
   shard.note_expired(db, key, *home_, effects_wanted_);
-  shard.keyspace().erase_expired(db, key);
+  store::KeyspaceCut::erase_expired(shard.keyspace(), db, key);
   return nullptr;
 }
 

@@ -1,5 +1,6 @@
 // Role: the shard's own work: expiry, handing effects over. See shard.h.
 #include "server/shard/shard.h"
+#include "server/store/cut.h"
 
 #include <string>
 
@@ -128,7 +129,7 @@ bool Shard::expire_some(WallMs now, const std::function<bool()>& stop) {
         batch_.begin_command();
         note_expired(db, key, *this, effects_wanted);
         batch_.end_command();
-        keyspace_.erase_expired(db, key);
+        store::KeyspaceCut::erase_expired(keyspace_, db, key);
       });
   return done;
 }

@@ -19,6 +19,10 @@ void Container::destroy(Container* container) {
   }
 }
 
+bool EntryAccess::container_is_timed(const Entry& e) {
+  return container(e)->soonest_due_ms() != Container::kNothingDue;
+}
+
 int64_t EntryAccess::container_due_ms(const Entry& e) {
   const int64_t inside = container(e)->soonest_due_ms();
   const int64_t whole = e.expire_ms();

@@ -56,10 +56,6 @@ class Container {
   size_t allocated_bytes() const { return bytes_; }
   Memory& memory() const { return *memory_; }
 
-  // A cut has to save it, and has it noted as it is now (cut.h).
-  bool in_cut() const { return in_cut_; }
-  void set_in_cut(bool in_cut) { in_cut_ = in_cut; }
-
   // For the pieces' owners inside the container (tables, trees). Aligned to 8.
   void* allocate(size_t size) {
     void* p = memory_->alloc(size, Slab::kPieces);
@@ -95,7 +91,6 @@ class Container {
   Memory* memory_;
   size_t bytes_ = 0;
   bool detached_ = false;
-  bool in_cut_ = false;
 };
 
 // From now on it frees its pieces as any thread may, and its memory does not count it any more. The caller

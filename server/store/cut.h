@@ -12,12 +12,11 @@
 #include <functional>
 #include <memory>
 
-#include "server/store/entry.h"
+#include "server/store/keyspace.h"
 
 namespace tessera::store {
 
 class Container;
-class Detached;
 
 // Takes what a cut hands out. Calls come from inside changes of the keyspace: it must not touch that.
 class CutSink {
@@ -27,7 +26,7 @@ class CutSink {
   // change, and comes out of the order of the walk.
   virtual void entry(int db, int slot, const Entry& entry, bool early) = 0;
   // An entry with a large value. All but the value is to be noted now; the value stays as it is until
-  // Keyspace::large_is_saved() or save_large() is called for it, wherever it goes meanwhile (another key,
+  // KeyspaceCut::large_is_saved() or save_large() is called for it, wherever it goes meanwhile (another key,
   // another time).
   virtual void open_large(int db, int slot, const Entry& entry, bool early) = 0;
   // The value is about to change: it has to be saved now, and is when this returns.
@@ -41,6 +40,31 @@ struct CutBudget {
   size_t entries = 256;  // looked at
   // Asked every few entries: enough was handed out, or the time is over. May be empty.
   const std::function<bool()>* stop = nullptr;
+};
+
+// The cut of a keyspace; one at a time.
+class KeyspaceCut {
+ public:
+  // What is here now is the cut's. The sink lives until end(). Cost: per database. REQUIRES: !is_on()
+  static void begin(Keyspace& keyspace, CutSink* sink);
+  // Hands out what is not saved yet, in order of databases, slots and hashes, large values last. True:
+  // nothing is left, and end() is due.
+  static bool walk(Keyspace& keyspace, const CutBudget& budget);
+  // Nothing is handed out any more; the walk goes on until nothing is left, or the next cut would take what
+  // this one has not painted for saved. Large values that were opened are free to change.
+  static void abandon(Keyspace& keyspace);
+  // REQUIRES: walk() said so, and all large values are saved. What was kept for it goes to `free_later`.
+  static void end(Keyspace& keyspace, const std::function<void(std::unique_ptr<Detached>)>& free_later);
+  static bool is_on(const Keyspace& keyspace);
+  static uint64_t left(const Keyspace& keyspace);  // entries that are not handed out yet
+  static void large_is_saved(Keyspace& keyspace, const Container& value);
+
+  // As Keyspace::erase(), of a key whose time has come, which no cut has to save.
+  static bool erase_expired(Keyspace& keyspace, int db, const Key& key);
+  // Values of which parts expire by themselves (hashes with times of fields).
+  static size_t timed_values(const Keyspace& keyspace, int db);
+  // How often everything was taken out at once. Any thread.
+  static uint64_t flush_count(const Keyspace& keyspace);
 };
 
 }  // namespace tessera::store

@@ -5,6 +5,7 @@
 
 #include <memory>
 #include <string>
+#include <unordered_set>
 #include <vector>
 
 #include "server/store/cut.h"
@@ -40,7 +41,7 @@ struct CutState {
 
   CutSink* sink = nullptr;  // nullptr: abandoned, it paints
   uint64_t left = 0;
-  bool holds_large = false;  // some value was opened: tables that go may hold it
+  std::unordered_set<const Container*> open;  // large values that are to be saved as they are
   std::vector<CutDatabase> databases;
   std::vector<CutTable> tables;
   std::vector<Large> large;  // passed by the walk, which comes back for them

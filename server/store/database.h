@@ -28,6 +28,7 @@ struct Database {
   uint64_t group_keys[kRangeGroups] = {};
   uint64_t size = 0;
   uint64_t expires = 0;
+  int64_t timed = 0;        // values of which a part expires by itself
   int64_t bytes = 0;        // sum of the tables' bytes: entries, values, leaves
   int64_t index_bytes = 0;  // leaves and directories alone
   int64_t range_bytes = 0;

@@ -119,6 +119,7 @@ std::unique_ptr<Detached> Keyspace::detach(int db) {
     if (!impl_->keep_for_cut(d)) detached->add(d);
     d = nullptr;
   }
+  if (db < 0) impl_->flushes.fetch_add(1, std::memory_order_relaxed);
   for (size_t i = 0; i < Impl::kWriteStripes; ++i) impl_->bump(static_cast<int>(i));
   return detached;
 }
@@ -140,6 +141,7 @@ std::unique_ptr<Detached> Keyspace::detach_slot(int db, int slot) {
     if (leaf.heap_pos == Leaf::kNotInHeap) return true;  // no entry of it expires
     d->heap.remove(&leaf);
     for (uint32_t i = 0; i < leaf.slot_count; ++i) {
+      if (leaf.slots()[i] != 0) d->timed -= EntryAccess::is_timed(*entry_of(leaf.slots()[i]));
       if (leaf.slots()[i] != 0) expires += entry_of(leaf.slots()[i])->has_expire();
     }
     return true;
@@ -151,7 +153,7 @@ std::unique_ptr<Detached> Keyspace::detach_slot(int db, int slot) {
   d->count_keys(slot, -static_cast<int64_t>(table->size));
   detached->add(root, table->size);
   const bool has_to_save = impl_->cut != nullptr && (table->colour[0] != impl_->colour ||
-                                                     table->left[0] > 0 || impl_->cut->holds_large);
+                                                     table->left[0] > 0 || !impl_->cut->open.empty());
   if (has_to_save && impl_->keep_for_cut(slot, d, root, *table, detached)) {
     detached = std::make_unique<DetachedTables>(impl_->memory.shared_slab());
   }

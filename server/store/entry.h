@@ -49,9 +49,8 @@ class Entry {
   friend class EntryAccess;  // store's own: layout, see entry_layout.h
   static constexpr size_t kHeaderBytes = 8;
   static constexpr uint64_t kHasExpire = 1ULL << 8;
-  // Bits 9 and 10 are the planes of the cut (F: everything, S: slots in migration; cut.h), 11 and 15 are
-  // free.
-  static constexpr int kColourShift = 9;
+  // Bits 9 and 10 are the planes of the cut (F: everything, S: slots in migration; DESIGN.md section 7), 11
+  // and 15 are free.
   static constexpr int kFormShift = 12;  // 3 bits, see Form
   static constexpr int kLruShift = 16;   // bits 16..39
   static constexpr int kKeyLengthShift = 40;

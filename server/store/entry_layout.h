@@ -28,13 +28,15 @@ constexpr size_t kEmbeddedMax = 448;
 constexpr size_t kBlockMax = 1 << 20;
 
 class EntryAccess {
+  static constexpr int kColourShift = 9;  // plane F of the cut (cut.h); bit 10 is for plane S
+
  public:
   static Form form(const Entry& e) { return static_cast<Form>((e.header_ >> Entry::kFormShift) & 7); }
   static size_t embedded_size(const Entry& e) { return e.header_ >> Entry::kEmbeddedShift; }
   // The plane F of the cut: 0 or 1.
-  static unsigned colour(const Entry& e) { return (e.header_ >> Entry::kColourShift) & 1; }
+  static unsigned colour(const Entry& e) { return (e.header_ >> kColourShift) & 1; }
   static void set_colour(Entry& e, unsigned colour) {
-    e.header_ = (e.header_ & ~(1ULL << Entry::kColourShift)) | uint64_t{colour} << Entry::kColourShift;
+    e.header_ = (e.header_ & ~(1ULL << kColourShift)) | uint64_t{colour} << kColourShift;
   }
   static bool long_key(size_t key_bytes) { return key_bytes >= Entry::kLongKey; }
 
@@ -64,6 +66,10 @@ class EntryAccess {
   static int64_t due_ms(const Entry& e) {
     if (__builtin_expect(form(e) == Form::kContainer, 0)) return container_due_ms(e);
     return e.expire_ms();
+  }
+  // A part of the value expires by itself.
+  static bool is_timed(const Entry& e) {
+    return __builtin_expect(form(e) == Form::kContainer, 0) && container_is_timed(e);
   }
   static bool due(const Entry& e, int64_t now_ms) {
     const int64_t when = due_ms(e);
@@ -95,7 +101,7 @@ class EntryAccess {
     const bool expires = expire_ms != kNoExpire;
     const bool is_long = long_key(key.size());
     e->header_ = static_cast<uint64_t>(type) | static_cast<uint64_t>(encoding) << 4 |
-                 (expires ? Entry::kHasExpire : 0) | uint64_t{colour} << Entry::kColourShift |
+                 (expires ? Entry::kHasExpire : 0) | uint64_t{colour} << kColourShift |
                  static_cast<uint64_t>(form) << Entry::kFormShift |
                  static_cast<uint64_t>(lru & 0xffffff) << Entry::kLruShift |
                  static_cast<uint64_t>(is_long ? Entry::kLongKey : key.size()) << Entry::kKeyLengthShift |
@@ -143,6 +149,7 @@ class EntryAccess {
 
  private:
   static int64_t container_due_ms(const Entry& e);  // container.cc
+  static bool container_is_timed(const Entry& e);
   static uint64_t load(const char* p) {
     uint64_t word;
     std::memcpy(&word, p, sizeof(word));

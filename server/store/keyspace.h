@@ -1,7 +1,7 @@
 // Role: all keys of one shard: per database and slot one table. Pure data: no RESP, no client, no clock.
 // Thread: the owning shard, or the coordinator that holds it parked (set_holder); debug builds abort
-// otherwise. Invariants: an entry changes only by the calls below, which pass the gateway, where the
-// point-in-time cut is told (cut.h); every change bumps its table's
+// otherwise. Invariants: an entry changes only by the calls below that change values, which pass the gateway,
+// where the point-in-time cut is told (cut.h); every change bumps its table's
 // write count; sizes, expiry index and memory are exact after every call. Expired keys are still found:
 // whether they count is the caller's.
 #pragma once
@@ -32,9 +32,7 @@ class Detached {
 };
 
 class Container;
-class CutSink;
 class Memory;
-struct CutBudget;
 
 struct KeyspaceOptions {
   int shard = 0;
@@ -161,8 +159,6 @@ class Keyspace {
   // kNoExpire removes it. False when the key does not exist.
   bool set_expire(int db, const Key& key, int64_t expire_ms);
   bool erase(int db, const Key& key);  // a large value goes to take_garbage()
-  // The same for a key whose time has come, which no cut has to save.
-  bool erase_expired(int db, const Key& key);
   // Copies value and expiry of `source` (of any shard's keyspace, any database) to a key; overwrites.
   Entry* put_copy(int db, const Key& key, const Entry& source);
   // Moves an entry to another key or database of this keyspace (RENAME, MOVE within a shard): overwrites,
@@ -190,21 +186,6 @@ class Keyspace {
   bool expire_due(int64_t now_ms, const std::function<bool()>& stop,
                   const std::function<void(int db, const Key& key, const Entry& entry)>& expire);
 
-  // ---- the cut (cut.h): one at a time
-  // What is here now is the cut's. The sink lives until end_cut(). Cost: per database. REQUIRES: !cut_is_on()
-  void begin_cut(CutSink* sink);
-  // Hands out what is not saved yet, in order of databases, slots and hashes, large values last. True:
-  // nothing is left, and end_cut() is due.
-  bool walk_cut(const CutBudget& budget);
-  // Nothing is handed out any more; the walk goes on until nothing is left, or the next cut would take what
-  // this one has not painted for saved. Large values that were noted are free to change.
-  void abandon_cut();
-  // REQUIRES: walk_cut() said so, and all large values are saved. What was kept for it goes to `free_later`.
-  void end_cut(const std::function<void(std::unique_ptr<Detached>)>& free_later);
-  static void large_is_saved(const Container& value);  // or need not be any more: it may change
-  bool cut_is_on() const;
-  uint64_t cut_left() const;  // entries that are not handed out yet
-
   // ---- accounting
   size_t used_bytes() const;      // entries, values, tables; exact, any thread (single-writer counter)
   size_t resident_bytes() const;  // pages of small objects held, used or not: with used_bytes() fragmentation
@@ -229,6 +210,8 @@ class Keyspace {
   static void digest_value(const Entry& entry, unsigned char out[20]);
 
  private:
+  friend class KeyspaceCut;  // cut.h
+
   std::unique_ptr<Impl> impl_;
 };
 

@@ -88,11 +88,12 @@ Keyspace::Edit::Edit(Keyspace& keyspace, int db, const Key& key) : keyspace_(key
   impl.bump(key.slot);
   impl.before_change(d, *d.table(key.slot), key.slot, *place.entry);
   container_ = EntryAccess::container(*place.entry);
-  if (__builtin_expect(container_->in_cut(), 0)) {
+  if (__builtin_expect(impl.cut != nullptr, 0) && impl.cut->open.erase(container_) != 0 &&
+      impl.cut->sink != nullptr) {
     impl.cut->sink->save_large(*container_);
-    container_->set_in_cut(false);
   }
   entry_ = place.entry;
+  d.timed -= EntryAccess::is_timed(*entry_);
 }
 
 void Keyspace::Edit::set_encoding(Encoding encoding) {
@@ -108,6 +109,7 @@ Keyspace::Edit::~Edit() {
   d.bytes += grown;
   const int64_t due = container_->soonest_due_ms();
   if (due == Container::kNothingDue) return;
+  ++d.timed;
   const Place place = impl.locate(db_, key_);
   TableEnv e = impl.env(d, key_.slot);
   table_note_expire(e, place, due);

@@ -144,8 +144,7 @@ void Keyspace::Impl::save_entry(int db, int slot, Table& table, Entry& entry, bo
     cut->sink->entry(db, slot, entry, early);
     return;
   }
-  EntryAccess::container(entry)->set_in_cut(true);
-  cut->holds_large = true;
+  cut->open.insert(EntryAccess::container(entry));
   cut->sink->open_large(db, slot, entry, early);
 }
 
@@ -165,7 +164,12 @@ void Keyspace::Impl::skip_for_cut(Table& table, Entry& entry) {
   EntryAccess::set_colour(entry, colour);
 }
 
+bool Keyspace::Impl::is_open_in_cut(const Container* container) const {
+  return cut->open.count(container) != 0;
+}
+
 void Keyspace::Impl::give_to_cut(Container* container) {
+  cut->open.erase(container);
   memory.add(-static_cast<int64_t>(container->allocated_bytes()));
   std::vector<OutsideValue> value = {{Form::kContainer, container}};
   cut->sink->let_go(*container, std::make_unique<DetachedValues>(memory.shared_slab(), std::move(value)));
@@ -194,30 +198,32 @@ bool Keyspace::Impl::keep_for_cut(int slot, Database* d, uint64_t root, const Ta
   return false;
 }
 
-void Keyspace::begin_cut(CutSink* sink) {
-  impl_->check_access();
-  TESSERA_CHECK(impl_->cut == nullptr);
-  impl_->cut = std::make_unique<CutState>();
-  CutState& cut = *impl_->cut;
+void KeyspaceCut::begin(Keyspace& keyspace, CutSink* sink) {
+  Keyspace::Impl& impl = *keyspace.impl_;
+  impl.check_access();
+  TESSERA_CHECK(impl.cut == nullptr);
+  impl.cut = std::make_unique<CutState>();
+  CutState& cut = *impl.cut;
   cut.sink = sink;
-  impl_->colour ^= 1;
-  for (int db = 0; db < database_count(); ++db) {
-    Database* d = impl_->databases[static_cast<size_t>(db)];
+  impl.colour ^= 1;
+  for (int db = 0; db < keyspace.database_count(); ++db) {
+    Database* d = impl.databases[static_cast<size_t>(db)];
     if (d == nullptr) continue;
     cut.left += d->size;
     cut.databases.push_back({d, db, nullptr});
   }
 }
 
-bool Keyspace::walk_cut(const CutBudget& budget) {
-  impl_->check_access();
-  CutState& cut = *impl_->cut;
+bool KeyspaceCut::walk(Keyspace& keyspace, const CutBudget& budget) {
+  Keyspace::Impl& impl = *keyspace.impl_;
+  impl.check_access();
+  CutState& cut = *impl.cut;
   CutWalk walk{budget};
   // What left the keyspace first: it takes memory.
   for (CutTable& loose : cut.tables) {
     if (loose.done) continue;
     const TableAt at{loose.root, loose.table, nullptr, 0, loose.db, loose.slot};
-    if (!TableWalk(*impl_, at, walk).run(loose.from)) return false;
+    if (!TableWalk(impl, at, walk).run(loose.from)) return false;
     loose.done = true;
   }
   for (; cut.database < cut.databases.size(); ++cut.database, cut.slot = 0, cut.from = 0) {
@@ -229,38 +235,41 @@ bool Keyspace::walk_cut(const CutBudget& budget) {
         continue;
       }
       Table& table = range->tables[cut.slot % kSlotsPerRange];
-      if (table.colour[0] == impl_->colour && table.left[0] == 0) continue;
+      if (table.colour[0] == impl.colour && table.left[0] == 0) continue;
       const TableAt at{
           range->roots[cut.slot % kSlotsPerRange], table, in.database, cut.database, in.db, cut.slot};
-      if (!TableWalk(*impl_, at, walk).run(cut.from)) return false;
+      if (!TableWalk(impl, at, walk).run(cut.from)) return false;
     }
   }
   for (; cut.next_large < cut.large.size(); ++cut.next_large) {
     if (walk.is_spent()) return false;
     const CutState::Large& large = cut.large[cut.next_large];
     const CutDatabase& in = cut.databases[large.database];
-    const Key key = make_key(large.key);
+    const Key key = keyspace.make_key(large.key);
     const Place place = table_find(in.database->root(large.slot), key);
-    if (place.entry == nullptr || EntryAccess::colour(*place.entry) == impl_->colour) continue;
-    impl_->save_entry(in.db, large.slot, *in.database->table(large.slot), *place.entry, false);
+    if (place.entry == nullptr || EntryAccess::colour(*place.entry) == impl.colour) continue;
+    impl.save_entry(in.db, large.slot, *in.database->table(large.slot), *place.entry, false);
   }
   TESSERA_DCHECK(cut.left == 0);
   return cut.left == 0;
 }
 
-void Keyspace::abandon_cut() {
-  impl_->check_access();
-  impl_->cut->sink = nullptr;
+void KeyspaceCut::abandon(Keyspace& keyspace) {
+  Keyspace::Impl& impl = *keyspace.impl_;
+  impl.check_access();
+  impl.cut->sink = nullptr;
+  impl.cut->open.clear();
 }
 
-void Keyspace::large_is_saved(const Container& value) {
-  const_cast<Container&>(value).set_in_cut(false);
+void KeyspaceCut::large_is_saved(Keyspace& keyspace, const Container& value) {
+  keyspace.impl_->cut->open.erase(&value);
 }
 
-void Keyspace::end_cut(const std::function<void(std::unique_ptr<Detached>)>& free_later) {
-  impl_->check_access();
-  TESSERA_CHECK(impl_->cut != nullptr && impl_->cut->left == 0);
-  std::unique_ptr<CutState> cut = std::move(impl_->cut);
+void KeyspaceCut::end(Keyspace& keyspace, const std::function<void(std::unique_ptr<Detached>)>& free_later) {
+  Keyspace::Impl& impl = *keyspace.impl_;
+  impl.check_access();
+  TESSERA_CHECK(impl.cut != nullptr && impl.cut->left == 0);
+  std::unique_ptr<CutState> cut = std::move(impl.cut);
   for (CutDatabase& each : cut->databases) {
     if (each.owner) free_later(std::move(each.owner));
   }
@@ -269,12 +278,35 @@ void Keyspace::end_cut(const std::function<void(std::unique_ptr<Detached>)>& fre
   }
 }
 
-bool Keyspace::cut_is_on() const {
-  return impl_->cut != nullptr;
+bool KeyspaceCut::is_on(const Keyspace& keyspace) {
+  return keyspace.impl_->cut != nullptr;
 }
 
-uint64_t Keyspace::cut_left() const {
-  return impl_->cut == nullptr ? 0 : impl_->cut->left;
+uint64_t KeyspaceCut::left(const Keyspace& keyspace) {
+  const Keyspace::Impl& impl = *keyspace.impl_;
+  return impl.cut == nullptr ? 0 : impl.cut->left;
+}
+
+bool KeyspaceCut::erase_expired(Keyspace& keyspace, int db, const Key& key) {
+  Keyspace::Impl& impl = *keyspace.impl_;
+  impl.check_access();
+  const Place place = impl.locate(db, key);
+  if (!place.entry) return false;
+  impl.memory.touch();
+  Database& d = *impl.databases[static_cast<size_t>(db)];
+  impl.erase_at(d, *d.table(key.slot), key, place, true);
+  return true;
+}
+
+size_t KeyspaceCut::timed_values(const Keyspace& keyspace, int db) {
+  const Keyspace::Impl& impl = *keyspace.impl_;
+  impl.check_access();
+  const Database* d = impl.database(db);
+  return d ? static_cast<size_t>(d->timed) : 0;
+}
+
+uint64_t KeyspaceCut::flush_count(const Keyspace& keyspace) {
+  return keyspace.impl_->flushes.load(std::memory_order_relaxed);
 }
 
 }  // namespace tessera::store

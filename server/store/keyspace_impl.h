@@ -100,6 +100,7 @@ struct Keyspace::Impl {
   void save_entry(int db, int slot, Table& table, Entry& entry, bool early);
   void save_before_change(Database& d, Table& table, int slot, Entry& entry);
   void skip_for_cut(Table& table, Entry& entry);
+  bool is_open_in_cut(const Container* container) const;
   void give_to_cut(Container* container);
   bool keep_for_cut(Database* d);
   bool keep_for_cut(int slot, Database* d, uint64_t root, const Table& table,
@@ -148,6 +149,7 @@ struct Keyspace::Impl {
 
   unsigned colour = 0;            // of plane F; see cut.h
   std::unique_ptr<CutState> cut;  // nullptr: none is on
+  std::atomic<uint64_t> flushes{0};
   KeyspaceOptions options;
   HashFunction hash;
   Memory memory;

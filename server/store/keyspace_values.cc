@@ -81,7 +81,7 @@ void Keyspace::Impl::release_value(Form form, void* pointer) {
     }
   } else if (form == Form::kContainer) {
     Container* container = static_cast<Container*>(pointer);
-    if (__builtin_expect(container->in_cut(), 0)) {
+    if (__builtin_expect(cut != nullptr, 0) && is_open_in_cut(container)) {
       give_to_cut(container);
     } else if (container->element_count() > kFreeAtOnceElements) {
       memory.add(-static_cast<int64_t>(container->allocated_bytes()));
@@ -131,6 +131,7 @@ Entry* Keyspace::Impl::insert_new(Database& d, Table& table, const Key& key, con
   table_insert(table, e, key.hash, entry);
   d.count_keys(key.slot, 1);
   d.expires += expire_ms != kNoExpire;
+  d.timed += EntryAccess::is_timed(*entry);
   return entry;
 }
 
@@ -139,6 +140,7 @@ Entry* Keyspace::Impl::replace(Database& d, Table& table, const Key& key, const 
                                const NewValue& value, int64_t expire_ms) {
   (void)table;
   Entry* old = place.entry;
+  d.timed -= EntryAccess::is_timed(*old);
   const bool had = old->has_expire();
   if (expire_ms == kKeepExpire) expire_ms = old->expire_ms();
   const bool has = expire_ms != kNoExpire;
@@ -171,6 +173,7 @@ Entry* Keyspace::Impl::replace(Database& d, Table& table, const Key& key, const 
   if (old_pointer) release_value(old_form, old_pointer);
   if (had || has) note_expire(d, place, had, expire_ms, key.slot);
   if (value.form == Form::kContainer) {
+    d.timed += EntryAccess::is_timed(*entry);
     const int64_t due = EntryAccess::due_ms(*entry);
     TableEnv e = env(d, key.slot);
     if (due != kNoExpire) table_note_expire(e, place, due);
@@ -293,6 +296,7 @@ void Keyspace::Impl::erase_at(Database& d, Table& table, const Key& key, const P
     TableEnv e = env(d, key.slot);
     table_erase(table, e, key.hash, place);
     const Form form = EntryAccess::form(*entry);
+    d.timed -= EntryAccess::is_timed(*entry);
     if (form >= Form::kBlock) release_value(form, EntryAccess::pointer(*entry));
     d.expires -= entry->has_expire();
     d.count_keys(key.slot, -1);
@@ -309,16 +313,6 @@ bool Keyspace::erase(int db, const Key& key) {
   impl_->memory.touch();
   Database& d = *impl_->databases[static_cast<size_t>(db)];
   impl_->erase_at(d, *d.table(key.slot), key, place);
-  return true;
-}
-
-bool Keyspace::erase_expired(int db, const Key& key) {
-  impl_->check_access();
-  const Place place = impl_->locate(db, key);
-  if (!place.entry) return false;
-  impl_->memory.touch();
-  Database& d = *impl_->databases[static_cast<size_t>(db)];
-  impl_->erase_at(d, *d.table(key.slot), key, place, true);
   return true;
 }
 
@@ -375,6 +369,7 @@ Entry* Keyspace::move_entry(int from_db, const Key& from, int to_db, const Key& 
     table_erase(table, e, from.hash, place);
     source.count_keys(from.slot, -1);
     source.expires -= entry->has_expire();
+    source.timed -= EntryAccess::is_timed(*entry);
     change.attribute(-bytes);
   }
   Database& target = impl_->database_for_write(to_db);
@@ -397,6 +392,7 @@ Entry* Keyspace::move_entry(int from_db, const Key& from, int to_db, const Key& 
     table_insert(table, e, to.hash, entry);
     target.count_keys(to.slot, 1);
     target.expires += entry->has_expire();
+    target.timed += EntryAccess::is_timed(*entry);
   }
   impl_->drop_range_if_empty(source, from.slot);
   impl_->drop_heap_if_idle(source);

@@ -14,6 +14,7 @@ namespace {
 struct Totals {
   uint64_t keys = 0;
   uint64_t expires = 0;
+  int64_t timed = 0;
   int64_t bytes = 0;
   int64_t index_bytes = 0;
 };
@@ -52,6 +53,7 @@ class Checker {
         if (!inside.empty() && failure.empty()) failure = inside;
       }
       totals.expires += entry.has_expire();
+      totals.timed += EntryAccess::is_timed(entry);
       const int64_t due = EntryAccess::due_ms(entry);
       if (due == kNoExpire) continue;
       expect(leaf.heap_pos != Leaf::kNotInHeap, "leaf with an expiry is not in the heap");
@@ -100,6 +102,7 @@ class Checker {
     expect(own.bytes == static_cast<int64_t>(table.bytes), "table counts its bytes wrong");
     totals.keys += own.keys;
     totals.expires += own.expires;
+    totals.timed += own.timed;
     totals.bytes += own.bytes;
     totals.index_bytes += own.index_bytes;
   }
@@ -125,6 +128,7 @@ class Checker {
            "group of ranges counts its keys wrong");
     expect(totals.keys == d.size, "database counts its keys wrong");
     expect(totals.expires == d.expires, "database counts its expiries wrong");
+    expect(totals.timed == d.timed, "database counts its values with times wrong");
     expect(totals.bytes == d.bytes, "database counts its bytes wrong");
     expect(totals.index_bytes == d.index_bytes, "database counts its index wrong");
     expect(range_bytes == d.range_bytes, "database counts its ranges wrong");

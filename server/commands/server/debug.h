@@ -17,16 +17,18 @@ struct DebugEntry {
   size_t min_args;   // with DEBUG and the name
   size_t max_args;
   // One of them; it decides where the subcommand runs: on the connection's thread, with all shards parked, or
-  // in parts on every thread (then the reply is OK).
+  // in parts on every thread (then the reply is OK), or on the control thread.
   void (*on_connection)(dispatch::ConnCtx&, const registry::Args&, resp::Writer&) = nullptr;
   void (*parked)(shard::Ctx&, const registry::Args&, resp::Writer&) = nullptr;
   void (*on_threads)(dispatch::ThreadCtx&, const registry::Args&, registry::Part&) = nullptr;
+  void (*on_control)(control::ControlCtx&, const registry::Args&, resp::Writer&) = nullptr;
 };
 
 std::span<const DebugEntry> debug_key_entries();       // keys and values
 std::span<const DebugEntry> debug_protocol_entries();  // replies of every kind
 std::span<const DebugEntry> debug_server_entries();    // the process: sleeping, crashing, switches
 std::span<const DebugEntry> debug_effect_entries();    // the journal
+std::span<const DebugEntry> debug_file_entries();      // what is on disk
 
 // "unknown subcommand or wrong number of arguments"
 void debug_unknown(const registry::Args& args, resp::Writer& reply);

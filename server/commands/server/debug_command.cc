@@ -19,8 +19,8 @@ using resp::Writer;
 
 // nullptr: there is none that takes so many arguments.
 const DebugEntry* find_entry(const Args& args) {
-  for (const auto& table :
-       {debug_key_entries(), debug_protocol_entries(), debug_server_entries(), debug_effect_entries()}) {
+  for (const auto& table : {debug_key_entries(), debug_protocol_entries(), debug_server_entries(),
+                            debug_effect_entries(), debug_file_entries()}) {
     for (const DebugEntry& entry : table) {
       if (args.size() >= entry.min_args && args.size() <= entry.max_args && token_is(args[1], entry.name))
         return &entry;
@@ -33,6 +33,7 @@ Route route(const CommandRow&, const Args& args) {
   const DebugEntry* entry = find_entry(args);
   if (entry == nullptr) return Route::kConn;
   if (entry->parked != nullptr) return Route::kGather;
+  if (entry->on_control != nullptr) return Route::kControl;
   return entry->on_threads != nullptr ? Route::kThreads : Route::kConn;
 }
 
@@ -82,6 +83,12 @@ constexpr const char* kHelp[] = {
     "    Show low level info about the quicklist encoding of <key>.",
     "QUICKLIST-PACKED-THRESHOLD <size>",
     "    Accepted; large elements need no threshold here.",
+    "RELOAD [option ...]",
+    "    Save the RDB on disk and reload it back to memory. Valid <option> values:",
+    "    * MERGE: conflicting keys will be loaded from RDB.",
+    "    * NOFLUSH: the existing database will not be removed before load, but",
+    "      conflicting keys will generate an exception and kill the server.",
+    "    * NOSAVE: the database will be loaded from an existing RDB file.",
     "REPLYBUFFER (PEAK-RESET-TIME <NEVER|RESET|time> | RESIZING <0|1>)",
     "    Accepted; replies take memory while they wait only.",
     "SDSLEN <key>",
@@ -119,6 +126,10 @@ void on_threads(ThreadCtx& ctx, const Args& args, Part& part) {
   find_entry(args)->on_threads(ctx, args, part);
 }
 
+void on_control(control::ControlCtx& ctx, const Args& args, Writer& reply) {
+  find_entry(args)->on_control(ctx, args, reply);
+}
+
 void done_on_threads(std::span<Part>, const Args&, Writer& reply) {
   reply.ok();
 }
@@ -135,6 +146,7 @@ constexpr CommandRow kRows[] = {
      .complexity = "Depends on the subcommand.",
      .run = parked,
      .run_conn = on_connection,
+     .run_control = on_control,
      .part_threads = on_threads,
      .merge = done_on_threads,
      .route_hook = route,

@@ -53,8 +53,11 @@ void shutdown(ControlCtx& ctx, const Args& args, Writer& reply) {
   }
   control::Services& services = ctx.services();
   if (call.abort) {
-    // Stopping waits for nothing yet that could be taken back.
-    reply.error("ERR No shutdown in progress.");
+    if (services.abort_shutdown()) {
+      reply.ok();
+    } else {
+      reply.error("ERR No shutdown in progress.");
+    }
     return;
   }
   const auto view = services.node->view->get();
@@ -65,12 +68,9 @@ void shutdown(ControlCtx& ctx, const Args& args, Writer& reply) {
     return;
   }
   services.node->log->warning("User requested shutdown...");
-  services.shut_down(call.save, call.now, call.force);
-  if (services.node->shutting_down.load()) {
-    ctx.no_reply();
-  } else {
-    reply.error("ERR Errors trying to SHUTDOWN. Check logs.");
-  }
+  services.shut_down(call.save, call.now, call.force, [send = ctx.reply_later()](bool stops) {
+    if (!stops) send([](Writer& later) { later.error("ERR Errors trying to SHUTDOWN. Check logs."); });
+  });
 }
 
 constexpr CommandRow kRows[] = {

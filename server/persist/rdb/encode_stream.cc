@@ -73,8 +73,7 @@ class StreamWriter final : public EntryWriter {
       case Phase::kOwned:
         return owned(out, limit);
       case Phase::kUnowned:
-        unowned(out);
-        return true;
+        return unowned(out, limit);
       case Phase::kDone:
         break;
     }
@@ -130,7 +129,15 @@ class StreamWriter final : public EntryWriter {
     nameless_ = unowned_ > 0 ? group.find_consumer({}) : nullptr;
     out.length(group.consumers().size() + (unowned_ > 0 && nameless_ == nullptr ? 1 : 0));
     consumer_ = group.consumers().first();
-    phase_ = unowned_ > 0 && nameless_ == nullptr ? Phase::kUnowned : Phase::kConsumer;
+    phase_ = Phase::kConsumer;
+    if (unowned_ == 0 || nameless_ != nullptr) return true;
+    // A consumer without name that was never seen has them.
+    out.string({});
+    out.fixed64(0);
+    out.length(unowned_);
+    begin_unowned();
+    after_unowned_ = Phase::kConsumer;
+    phase_ = Phase::kUnowned;
     return true;
   }
 
@@ -146,9 +153,10 @@ class StreamWriter final : public EntryWriter {
     out.fixed64(static_cast<uint64_t>(consumer.seen_ms));
     const bool takes_all = &consumer == nameless_;
     out.length(consumer.pending.size() + (takes_all ? unowned_ : 0));
-    if (takes_all) write_unowned_ids(out);
     owned_ = consumer.pending.first();
-    phase_ = Phase::kOwned;
+    after_unowned_ = Phase::kOwned;
+    if (takes_all) begin_unowned();
+    phase_ = takes_all ? Phase::kUnowned : Phase::kOwned;
   }
 
   bool owned(Output& out, size_t limit) {
@@ -161,19 +169,19 @@ class StreamWriter final : public EntryWriter {
     return true;
   }
 
-  void unowned(Output& out) {
-    out.string({});
-    out.fixed64(0);
-    out.length(unowned_);
-    write_unowned_ids(out);
-    phase_ = Phase::kConsumer;
+  // Those that are nobody's, for a consumer whose head is written.
+  bool unowned(Output& out, size_t limit) {
+    constexpr size_t kLooks = 4096;  // at others' in a slice
+    size_t looks = 0;
+    for (; free_; free_.next()) {
+      if (out.bytes().size() >= limit || ++looks > kLooks) return false;
+      if (free_->consumer == nullptr) write_raw(free_->id, out);
+    }
+    phase_ = after_unowned_;
+    return true;
   }
 
-  void write_unowned_ids(Output& out) {
-    for (auto place = (*group_)->pending().first(); place; place.next()) {
-      if (place->consumer == nullptr) write_raw(place->id, out);
-    }
-  }
+  void begin_unowned() { free_ = (*group_)->pending().first(); }
 
   const Stream& stream_;
   const WriteOptions options_;
@@ -184,6 +192,8 @@ class StreamWriter final : public EntryWriter {
   StreamPendingTree::Place pending_;
   StreamConsumerTree::Place consumer_;
   StreamIdTree::Place owned_;
+  StreamPendingTree::Place free_;
+  Phase after_unowned_ = Phase::kConsumer;
   const StreamConsumer* nameless_ = nullptr;
   size_t unowned_ = 0;
 };

@@ -15,6 +15,7 @@ namespace tessera::rdb {
 namespace {
 
 constexpr size_t kMagicBytes = 9;
+constexpr size_t kAtOnce = 4096;  // of a record that did not come at once
 
 // What follows an opcode; nullptr: no opcode of that family.
 const char* operands_of(uint8_t opcode, Family family) {
@@ -93,13 +94,17 @@ Framer::Next Framer::next(std::string_view& input, Record& out) {
     const Next result = run(window, out);
     if (result == Next::kBad) return result;
     if (result == Next::kMore) {
+      if (total_ != 0 && taken_ + window.size() + need_ > total_) {
+        return fail(total_, "unexpected end: what begins at offset " + text::to_text(taken_) +
+                                " is longer than the file, which ends");
+      }
       if (held_.empty()) {
         held_.assign(input);
         input = {};
       }
       if (input.empty()) return result;
-      // Never beyond this record.
-      const size_t n = static_cast<size_t>(std::min<uint64_t>(need_, input.size()));
+      const size_t n =
+          static_cast<size_t>(std::min<uint64_t>(std::max<uint64_t>(need_, kAtOnce), input.size()));
       held_.append(input.substr(0, n));
       input.remove_prefix(n);
       continue;
@@ -109,6 +114,9 @@ Framer::Next Framer::next(std::string_view& input, Record& out) {
     if (held_.empty()) {
       input.remove_prefix(pos_);
     } else {
+      // What was taken beyond the record is of this very input, and the next one's.
+      const size_t beyond = held_.size() - pos_;
+      input = {input.data() - beyond, input.size() + beyond};
       release_ = result == Next::kRecord;
       if (!release_) held_.clear();
     }

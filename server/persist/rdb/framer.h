@@ -49,6 +49,9 @@ class Framer {
   // `verify`: the checksum at the end is compared.
   explicit Framer(bool verify = true) : verify_(verify) {}
 
+  // So many bytes there are in all: a length beyond them is found at once, before anything is kept for it.
+  void expect_bytes(uint64_t total) { total_ = total; }
+
   enum class Next : uint8_t { kRecord, kMore, kEnd, kBad, kAgain };  // kAgain: inside only
   // Takes bytes from the front of `input`, which all are taken when it answers kMore.
   Next next(std::string_view& input, Record& out);
@@ -85,6 +88,7 @@ class Framer {
   size_t pos_ = 0;        // in the record
   size_t key_end_ = 0;
   uint64_t need_ = 0;
+  uint64_t total_ = 0;  // 0: not known
   uint64_t taken_ = 0;
   uint64_t crc_ = 0;
   uint8_t opcode_ = 0;

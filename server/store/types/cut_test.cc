@@ -31,6 +31,7 @@ std::string state_of(const Entry& entry) {
 
 class TestSink final : public CutSink {
  public:
+  explicit TestSink(Keyspace& keyspace) : keyspace_(keyspace) {}
   void entry(int db, int, const Entry& entry, bool early) override { note(db, entry, early); }
   void open_large(int db, int, const Entry& entry, bool early) override {
     note(db, entry, early);
@@ -53,12 +54,12 @@ class TestSink final : public CutSink {
     if (open_.empty() || random.below(4) != 0) return;
     const auto at = open_.begin();
     EXPECT_EQ(at->second.digest, digest_of(*at->first)) << "changed while it was to be saved";
-    if (!at->second.owner) Keyspace::large_is_saved(*at->first);
+    if (!at->second.owner) KeyspaceCut::large_is_saved(keyspace_, *at->first);
     open_.erase(at);
   }
   void abandon() {
     for (auto& [value, open] : open_) {
-      if (!open.owner) Keyspace::large_is_saved(*value);
+      if (!open.owner) KeyspaceCut::large_is_saved(keyspace_, *value);
     }
     open_.clear();
   }
@@ -79,6 +80,7 @@ class TestSink final : public CutSink {
     std::string digest;
     std::unique_ptr<Detached> owner;
   };
+  Keyspace& keyspace_;
   std::map<const Container*, Open> open_;
 };
 
@@ -199,10 +201,10 @@ class CutTest : public test::KeyspaceFixture {
   }
   void finish(TestSink& sink) {
     const CutBudget all{SIZE_MAX, nullptr};
-    while (!keyspace_.walk_cut(all)) {
+    while (!KeyspaceCut::walk(keyspace_, all)) {
     }
     while (!sink.idle()) sink.save_some(random_);
-    keyspace_.end_cut([](std::unique_ptr<Detached>) {});
+    KeyspaceCut::end(keyspace_, [](std::unique_ptr<Detached>) {});
   }
 
   SetLimits limits_;
@@ -217,8 +219,8 @@ TEST_F(CutTest, IsWhatWasThereWhenItBegan) {
       for (int i = 0; i < 6; ++i) put_set(static_cast<int>(random_.below(2)), any_name(), 5000);
     }
     const Image wanted = image_now();
-    TestSink sink;
-    keyspace_.begin_cut(&sink);
+    TestSink sink(keyspace_);
+    KeyspaceCut::begin(keyspace_, &sink);
     const bool given_up = random_.below(4) == 0;
     const uint64_t pace = 1 + random_.below(20);
     bool done = false, abandoned = false;
@@ -226,14 +228,14 @@ TEST_F(CutTest, IsWhatWasThereWhenItBegan) {
       for (uint64_t i = random_.below(pace); i > 0; --i) edit();
       if (given_up && !abandoned && random_.below(40) == 0) {
         sink.abandon();
-        keyspace_.abandon_cut();
+        KeyspaceCut::abandon(keyspace_);
         abandoned = true;
       }
       const CutBudget budget{1 + random_.below(64), nullptr};
-      done = keyspace_.walk_cut(budget);
+      done = KeyspaceCut::walk(keyspace_, budget);
       sink.save_some(random_);
     }
-    EXPECT_EQ(keyspace_.cut_left(), 0u);
+    EXPECT_EQ(KeyspaceCut::left(keyspace_), 0u);
     EXPECT_EQ(sink.twice, 0);
     for (int i = 0; i < 20; ++i) edit();  // large values may still be under way
     finish(sink);
@@ -255,20 +257,20 @@ TEST_F(CutTest, IsWhatWasThereWhenItBegan) {
 TEST_F(CutTest, OrderDependsOnKeysAlone) {
   SCOPED_TRACE("seed " + std::to_string(seed_));
   for (int i = 0; i < 5000; ++i) keyspace_.set_int(0, key(any_name()), i, kNoExpire);
-  TestSink first;
-  keyspace_.begin_cut(&first);
+  TestSink first(keyspace_);
+  KeyspaceCut::begin(keyspace_, &first);
   finish(first);
   Keyspace other(test::two_databases());
   std::vector<std::string> names(first.order);
   for (size_t i = names.size(); i > 1; --i) std::swap(names[i - 1], names[random_.below(i)]);
   for (const std::string& name : names)
     other.set_int(0, other.make_key(std::string_view(name).substr(2)), 1, kNoExpire);
-  TestSink second;
-  other.begin_cut(&second);
+  TestSink second(other);
+  KeyspaceCut::begin(other, &second);
   const CutBudget small{7, nullptr};
-  while (!other.walk_cut(small)) {
+  while (!KeyspaceCut::walk(other, small)) {
   }
-  other.end_cut([](std::unique_ptr<Detached>) {});
+  KeyspaceCut::end(other, [](std::unique_ptr<Detached>) {});
   EXPECT_EQ(first.order, second.order);
   EXPECT_EQ(first.order.size(), names.size());
 }
@@ -276,9 +278,9 @@ TEST_F(CutTest, OrderDependsOnKeysAlone) {
 TEST_F(CutTest, ExpiredKeysNeedNothing) {
   keyspace_.set_int(0, key("a"), 1, 5);
   keyspace_.set_int(0, key("b"), 1, kNoExpire);
-  TestSink sink;
-  keyspace_.begin_cut(&sink);
-  keyspace_.erase_expired(0, key("a"));
+  TestSink sink(keyspace_);
+  KeyspaceCut::begin(keyspace_, &sink);
+  KeyspaceCut::erase_expired(keyspace_, 0, key("a"));
   finish(sink);
   EXPECT_EQ(sink.order, std::vector<std::string>{"0 b"});
 }

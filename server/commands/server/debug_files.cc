@@ -1,0 +1,23 @@
+// Role: DEBUG's subcommands that concern what is on disk. Thread: control.
+#include "server/commands/server/debug.h"
+#include "server/dispatch/node_shared.h"
+
+namespace tessera::commands {
+
+namespace {
+
+void reload(control::ControlCtx& ctx, const registry::Args& args, resp::Writer& reply) {
+  ctx.services().node->reload(ctx, args, reply);
+}
+
+constexpr DebugEntry kEntries[] = {
+    {.name = "RELOAD", .min_args = 2, .max_args = 5, .on_control = reload},
+};
+
+}  // namespace
+
+std::span<const DebugEntry> debug_file_entries() {
+  return kEntries;
+}
+
+}  // namespace tessera::commands

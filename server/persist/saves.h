@@ -1,0 +1,49 @@
+// Role: snapshot files: SAVE, BGSAVE, save points, SHUTDOWN's last one; what INFO and the gates know of them.
+// Thread: control. Invariants: one file at a time; what it holds is one moment of the node.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "server/persist/snapshot.h"
+
+namespace tessera::persist {
+
+class Saves {
+ public:
+  explicit Saves(dispatch::NodeShared& node);
+
+  using Done = std::function<void(const Result<CutInfo>&)>;
+  // REQUIRES: !in_progress()
+  void begin(bool in_background, Done done = nullptr);
+  bool in_progress() const { return request_ != 0; }
+  // Once the one that runs is over, another.
+  void schedule() { scheduled_ = true; }
+  bool is_scheduled() const { return scheduled_; }
+  // False: none is under way, or it cannot be given up any more.
+  bool cancel(const std::string& why);
+  bool unschedule() { return std::exchange(scheduled_, false); }
+  // About ten times a second: save points, what was scheduled, what FLUSHALL asks for.
+  void cron();
+
+  // SHUTDOWN: holds writes, saves, answers. On failure writes go on.
+  void save_to_stop(Done done);
+  bool abort_stop();  // false: there is none to abort
+
+ private:
+  void over(bool in_background, bool cancelled, const Result<CutInfo>& result);
+  void judge_writes();
+  void hold_writes(bool hold);
+
+  dispatch::NodeShared& node_;
+  uint64_t request_ = 0;
+  bool scheduled_ = false;
+  bool cancelled_ = false;
+  bool holds_ = false, stopping_ = false;
+  dispatch::Pause pause_before_;
+  MonoTime last_try_;
+  int64_t flushes_ = 0;  // FLUSHALLs that are known
+};
+
+}  // namespace tessera::persist

@@ -1,0 +1,317 @@
+// Role: a shard's part of a cut: the walk in slices, and what the keyspace hands out, as records for the
+// snapshot thread. Thread: the shard's; begin_shard_cut() and what changes keys while the shard is parked:
+// its holder's. Values are written without compression, which is the snapshot thread's work. Strings of some
+// size are not even copied: their buffers are shared until somebody writes to them.
+#include <cstring>
+#include <deque>
+
+#include "server/dispatch/engine.h"
+#include "server/persist/cut_job.h"
+#include "server/persist/rdb/encode.h"
+#include "server/store/container.h"
+#include "server/store/cut.h"
+#include "server/store/string_ref.h"
+
+namespace tessera::persist {
+
+namespace {
+
+using dispatch::Engine;
+using dispatch::SliceWork;
+using store::Container;
+using store::Entry;
+using store::Keyspace;
+using store::KeyspaceCut;
+
+constexpr size_t kChunkBytes = 64 * 1024;
+constexpr size_t kShareFrom = 16 * 1024;
+constexpr size_t kSliceBytes = 256 * 1024;  // handed out in a tick
+constexpr int64_t kSliceUs = 300;
+constexpr size_t kPaintEntries = 8192;
+constexpr int kSlotsOfRange = 16;
+
+class ShardCut final : public SliceWork, public store::CutSink {
+ public:
+  ShardCut(Engine& engine, std::shared_ptr<CutJob> job, io::Loop& writer)
+      : engine_(engine),
+        job_(std::move(job)),
+        mine_(job_->of_shard[static_cast<size_t>(engine.index())]),
+        writer_(writer),
+        stop_([this] { return enough(); }) {
+    KeyspaceCut::begin(keyspace(), this);
+  }
+
+  // ---- what the keyspace hands out
+
+  void entry(int db, int slot, const Entry& entry, bool early) override {
+    RecordHead head = head_of(db, entry);
+    CutChunk& chunk = open_chunk(early, order_of(false, db, slot));
+    if (entry.type() == store::Type::kString && share(entry, head, chunk)) {
+      note(chunk, head.value_bytes, early);
+      return;
+    }
+    const size_t at = begin_record(chunk, entry.key());
+    const size_t value_at = chunk.bytes.size();
+    rdb::write_value(entry, {.compress = false}, chunk.bytes);
+    head.value_bytes = chunk.bytes.size() - value_at;
+    std::memcpy(chunk.bytes.data() + at, &head, sizeof(head));
+    note(chunk, chunk.bytes.size() - at, early);
+  }
+
+  void open_large(int db, int slot, const Entry& entry, bool early) override {
+    Large large;
+    large.head = head_of(db, entry);
+    large.head.shape = RecordHead::kLarge;
+    large.key = entry.key();
+    large.order = order_of(!early, db, slot);
+    large.value = &Keyspace::container(entry);
+    large.writer = rdb::make_writer(entry, {.compress = false});
+    // One that changes is taken next, behind the one that is under way.
+    if (early) {
+      large_.insert(large_.begin() + (large_.empty() || !large_.front().begun ? 0 : 1), std::move(large));
+    } else {
+      large_.push_back(std::move(large));
+    }
+  }
+
+  void save_large(const Container& value) override {
+    const auto at = find(value);
+    if (at == large_.end()) return;
+    if (at->begun) {
+      while (!write_large(SIZE_MAX)) {
+      }
+      return;
+    }
+    // Another may be under way, so it stands alone.
+    CutChunk& chunk = open_chunk(true, 0);
+    RecordHead head = at->head;
+    head.shape = RecordHead::kWhole;
+    const size_t begin = begin_record(chunk, at->key);
+    const size_t value_at = chunk.bytes.size();
+    while (!at->writer->write_some(chunk.bytes, SIZE_MAX)) {
+    }
+    head.value_bytes = chunk.bytes.size() - value_at;
+    std::memcpy(chunk.bytes.data() + begin, &head, sizeof(head));
+    note(chunk, chunk.bytes.size() - begin, true);
+    large_.erase(at);
+  }
+
+  void let_go(const Container& value, std::unique_ptr<store::Detached> owner) override {
+    const auto at = find(value);
+    if (at == large_.end()) {
+      engine_.shard().free_later(std::move(owner));
+    } else {
+      at->owner = std::move(owner);
+    }
+  }
+
+  // ---- the shard's work
+
+  Next slice(Engine&) override {
+    if (job_->given_up.load(std::memory_order_acquire) && !painting_) paint();
+    began_ = engine_.clock().mono();
+    handed_out_ = 0;
+    if (!painting_ && waits()) return Next::kWait;
+    while (!enough()) {
+      if (!large_.empty() && (large_.front().begun || large_.front().owner || walked_ || large_is_early())) {
+        write_large(kChunkBytes);
+      } else if (!walked_) {
+        const store::CutBudget budget{painting_ ? kPaintEntries : SIZE_MAX, &stop_};
+        walked_ = KeyspaceCut::walk(keyspace(), budget);
+        if (!walked_) break;
+      } else {
+        break;
+      }
+    }
+    if (walked_ && large_.empty()) {
+      end();
+      return Next::kOver;
+    }
+    return Next::kAgain;
+  }
+
+ private:
+  struct Large {
+    RecordHead head;
+    std::string key;
+    uint64_t order = 0;
+    const Container* value = nullptr;
+    std::unique_ptr<rdb::EntryWriter> writer;
+    std::unique_ptr<store::Detached> owner;
+    bool begun = false;
+  };
+
+  Keyspace& keyspace() { return engine_.shard().keyspace(); }
+  // Large values come behind all others.
+  static uint64_t order_of(bool large, int db, int slot) {
+    return uint64_t{large} << 40 | static_cast<uint64_t>(db) << 16 |
+           static_cast<uint64_t>(slot / kSlotsOfRange);
+  }
+  std::deque<Large>::iterator find(const Container& value) {
+    return std::find_if(large_.begin(), large_.end(),
+                        [&](const Large& large) { return large.value == &value; });
+  }
+  bool large_is_early() const { return (large_.front().order >> 40) == 0; }
+
+  bool enough() { return handed_out_ >= kSliceBytes || (engine_.clock().mono() - began_).us >= kSliceUs; }
+  bool waits() {
+    if (mine_.waiting.load() <= job_->waiting_limit()) return false;
+    mine_.paused.store(true);
+    // Taken meanwhile: nobody would wake us.
+    return mine_.waiting.load() > job_->waiting_limit() / 2;
+  }
+
+  RecordHead head_of(int db, const Entry& entry) const {
+    RecordHead head;
+    head.db = db;
+    head.type = rdb::type_of(entry);
+    head.key_bytes = static_cast<uint32_t>(entry.key().size());
+    head.expire_ms = entry.expire_ms();
+    if (job_->access == SaveAccess::kIdle) {
+      head.idle_s = shard::lru_idle_ms(entry.lru(), job_->info.taken) / 1000;
+    } else if (job_->access == SaveAccess::kFrequency) {
+      head.freq = static_cast<int16_t>(entry.lru() & 0xff);
+    }
+    return head;
+  }
+
+  static size_t begin_record(CutChunk& chunk, std::string_view key) {
+    const size_t at = chunk.bytes.size();
+    chunk.bytes.resize(at + sizeof(RecordHead));
+    chunk.bytes += key;
+    return at;
+  }
+
+  // A string that has buffers of its own.
+  bool share(const Entry& entry, RecordHead& head, CutChunk& chunk) {
+    const store::StringRef value(entry);
+    if (value.is_int() || value.size() < kShareFrom) return false;
+    const bool shared =
+        value.for_each_shared(0, value.size(), [&](const SharedBytes& bytes, size_t offset, size_t size) {
+          chunk.pieces.push_back({bytes, offset, size});
+        });
+    if (!shared) return false;
+    head.shape = RecordHead::kShared;
+    head.value_bytes = value.size();
+    const size_t at = begin_record(chunk, entry.key());
+    std::memcpy(chunk.bytes.data() + at, &head, sizeof(head));
+    return true;
+  }
+
+  // The chunk that takes a record now. `order` 0 of one that is early: none.
+  CutChunk& open_chunk(bool early, uint64_t order) {
+    std::unique_ptr<CutChunk>& open = early ? early_ : ordered_;
+    if (open == nullptr) {
+      open = std::make_unique<CutChunk>();
+      open->job = job_;
+      open->shard = engine_.index();
+      open->early = early;
+      open->bytes.reserve(kChunkBytes + kChunkBytes / 8);
+    }
+    if (early) return *open;
+    // A large value that changed comes as soon as it can: where the walk is.
+    order_ = std::max(order_, order);
+    if (open->segments.empty() || open->segments.back().order != order_) {
+      open->segments.push_back({order_, open->bytes.size()});
+    }
+    return *open;
+  }
+
+  void note(CutChunk& chunk, size_t bytes, bool early) {
+    handed_out_ += bytes;
+    chunk.charged += static_cast<int64_t>(bytes);
+    dispatch::SnapshotStatus& status = job_->node.snapshot_status;
+    if (early) {
+      const auto n = static_cast<int64_t>(bytes);
+      status.copied_bytes.fetch_add(n, std::memory_order_relaxed);
+      const int64_t waiting = job_->early_waiting.fetch_add(n, std::memory_order_relaxed) + n;
+      if (waiting > status.copied_peak.load(std::memory_order_relaxed))
+        status.copied_peak.store(waiting, std::memory_order_relaxed);
+      if (waiting > job_->early_limit) {
+        job_->give_up({"what changed before it was saved has outgrown its bound of " +
+                           std::to_string(job_->early_limit) + " bytes: the disk is slower than the writes",
+                       0});
+      }
+    } else {
+      mine_.waiting.fetch_add(static_cast<int64_t>(bytes), std::memory_order_relaxed);
+    }
+    if (chunk.charged >= static_cast<int64_t>(kChunkBytes)) flush(early);
+  }
+
+  void flush(bool early) {
+    std::unique_ptr<CutChunk>& open = early ? early_ : ordered_;
+    if (open != nullptr) writer_.post(open.release());
+  }
+
+  // Some bytes of the first large value; true: it is complete.
+  bool write_large(size_t budget) {
+    Large& large = large_.front();
+    CutChunk* chunk = &open_chunk(false, large.order);
+    if (!large.begun) {
+      large.begun = true;
+      const size_t at = begin_record(*chunk, large.key);
+      std::memcpy(chunk->bytes.data() + at, &large.head, sizeof(large.head));
+    }
+    RecordHead slice;
+    const size_t at = begin_record(*chunk, {});
+    const size_t value_at = chunk->bytes.size();
+    const bool last = large.writer->write_some(chunk->bytes, budget);
+    slice.shape = last ? RecordHead::kLast : RecordHead::kSlice;
+    slice.value_bytes = chunk->bytes.size() - value_at;
+    std::memcpy(chunk->bytes.data() + at, &slice, sizeof(slice));
+    note(*chunk, chunk->bytes.size() - at, false);
+    if (!last) return false;
+    if (large.owner) {
+      engine_.shard().free_later(std::move(large.owner));
+    } else {
+      KeyspaceCut::large_is_saved(keyspace(), *large.value);
+    }
+    large_.pop_front();
+    return true;
+  }
+
+  // The cut was given up.
+  void paint() {
+    painting_ = true;
+    for (Large& large : large_) {
+      if (large.owner) {
+        engine_.shard().free_later(std::move(large.owner));
+      } else {
+        KeyspaceCut::large_is_saved(keyspace(), *large.value);
+      }
+    }
+    large_.clear();
+    KeyspaceCut::abandon(keyspace());
+    ordered_.reset();
+    early_.reset();
+  }
+
+  void end() {
+    KeyspaceCut::end(keyspace(), [this](std::unique_ptr<store::Detached> kept) {
+      engine_.shard().free_later(std::move(kept));
+    });
+    flush(true);
+    open_chunk(false, order_).last = true;
+    flush(false);
+  }
+
+  Engine& engine_;
+  const std::shared_ptr<CutJob> job_;
+  CutJob::OfShard& mine_;
+  io::Loop& writer_;
+  const std::function<bool()> stop_;
+  std::unique_ptr<CutChunk> ordered_, early_;
+  std::deque<Large> large_;
+  uint64_t order_ = 0;
+  bool walked_ = false, painting_ = false;
+  MonoTime began_;
+  size_t handed_out_ = 0;
+};
+
+}  // namespace
+
+void begin_shard_cut(Engine& engine, const std::shared_ptr<CutJob>& job, io::Loop& writer) {
+  engine.set_slice_work(std::make_unique<ShardCut>(engine, job, writer));
+}
+
+}  // namespace tessera::persist

@@ -1,0 +1,251 @@
+"""Files that we write: redis-server and its checker take them, and they hold one moment whatever goes on meanwhile."""
+import os
+import random
+import shutil
+import signal
+import subprocess
+import tempfile
+import threading
+
+import pytest
+
+from tests.support.resp import ReplyError
+from tests.support.server import ORACLE, Server, eventually
+
+CHECKER = os.path.join(os.path.dirname(ORACLE), "redis-check-rdb")
+
+
+def dump_of(server):
+    return os.path.join(server.dir, "dump.rdb")
+
+
+def check(file):
+    done = subprocess.run([CHECKER, file], capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def digest_by(file, binary=None, shards=None, args=()):
+    """What a server that loads the file makes of it."""
+    folder = tempfile.mkdtemp(prefix="tessera-saved-")
+    try:
+        shutil.copy(file, os.path.join(folder, "dump.rdb"))
+        with Server("--dir", folder, "--enable-debug-command", "yes", *args, binary=binary, shards=shards) as server:
+            with server.connect() as connection:
+                return connection.call("DEBUG", "DIGEST"), connection.call("DBSIZE")
+    finally:
+        shutil.rmtree(folder)
+
+
+def fill(connection, seed, big=True):
+    """All types, small and large, with and without times, in two databases."""
+    rng = random.Random(seed)
+    for db in (0, 9):
+        connection.call("SELECT", db)
+        for i in range(300):
+            connection.call("SET", "string:%d" % i, rng.choice(["%d" % rng.randrange(-2**40, 2**40), "v" * rng.randrange(200),
+                                                                rng.randbytes(rng.randrange(2000))]))
+            if i % 5 == 0:
+                connection.call("PEXPIREAT", "string:%d" % i, 4102444800000 + i)
+        for name, n in (("small", 5), ("middle", 600), ("large", 40000 if big else 3000)):
+            for kind in ("list", "set", "hash", "zset", "stream", "ints"):
+                key = "%s:%s" % (kind, name)
+                for begin in range(0, n, 500):
+                    part = range(begin, min(n, begin + 500))
+                    if kind == "list":
+                        connection.call("RPUSH", key, *["element %d" % i for i in part])
+                    elif kind == "set":
+                        connection.call("SADD", key, *["member %d" % i for i in part])
+                    elif kind == "ints":
+                        connection.call("SADD", key, *[i * 3 for i in part])
+                    elif kind == "hash":
+                        connection.call("HSET", key, *[x for i in part for x in ("field %d" % i, "value %d" % i)])
+                    elif kind == "zset":
+                        connection.call("ZADD", key, *[x for i in part for x in (i / 7, "member %d" % i)])
+                    else:
+                        for i in part[::10]:
+                            connection.call("XADD", key, "%d-1" % (i + 1), "field", "value %d" % i)
+        connection.call("XGROUP", "CREATE", "stream:middle", "group", "0")
+        connection.call("XREADGROUP", "GROUP", "group", "consumer", "COUNT", 7, "STREAMS", "stream:middle", ">")
+    connection.call("SET", "long", "abc" * 3000000 if big else "abc" * 10000)
+    connection.call("SELECT", 0)
+
+
+@pytest.mark.parametrize("shards", [1, 4])
+@pytest.mark.parametrize("compress", ["yes", "no"])
+def test_others_read_what_we_save(shards, compress):
+    with Server("--enable-debug-command", "yes", "--rdbcompression", compress, shards=shards) as server:
+        with server.connect() as connection:
+            fill(connection, 1)
+            digest, count = connection.call("DEBUG", "DIGEST"), connection.call("DBSIZE")
+            before = connection.call("LASTSAVE")
+            assert connection.call("SAVE") == "OK"
+            assert connection.call("LASTSAVE") >= before
+            check(dump_of(server))
+            assert not [n for n in os.listdir(server.dir) if n.startswith("temp-")]
+            assert digest_by(dump_of(server), ORACLE) == (digest, count)
+            assert digest_by(dump_of(server), shards=2) == (digest, count)
+            info = server_info(connection)
+            assert info["rdb_changes_since_last_save"] == "0" and info["rdb_saves"] == "1"
+            assert info["rdb_last_bgsave_status"] == "ok"
+
+
+def server_info(connection):
+    text = connection.call("INFO", "persistence").decode()
+    return dict(line.split(":", 1) for line in text.split("\r\n") if ":" in line)
+
+
+def test_the_same_bytes_again():
+    """Whatever came in what order, over how many shards: save, load, save is the same file."""
+    files = []
+    folder = tempfile.mkdtemp(prefix="tessera-again-")
+    try:
+        for round_number, shards in enumerate((1, 3, 1)):
+            with Server("--dir", folder, "--hash-seed", "fixed", shards=shards) as server:
+                with server.connect() as connection:
+                    if round_number == 0:
+                        fill(connection, 2)
+                    connection.call("SAVE")
+                with open(os.path.join(folder, "dump.rdb"), "rb") as file:
+                    files.append(file.read())
+        assert files[0] == files[1] == files[2]
+    finally:
+        shutil.rmtree(folder)
+
+
+@pytest.mark.parametrize("shards", [1, 4])
+def test_one_moment_under_writes(shards):
+    """Two keys of different slots change in one transaction: no file has one without the other; counters that only
+    grow are all as of one moment."""
+    with Server("--enable-debug-command", "yes", shards=shards) as server:
+        stop = threading.Event()
+
+        def write():
+            rng = random.Random(5)
+            with server.connect() as connection:
+                i = 0
+                while not stop.is_set():
+                    i += 1
+                    connection.call("MULTI")
+                    connection.call("SET", "left", i)
+                    connection.call("SET", "right", i)
+                    connection.call("EXEC")
+                    key = "key:%d" % rng.randrange(20000)
+                    connection.call(*rng.choice([("SET", key, "new %d" % i), ("DEL", key), ("APPEND", key, "more"),
+                                                 ("RENAME", "key:%d" % rng.randrange(20000), key), ("PEXPIRE", key, 100000),
+                                                 ("SADD", "set:large", "new %d" % i), ("LPUSH", "list:large", i),
+                                                 ("HSET", "hash:large", "field 5", i), ("ZADD", "zset:large", i, "n"),
+                                                 ("DEL", "zset:large")]))
+
+        with server.connect() as connection:
+            fill(connection, 3)
+            connection.pipeline([("SET", "key:%d" % i, "old %d" % i) for i in range(20000)])
+            writer = threading.Thread(target=write)
+            writer.start()
+            try:
+                for _ in range(6):
+                    assert connection.call("SAVE") == "OK"
+                    check(dump_of(server))
+                    folder = tempfile.mkdtemp(prefix="tessera-moment-")
+                    shutil.copy(dump_of(server), os.path.join(folder, "dump.rdb"))
+                    with Server("--dir", folder, binary=ORACLE) as other, other.connect() as oracle:
+                        assert oracle.call("GET", "left") == oracle.call("GET", "right")
+                    shutil.rmtree(folder)
+            finally:
+                stop.set()
+                writer.join()
+
+
+def test_points_cancel_and_schedule():
+    with Server("--save", "1 5", shards=2) as server, server.connect() as connection:
+        for i in range(6):
+            connection.call("SET", i, i)
+        eventually(lambda: os.path.exists(dump_of(server)), what="a file at the save point")
+        eventually(lambda: server_info(connection)["rdb_bgsave_in_progress"] == "0")
+        assert "Background saving is currently not in progress or scheduled" in str(connection.call("BGSAVE", "CANCEL"))
+        assert "syntax error" in str(connection.call("BGSAVE", "NOW"))
+        assert connection.call("BGSAVE", "SCHEDULE") in ("Background saving started", "Background saving scheduled")
+        eventually(lambda: server_info(connection)["rdb_bgsave_in_progress"] == "0")
+
+
+def test_writes_are_refused_after_a_failure():
+    with Server("--save", "10000 1000000", "--enable-protected-configs", "yes", shards=2) as server:
+        with server.connect() as connection:
+            connection.call("SET", "a", 1)
+            gone = os.path.join(server.dir, "gone")
+            os.mkdir(gone)
+            connection.call("CONFIG", "SET", "dir", gone)
+            os.rmdir(gone)
+            assert connection.call("SAVE") == ReplyError("ERR")
+            assert connection.call("SET", "a", 1) == "OK"
+            assert connection.call("BGSAVE") == "Background saving started"
+            eventually(lambda: server_info(connection)["rdb_last_bgsave_status"] == "err")
+            assert "MISCONF Redis is configured to save RDB snapshots" in str(connection.call("SET", "a", 2))
+            assert connection.call("GET", "a") == b"1"
+            assert server_info(connection)["rdb_last_bgsave_status"] == "err"
+            connection.call("CONFIG", "SET", "stop-writes-on-bgsave-error", "no")
+            eventually(lambda: connection.call("SET", "a", 2) == "OK")
+            assert "Errors trying to SHUTDOWN" in str(connection.call("SHUTDOWN", "SAVE"))
+            assert connection.call("SET", "a", 3) == "OK"
+            os.mkdir(gone)
+            assert connection.call("SAVE") == "OK"
+            connection.call("CONFIG", "SET", "stop-writes-on-bgsave-error", "yes")
+            assert connection.call("SET", "a", 4) == "OK"
+
+
+def test_shutdown_saves():
+    folder = tempfile.mkdtemp(prefix="tessera-stop-")
+    try:
+        for save, wanted in (("3600 1", b"1"), ("", None)):
+            with Server("--dir", folder, "--save", save, shards=2) as server, server.connect() as connection:
+                connection.call("FLUSHALL")
+                connection.call("SET", "a", 1)
+                os.kill(server.pid, signal.SIGTERM)
+                assert server.process.wait(20) == 0
+            if not save:
+                continue
+            with Server("--dir", folder, shards=1) as server, server.connect() as connection:
+                assert connection.call("GET", "a") == wanted
+    finally:
+        shutil.rmtree(folder)
+
+
+@pytest.mark.parametrize("shards", [1, 3])
+def test_reload(shards):
+    with Server("--enable-debug-command", "yes", shards=shards) as server, server.connect() as connection:
+        fill(connection, 4, big=False)
+        connection.call("HSET", "times", "a", 1, "b", 2)
+        digest, count = connection.call("DEBUG", "DIGEST"), connection.call("DBSIZE")
+        assert connection.call("DEBUG", "RELOAD") == "OK"
+        assert (connection.call("DEBUG", "DIGEST"), connection.call("DBSIZE")) == (digest, count)
+        connection.call("SET", "later", 1)
+        assert "check server logs" in str(connection.call("DEBUG", "RELOAD", "NOSAVE", "NOFLUSH"))
+        assert connection.call("DEBUG", "RELOAD", "NOSAVE", "NOFLUSH", "MERGE") == "OK"
+        assert connection.call("GET", "later") == b"1"
+        assert connection.call("DEBUG", "RELOAD", "NOSAVE") == "OK"
+        assert connection.call("DEBUG", "DIGEST") == digest
+        assert "only supports" in str(connection.call("DEBUG", "RELOAD", "WRONG"))
+
+
+def test_times_of_fields_need_another_version():
+    with Server(shards=2) as server, server.connect() as connection:
+        connection.call("HSET", "h", "a", 1, "b", 2)
+        connection.call("SAVE")
+        assert open(dump_of(server), "rb").read(9) == b"REDIS0010"
+        connection.call("HPEXPIREAT", "h", 4102444800000, "FIELDS", 1, "a")
+        connection.call("SAVE")
+        assert open(dump_of(server), "rb").read(9) == b"REDIS0012"
+        connection.call("DEL", "h")
+        connection.call("SAVE")
+        assert open(dump_of(server), "rb").read(9) == b"REDIS0010"
+
+
+def test_flushall_gives_the_old_file_up():
+    with Server("--save", "10000 1000000", shards=2) as server, server.connect() as connection:
+        connection.call("SET", "a", 1)
+        assert connection.call("SAVE") == "OK"
+        connection.call("FLUSHALL")
+
+        def empty():
+            return b"a" not in open(dump_of(server), "rb").read()[60:]
+        eventually(empty, what="a file without keys")
