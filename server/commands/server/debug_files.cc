@@ -11,7 +11,7 @@ void reload(control::ControlCtx& ctx, const registry::Args& args, resp::Writer& 
 }
 
 constexpr DebugEntry kEntries[] = {
-    {.name = "RELOAD", .min_args = 2, .max_args = 5, .on_control = reload},
+    {.name = "RELOAD", .min_args = 2, .max_args = SIZE_MAX, .on_control = reload},
 };
 
 }  // namespace

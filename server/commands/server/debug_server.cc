@@ -172,7 +172,6 @@ constexpr DebugEntry kEntries[] = {
     {.name = "CHANGE-REPL-ID", .min_args = 2, .max_args = 2, .on_connection = change_replication_id},
     {.name = "REPLYBUFFER", .min_args = 4, .max_args = 4, .on_connection = reply_buffer},
     {.name = "CLIENT-EVICTION", .min_args = 2, .max_args = SIZE_MAX, .on_connection = client_eviction},
-    {.name = "RELOAD", .min_args = 2, .max_args = SIZE_MAX, .on_connection = without_persistence},
     {.name = "LOADAOF", .min_args = 2, .max_args = SIZE_MAX, .on_connection = without_persistence},
     {.name = "STRUCTSIZE", .min_args = 2, .max_args = SIZE_MAX, .on_connection = struct_size},
     {.name = "STRINGMATCH-LEN", .min_args = 4, .max_args = 4, .on_connection = match_once},
