@@ -14,9 +14,6 @@ namespace {
 void zero(const Source&, std::string& o) {
   o += "0";
 }
-void ok(const Source&, std::string& o) {
-  o += "ok";
-}
 void never(const Source&, std::string& o) {
   o += "-1";
 }
