@@ -260,6 +260,14 @@ void Engine::run_gather(Gather& gather, MonoTime began) {
     } else if (may_block(gather.command())) {
       gather.wait = run_blocking(gather.command(), gather.bits(), gather.home(), gather.client(), reply);
     } else {
+      if (gather.command().row->run == nullptr) {
+        // A script may run for long: what this tick has done so far leaves before it, or clients that have
+        // been answered would wait for a script that they might want to end.
+        shard_.flush_effects();
+        append_pushes();
+        clients_->flush_replies();
+        flush_outboxes();
+      }
       run_here(gather.command(), gather.bits(), reply);
     }
   }

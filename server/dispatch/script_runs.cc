@@ -126,6 +126,11 @@ void Engine::run_without_token(Gather* gather) {
     gather->done = true;
   } else {
     counters_.remote_commands.add();
+    // As in run_gather(): what this tick has done so far leaves before a script that may run for long.
+    shard_.flush_effects();
+    append_pushes();
+    clients_->flush_replies();
+    flush_outboxes();
     gather->done = run_script(command, gather->bits(), reply);
     gather->wants_token = !gather->done;
     gather->without_token = false;
