@@ -161,6 +161,7 @@ void Node::make_engines() {
     });
   };
   scripts_ = script::make_shared_scripts();
+  shared_.save_functions = [scripts = scripts_] { return script::library_sources(*scripts); };
   for (int i = 0; i < shard_count; ++i) {
     shard.index = i;
     shard.random_seed = options_.env->random_u64();

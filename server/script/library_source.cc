@@ -90,7 +90,7 @@ std::string load_libraries(Shared& shared, std::span<const std::string> sources,
     std::string error;
     host.begin();
     const LibraryRef library = read_library(source, interpreter, host, error);
-    if (library != nullptr) error = LibraryStore::add(*next, {library}, false);
+    if (library != nullptr) error = LibraryStore::add(*next, {library}, true);
     if (!error.empty()) return error;
   }
   return shared.libraries.replace(version, std::move(next)) ? "" : "ERR libraries changed meanwhile";
