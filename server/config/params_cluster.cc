@@ -47,11 +47,15 @@ constexpr ParameterRow kRows[] = {
         .about("Sharded pub/sub works while the cluster is down."),
     memory("cluster-link-sendbuf-limit", "0", 0, kMaxUlong)
         .about("Bytes that may wait for one node of the bus; 0 for any."),
-    string("cluster-announce-ip", "").about("Address told to other nodes and clients."),
+    string("cluster-announce-ip", "")
+        .hooks(&kAnnouncedIpHooks)
+        .about("Address told to other nodes and clients."),
     string("cluster-announce-client-ipv4", "")
+        .hooks(&kClientIpv4Hooks)
         .flags(kValkeyOnly)
         .about("IPv4 address told to clients that came over IPv4."),
     string("cluster-announce-client-ipv6", "")
+        .hooks(&kClientIpv6Hooks)
         .flags(kValkeyOnly)
         .about("IPv6 address told to clients that came over IPv6."),
     integer("cluster-announce-port", "0", 0, kMaxPort)

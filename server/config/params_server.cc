@@ -119,6 +119,7 @@ constexpr ParameterRow kRows[] = {
         .flags(kNoEffectYet | kValkeyOnly)
         .about("Keep keys, values and names of clients out of the log."),
     string("availability-zone", "")
+        .hooks(&kZoneHooks)
         .flags(kValkeyOnly)
         .about("Name of the zone the node runs in, for INFO and clients."),
     string("hash-seed", "")

@@ -1,5 +1,7 @@
 // Role: hooks of the parameters whose text has to follow rules, and of numbers that are brought into a range.
 // Thread: any, pure.
+#include <arpa/inet.h>
+
 #include <algorithm>
 
 #include "common/text/quoting.h"
@@ -102,6 +104,37 @@ const char* check_nodename(const std::string& text) {
   return nullptr;
 }
 
+// What decoders of the bus accept, see is_address_text in server/cluster/state: another text would cut this
+// node off from its peers.
+const char* check_announced_ip(const std::string& text) {
+  constexpr size_t kFieldBytes = 46;  // in messages, with its end
+  if (text.size() >= kFieldBytes) return "Announced addresses must be less than 46 characters";
+  const auto fine = [](char c) { return is_name_character(c) || c == ':' || c == '_' || c == '%'; };
+  if (!std::all_of(text.begin(), text.end(), fine)) return "Announced address contains an invalid character";
+  return nullptr;
+}
+
+bool is_ip_of(int family, const std::string& text) {
+  in6_addr bytes;
+  return text.find('\0') == std::string::npos && inet_pton(family, text.c_str(), &bytes) == 1;
+}
+
+const char* check_client_ipv4(const std::string& text) {
+  return text.empty() || is_ip_of(AF_INET, text) ? nullptr : "Invalid IPv4 address";
+}
+const char* check_client_ipv6(const std::string& text) {
+  return text.empty() || is_ip_of(AF_INET6, text) ? nullptr : "Invalid IPv6 address";
+}
+
+// It becomes a word of nodes.conf and of CLUSTER NODES: see is_plain_text in server/cluster/state.
+const char* check_zone(const std::string& text) {
+  const auto fine = [](char c) {
+    return c > ' ' && c < 127 && std::string_view(",\"'\\=").find(c) == std::string_view::npos;
+  };
+  if (!std::all_of(text.begin(), text.end(), fine)) return "availability-zone contains an invalid character";
+  return nullptr;
+}
+
 const char* check_proc_title(const std::string& text) {
   return proc_title_template_ok(text) ? nullptr : "template format is invalid or contains unknown variables";
 }
@@ -158,6 +191,10 @@ const ParameterHooks kAppendFilenameHooks = checked(check_append_filename);
 const ParameterHooks kAppendDirnameHooks = checked(check_append_dirname);
 const ParameterHooks kHostnameHooks = checked(check_hostname);
 const ParameterHooks kNodenameHooks = checked(check_nodename);
+const ParameterHooks kAnnouncedIpHooks = checked(check_announced_ip);
+const ParameterHooks kClientIpv4Hooks = checked(check_client_ipv4);
+const ParameterHooks kClientIpv6Hooks = checked(check_client_ipv6);
+const ParameterHooks kZoneHooks = checked(check_zone);
 const ParameterHooks kProcTitleHooks = checked(check_proc_title);
 const ParameterHooks kShutdownHooks = checked(check_shutdown);
 const ParameterHooks kHzHooks = adjusted(adjust_hz);

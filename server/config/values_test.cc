@@ -191,6 +191,24 @@ TEST_F(Values, Texts) {
     EXPECT_EQ(set("proc-title-template", bad), "! template format is invalid or contains unknown variables")
         << bad;
   }
+  EXPECT_EQ(set("cluster-announce-ip", "fe80::1%eth0"), "fe80::1%eth0");
+  for (const char* bad : {"a b", "a\n", "a,b", "a=b"}) {
+    EXPECT_EQ(set("cluster-announce-ip", bad), "! Announced address contains an invalid character") << bad;
+    EXPECT_EQ(set("availability-zone", bad), "! availability-zone contains an invalid character") << bad;
+    EXPECT_EQ(set("cluster-announce-client-ipv4", bad), "! Invalid IPv4 address") << bad;
+    EXPECT_EQ(set("cluster-announce-client-ipv6", bad), "! Invalid IPv6 address") << bad;
+    EXPECT_EQ(set("cluster-announce-human-nodename", bad),
+              "! Announced human node name contained invalid character")
+        << bad;
+  }
+  EXPECT_EQ(set("cluster-announce-ip", std::string(46, 'a')),
+            "! Announced addresses must be less than 46 characters");
+  EXPECT_EQ(set("cluster-announce-client-ipv4", "1.2.3.4"), "1.2.3.4");
+  EXPECT_EQ(set("cluster-announce-client-ipv4", "::1"), "! Invalid IPv4 address");
+  EXPECT_EQ(set("cluster-announce-client-ipv6", "::1"), "::1");
+  EXPECT_EQ(set("cluster-announce-client-ipv6", "1.2.3.4"), "! Invalid IPv6 address");
+  EXPECT_EQ(set("cluster-announce-ip", ""), "");
+  EXPECT_EQ(set("availability-zone", "eu-1a"), "eu-1a");
   EXPECT_EQ(set("requirepass", "a b"), "a b");
 }
 
