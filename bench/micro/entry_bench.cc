@@ -13,7 +13,7 @@ constexpr size_t kValueBytes = 32;
 
 Entry* make_entry(void* memory, const std::string& key, int64_t expire_ms, const std::string& value) {
   Entry* entry = EntryAccess::init(memory, Type::kString, Encoding::kEmbstr, Form::kEmbedded, key, expire_ms,
-                                   value.size(), 0);
+                                   value.size(), 0, 0);
   std::memcpy(EntryAccess::value(*entry), value.data(), value.size());
   return entry;
 }
