@@ -152,10 +152,10 @@ TEST_F(EditorTest, SensitiveNames) {
 
 TEST_F(EditorTest, UnservedAreToldOnce) {
   EXPECT_TRUE(editor_.take_unserved().empty());
-  EXPECT_EQ(set({{"appendonly", "yes"}, {"hz", "12"}}), "OK");
-  EXPECT_EQ(editor_.take_unserved(), std::vector<std::string>{"appendonly"});
-  EXPECT_EQ(set({{"appendonly", "no"}}), "OK");
-  EXPECT_EQ(set({{"appendonly", "yes"}}), "OK");
+  EXPECT_EQ(set({{"activedefrag", "yes"}, {"hz", "12"}}), "OK");
+  EXPECT_EQ(editor_.take_unserved(), std::vector<std::string>{"activedefrag"});
+  EXPECT_EQ(set({{"activedefrag", "no"}}), "OK");
+  EXPECT_EQ(set({{"activedefrag", "yes"}}), "OK");
   EXPECT_TRUE(editor_.take_unserved().empty());
 }
 

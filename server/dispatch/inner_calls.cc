@@ -49,8 +49,9 @@ std::string_view InnerCalls::refuse(const registry::CommandRow* row, std::string
 }
 
 std::string_view InnerCalls::answer(std::string_view error) {
-  text_.clear();
-  text_.append(1, '-').append(error).append("\r\n");
+  std::string text = "-";  // `error` may be the text of before
+  text.append(error).append("\r\n");
+  text_ = std::move(text);
   return text_;
 }
 

@@ -183,9 +183,6 @@ int run_node(std::shared_ptr<const config::Config> config, Supervisor supervisor
   }
   log_mode(*config, log);
   log.warning("Server initialized");
-  if (!config->boolean("appendonly")) {
-    log.warning("Nothing is saved to disk: 'save' has no effect yet, and appendonly is off.");
-  }
   warn_of_system(*config, log);
   node.serve();
   if (const auto loaded = node.load(); !loaded && loaded.error().code != Node::kStopped) {

@@ -118,6 +118,8 @@ TEST_F(InterpreterTest, ErrorsSayWhere) {
             "@user_script:3.\r\n");
   EXPECT_EQ(run("error({err='CODE y'})"), "-CODE y script: S, on @user_script:1.\r\n");
   EXPECT_EQ(run("return redis.error_reply('one\\r\\ntwo')"), "-ERR one  two\r\n");
+  EXPECT_EQ(run("return redis.error_reply('\\r\\none\\r\\n')"), "-ERR one\r\n");
+  EXPECT_EQ(run("return redis.error_reply('-CODE \\n')"), "-CODE \r\n");
   EXPECT_EQ(run("error({})"), "-ERR unknown error script: S, on @user_script:1.\r\n");
 }
 

@@ -36,7 +36,7 @@ class Three:
         eventually(lambda: all(b"cluster_state:ok" in node.call("CLUSTER", "INFO") for node in self.nodes), 40, "cluster_state:ok")
 
     def restart(self, index):
-        """In order, as an operator does; the keys of its slots are gone, since nothing is saved yet."""
+        """In order, as an operator does."""
         self.nodes[index].process.terminate()
         assert self.nodes[index].wait_exit() == 0
         self.nodes[index].stop()

@@ -249,10 +249,10 @@ class ProcessTest(unittest.TestCase):
         client.close()
 
     def test_unserved_parameters_are_told_once(self):
-        self.start("--appendfsync", "always", "--timeout", "3")
+        self.start("--activedefrag", "yes", "--timeout", "3")
         told = [line for line in read(self.log).splitlines() if "has no effect yet" in line]
         self.assertEqual(len(told), 1, told)
-        self.assertIn("'appendfsync'", told[0])
+        self.assertIn("'activedefrag'", told[0])
 
     # ---- the system
 
