@@ -30,7 +30,7 @@ void transfer(resp::OutChain& from, resp::OutChain& to, size_t n) {
 }  // namespace
 
 Pipeline::Pipeline(Engine& engine, Session& session)
-    : engine_(engine), session_(session), out_(engine.chunks()), blocked_(engine.chunks()) {}
+    : engine_(engine), session_(session), out_(engine.chunks()), blocked_(engine.chunks()), behind_barrier_(engine.chunks()) {}
 
 Pipeline::~Pipeline() {
   if (wait_) engine_.blocked().client_left(wait_);
@@ -522,6 +522,7 @@ Pipeline::Step Pipeline::start_blocking(const CommandView& command, int target) 
 void Pipeline::wait_begins(const BlockedRef& wait) {
   wait_ = wait;
   session_.set(kBlocked);
+  release_pushes();
 }
 
 void Pipeline::wait_ended() {
@@ -530,7 +531,7 @@ void Pipeline::wait_ended() {
 }
 
 void Pipeline::retry_barrier(OwnedCommand&& command) {
-  barrier_ = false;
+  end_barrier();
   queued_bytes_ += command.size_bytes();
   queued_.push_front(std::move(command));
   // It counts once.
@@ -559,7 +560,6 @@ void Pipeline::run_conn(const CommandView& command) {
 
 void Pipeline::deliver_barrier(resp::OutChain&& reply) {
   if (transaction_ && take_for_transaction(reply)) return;
-  barrier_ = false;
   const registry::CommandRow* row = session_.last_row;
   note_wrote(row != nullptr && (row->flags & (registry::kWrite | registry::kMayReplicate)) != 0);
   if (__builtin_expect(engine_.log_state().holds_reads, 0) && row != nullptr &&
@@ -567,6 +567,7 @@ void Pipeline::deliver_barrier(resp::OutChain&& reply) {
     gate_.read_any();
   }
   if (!muted()) out_.append_chain(std::move(reply));
+  end_barrier();
 }
 
 void Pipeline::gather_call(const CommandView& command, std::function<void(resp::Writer&)> call) {

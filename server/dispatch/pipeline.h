@@ -57,16 +57,21 @@ class Pipeline {
   // Replies that may leave now.
   resp::OutChain& out() { return out_; }
   size_t memory_bytes() const {
-    return out_.memory_bytes() + blocked_.memory_bytes() + queued_bytes_ + run_bytes() +
+    return out_.memory_bytes() + blocked_.memory_bytes() + behind_barrier_.memory_bytes() + queued_bytes_ + run_bytes() +
            (wait_ ? wait_->size_bytes() : 0) + (transaction_ ? transaction_bytes() : 0);
   }
   // The bytes of runs that wait, and of the one that is gathered.
   size_t run_bytes() const;
   // A push or another message outside the order of replies (always between complete replies).
   resp::OutChain& push_chain() { return out_; }
-  // The same, behind the replies of all that was sent to other shards: what makes one of them stale.
+  // The same, behind the replies of all that was sent to other shards: what makes one of them stale. A
+  // barrier's reply is on its way by another road than pushes are, but not that of one who waits for keys.
   template <typename F>
   void push_behind(F&& write) {
+    if (barrier_ && !wait_) {
+      write(behind_barrier_);
+      return;
+    }
     resp::OutChain& chain = slots_empty() ? out_ : blocked_;
     const size_t before = chain.size();
     write(chain);
@@ -91,7 +96,7 @@ class Pipeline {
   // It could not be run where its keys are, and is started again.
   void retry_barrier(OwnedCommand&& command);
   // As above, without a reply (SHUTDOWN).
-  void drop_barrier() { barrier_ = false; }
+  void drop_barrier() { end_barrier(); }
   // A fan-out whose parts did not see one moment: the same barrier, gathered.
   void gather_instead(const CommandView& command, std::vector<int> shards);
 
@@ -218,6 +223,15 @@ class Pipeline {
   std::deque<OwnedCommand> queued_;
   size_t queued_bytes_ = 0;
   bool barrier_ = false;
+  resp::OutChain behind_barrier_;  // what leaves behind its reply
+  void release_pushes() {
+    if (__builtin_expect(behind_barrier_.size() > 0, 0)) out_.append_chain(std::move(behind_barrier_));
+  }
+  // REQUIRES: its reply, if it has one, is in out_.
+  void end_barrier() {
+    barrier_ = false;
+    release_pushes();
+  }
   bool gather_called_ = false;  // by a handler, since this was cleared
   BlockedRef wait_;             // of the barrier's command
   static constexpr uint8_t kWroteForLease = 1, kWroteForLog = 2;

@@ -377,8 +377,8 @@ void Pipeline::finish_transaction(bool has_reply) {
     if (__builtin_expect(engine_.log_state().holds_reads, 0)) gate_.read_any();
   }
   if (has_reply) {
-    barrier_ = false;
     if (!run->muted()) out_.append_chain(std::move(run->reply()));
+    end_barrier();
   }
   engine_.recycle(std::move(run));
   end_transaction();

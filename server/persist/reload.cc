@@ -46,8 +46,9 @@ void answer(NodeShared& node, const std::shared_ptr<Call>& call, const std::stri
 // All shards are in reach.
 std::string load(Engine& coordinator, const Call& call) {
   NodeShared& node = coordinator.node();
-  for (Engine* engine : node.engines) {
-    if (call.flush) coordinator.shard().free_later(engine->shard().keyspace().detach(-1));
+  if (call.flush) {
+    for (Engine* engine : node.engines) engine->shard().empty(-1, coordinator.shard());
+    coordinator.shard().tell_flushed();
   }
   const auto settings = node.settings->get();
   Loader::Options options;

@@ -194,13 +194,12 @@ bool may_wake(EventClass event_class, const char* event) {
   return event_class != kEventGeneric || (name != "expire" && name != "persist");
 }
 
-// What WATCH takes for a change: all but what happens to a stream's groups, as in redis-server. A group that
-// made its stream did change the key.
-void tell_watchers(Shard& shard, int db, const Key& key, EventClass event_class, const char* event) {
+// Whether WATCH and tracking take it for a change of the key: all but what happens to a stream's groups, as in
+// redis-server.
+bool changes_key(EventClass event_class, const char* event) {
+  if (event_class != kEventStream) return event_class != kEventNone;
   const std::string_view name = event == nullptr ? "" : event;
-  const bool is_of_group = event_class == kEventStream && name != "xadd" && name != "xdel" && name != "xtrim";
-  if (is_of_group && name != "xgroup-create") return;
-  shard.watches().touched(shard.keyspace(), db, key, is_of_group);
+  return name == "xadd" || name == "xdel" || name == "xtrim";
 }
 }  // namespace
 
@@ -210,12 +209,18 @@ void Ctx::note_change(int db, const Key& key, EventClass event_class, const char
   if (__builtin_expect(!shard.waiting().empty(), 0) && may_wake(event_class, event)) {
     shard.waiting().touched(db, key.bytes, home_->waiting().next_order());
   }
-  if (__builtin_expect(event_class == 0, 0)) return;  // redis-server tells nobody but its replicas
-  if (__builtin_expect(home_->tells_changes(), 0)) home_->tell_change(key, shard, home_->changer);
   if (__builtin_expect((home_->settings.notify_events & event_class) != 0, 0) && event != nullptr) {
     home_->tell_event(db, key, event);
   }
-  if (__builtin_expect(!shard.watches().empty(), 0)) tell_watchers(shard, db, key, event_class, event);
+  tell_change(shard, db, key, event_class, event);
+}
+
+// Who has read the key, and who watches it.
+void Ctx::tell_change(Shard& shard, int db, const Key& key, EventClass event_class, const char* event) {
+  if (__builtin_expect(!home_->tells_changes() && shard.watches().empty(), 1)) return;
+  if (!changes_key(event_class, event)) return;
+  if (home_->tells_changes()) home_->tell_change(key, shard, home_->changer);
+  if (!shard.watches().empty()) shard.watches().touched(shard.keyspace(), db, key);
 }
 
 bool Ctx::block(const BlockRequest& request) {
@@ -231,9 +236,7 @@ void Ctx::notify(int db, const Key& key, EventClass event_class, const char* eve
   // What only a notification names: XTRIM's change, and LTRIM that removes nothing but counts as a change.
   const std::string_view name = event == nullptr ? "" : event;
   if ((event_class == kEventStream && name == "xtrim") || (event_class == kEventList && name == "ltrim")) {
-    Shard& shard = shard_for(key.slot);
-    if (home_->tells_changes()) home_->tell_change(key, shard, home_->changer);
-    if (!shard.watches().empty()) tell_watchers(shard, db, key, event_class, event);
+    tell_change(shard_for(key.slot), db, key, event_class, event);
   }
 }
 
@@ -287,13 +290,7 @@ int Ctx::shard_index_at(size_t i) const {
 }
 
 void Ctx::flushed(int db, bool) {
-  for (size_t i = 0; i < shard_count_; ++i) {
-    Shard& shard = shard_at(i);
-    if (!shard.watches().empty()) shard.watches().flushed(shard.keyspace(), db);
-    home_->free_later(shard.keyspace().detach(db));
-    shard.waiting().all_touched(db, home_->waiting().next_order());
-    shard.tracking().clear();
-  }
+  for (size_t i = 0; i < shard_count_; ++i) shard_at(i).empty(db, *home_);
   home_->tell_flushed();
   if (effects_wanted_) home_->batch().effect(db_, journal::kNoSlot, args_->views());
 }

@@ -24,6 +24,7 @@ namespace tessera::shard {
 
 // Classes of keyspace events (the letters of notify-keyspace-events).
 enum EventClass : uint16_t {
+  kEventNone = 0,  // nothing that redis-server calls a change: only who follows is told
   kEventGeneric = 1 << 0,  // g
   kEventString = 1 << 1,   // $
   kEventList = 1 << 2,     // l
@@ -172,6 +173,7 @@ class Ctx {
  private:
   friend class CtxSetup;  // shard.h: fills the fields in
   void note_change(int db, const store::Key& key, EventClass event_class, const char* event);
+  void tell_change(Shard& shard, int db, const store::Key& key, EventClass event_class, const char* event);
   void append_effect(int db, uint16_t slot);
   Shard& shard_for(int slot) const;
   Shard& shard_at(size_t i);

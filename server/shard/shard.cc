@@ -21,6 +21,13 @@ void Shard::free_later(std::unique_ptr<store::Detached> detached) {
   if (options_.free_later) options_.free_later(std::move(detached));
 }
 
+void Shard::empty(int db, Shard& coordinator) {
+  if (!watches_.empty()) watches_.flushed(keyspace_, db);
+  coordinator.free_later(keyspace_.detach(db));
+  waiting_.all_touched(db, coordinator.waiting_.next_order());
+  tracking_.clear();
+}
+
 void Shard::note_expired(int db, const store::Key& key, Shard& coordinator, bool effects_wanted) {
   counters_.expired_keys.add();
   if (coordinator.tells_changes()) coordinator.tell_change(key, *this, Changer{});
@@ -96,7 +103,8 @@ void Shard::expire_fields(int db, const store::Key& key, int64_t now_ms, const s
           if (effects_wanted) fields.emplace_back(field);
         });
     counters_.expired_fields.add(static_cast<int64_t>(gone));
-    if (gone > 0 && !watches_.empty()) watches_.touched(keyspace_, db, key, false);
+    if (gone > 0 && tells_changes()) tell_change(key, *this, Changer{});
+    if (gone > 0 && !watches_.empty()) watches_.touched(keyspace_, db, key);
     if (gone > 0 && effects_wanted) {
       std::vector<std::string_view> args = {"HDEL", key.bytes};
       args.insert(args.end(), fields.begin(), fields.end());

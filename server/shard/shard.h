@@ -126,6 +126,9 @@ class Shard {
   void tell_event(int db, const store::Key& key, std::string_view event);
 
   void free_later(std::unique_ptr<store::Detached> detached);
+  // Takes all keys of a database away, -1: of all, and tells who watches, waits for or has read one of them; but
+  // for tell_flushed, which is told once. `coordinator`: whose thread this is.
+  void empty(int db, Shard& coordinator);
   // Deletes every key of the slots that `wanted` names. Cost: O(1) a slot, and a key's when effects are
   // wanted.
   void drop_slots(const std::function<bool(int slot)>& wanted);

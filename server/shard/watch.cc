@@ -28,7 +28,7 @@ void WatchTable::add(const store::Keyspace& keyspace, int db, const store::Key& 
     keys_.set(static_cast<int64_t>(spots_.size()));
   }
   const store::Entry* entry = keyspace.find(db, key);
-  watched.spots.push_back({watcher, entry != nullptr, entry != nullptr && entry->expired(now.ms)});
+  watched.spots.push_back({watcher, entry != nullptr && entry->expired(now.ms)});
 }
 
 void WatchTable::remove(int db, std::string_view key, const Watcher* watcher) {
@@ -48,15 +48,13 @@ bool WatchTable::has_expired(const store::Keyspace& keyspace, int db, const stor
                      [&](const Spot& spot) { return spot.watcher.get() == watcher && !spot.expired; });
 }
 
-void WatchTable::touched(const store::Keyspace& keyspace, int db, const store::Key& key, bool if_new) {
+void WatchTable::touched(const store::Keyspace& keyspace, int db, const store::Key& key) {
   const auto at = spots_.find(name_of(db, key.bytes));
   if (at == spots_.end()) return;
   std::vector<Spot>& spots = at->second.spots;
   for (Spot& spot : spots) {
-    if (if_new && spot.was_there) continue;
     if (spot.expired && keyspace.find(db, key) == nullptr) {
       spot.expired = false;
-      spot.was_there = false;
       continue;
     }
     spot.watcher->mark();
@@ -72,7 +70,6 @@ void WatchTable::expired(int db, const store::Key& key) {
   for (Spot& spot : at->second.spots) {
     if (!spot.expired) spot.watcher->mark();
     spot.expired = false;
-    spot.was_there = false;
   }
 }
 

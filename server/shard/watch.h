@@ -43,8 +43,8 @@ class WatchTable {
   bool has_expired(const store::Keyspace& keyspace, int db, const store::Key& key, const Watcher* watcher,
                    WallMs now) const;
 
-  // A key was made, changed or removed; `if_new`: those only are told who watched when it was not there.
-  void touched(const store::Keyspace& keyspace, int db, const store::Key& key, bool if_new);
+  // A key was made, changed or removed.
+  void touched(const store::Keyspace& keyspace, int db, const store::Key& key);
   // It goes since its time has come.
   void expired(int db, const store::Key& key);
   // Before a database (-1: all) is emptied, a slot is, or two databases change places.
@@ -55,7 +55,6 @@ class WatchTable {
  private:
   struct Spot {
     WatcherRef watcher;
-    bool was_there;
     bool expired;  // was there, but its time was over: that it goes is no change
   };
   struct Watched {

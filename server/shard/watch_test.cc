@@ -32,7 +32,7 @@ TEST_F(WatchTableTest, ChangesMarkAllWhoWatchTheKeyInItsDatabase) {
   const auto a = watch("k"), b = watch("k"), other = watch("other"), db1 = watch("k", 1);
   EXPECT_EQ(table_.key_count(), 3);
   set(0, "k");
-  table_.touched(keys_, 0, key("k"), false);
+  table_.touched(keys_, 0, key("k"));
   EXPECT_TRUE(a->changed() && b->changed());
   EXPECT_FALSE(other->changed() || db1->changed());
   EXPECT_EQ(table_.key_count(), 2);  // who is marked needs to hear no more
@@ -40,15 +40,6 @@ TEST_F(WatchTableTest, ChangesMarkAllWhoWatchTheKeyInItsDatabase) {
   table_.remove(1, "k", db1.get());
   EXPECT_TRUE(table_.empty());
   table_.remove(1, "k", db1.get());
-}
-
-TEST_F(WatchTableTest, AGroupMarksOnlyWhoWatchedTheKeyBeforeItWas) {
-  const auto before = watch("s");
-  set(0, "s");
-  const auto after = watch("s");
-  table_.touched(keys_, 0, key("s"), true);
-  EXPECT_TRUE(before->changed());
-  EXPECT_FALSE(after->changed());
 }
 
 TEST_F(WatchTableTest, TimesThatComeCountFromTheMomentOfTheWatch) {
@@ -64,7 +55,7 @@ TEST_F(WatchTableTest, TimesThatComeCountFromTheMomentOfTheWatch) {
   EXPECT_TRUE(due->changed());
   keys_.erase(0, key("over"));
   set(0, "over");
-  table_.touched(keys_, 0, key("over"), false);
+  table_.touched(keys_, 0, key("over"));
   EXPECT_TRUE(over->changed());
 }
 

@@ -1,4 +1,5 @@
 """CLIENT TRACKING: replies, what is invalidated and who is told; MONITOR. Shared semantics hold for redis-server 7.0 too."""
+import contextlib
 import random
 
 import pytest
@@ -151,6 +152,95 @@ def test_keys_read_and_then_changed_exactly(standalone, clients):
     info = standalone.info("stats")
     assert (info["tracking_total_keys"], info["tracking_total_items"]) == (str(len(known)), str(len(known)))
     assert standalone.info("clients")["tracking_clients"] == "1"
+
+
+class Cache:
+    """A client that applies every reply and every push to its cache in the order they come."""
+
+    def __init__(self, server):
+        self.connection, self.cached, self.waiting = server.connect(), {}, []
+        self.connection.call("HELLO", 3)
+        assert self.connection.call("CLIENT", "TRACKING", "on") == "OK"
+
+    def send(self, commands):
+        """`commands`: each with the keys whose values its reply is."""
+        self.waiting += [keys for _, keys in commands]
+        self.connection.send(b"".join(encode(*command) for command, _ in commands))
+
+    def take_all(self):
+        while self.waiting:
+            reply = self.connection.read()
+            if not isinstance(reply, Push):
+                keys = self.waiting.pop(0)
+                self.cached.update(zip(keys, reply if isinstance(reply, list) else [reply]))
+                continue
+            for key in list(self.cached) if reply[1] is None else reply[1]:
+                self.cached.pop(key, None)
+
+    def is_true(self, values):
+        self.send([(("PING",), [])] * 2)
+        self.take_all()
+        return all(values[key] == value for key, value in self.cached.items())
+
+
+def reads(rng, keys):
+    one, two = rng.sample(keys, 2)
+    return rng.choice([
+        [(("MULTI",), []), (("GET", one), []), (("GET", two), []), (("EXEC",), [one, two])],
+        [(("MGET", one, two), [one, two])],
+        [(("GET", one), [one])],
+    ])
+
+
+def test_no_reply_leaves_a_cache_stale(standalone):
+    """Single reads, reads over shards and transactions, pipelined, while others write: when all is quiet, what is cached is
+    what the server has."""
+    seed = random.randrange(1 << 32)
+    print("seed", seed)
+    rng = random.Random(seed)
+    keys = [b"k%d" % i for i in range(12)]
+    standalone.call("FLUSHALL")
+    with contextlib.ExitStack() as stack:
+        caches = [Cache(standalone) for _ in range(6)]
+        writers = [standalone.connect() for _ in range(3)]
+        for cache in caches:
+            stack.enter_context(cache.connection)
+        for writer in writers:
+            stack.enter_context(writer)
+        for round_ in range(2500):
+            for cache in caches:
+                cache.send(reads(rng, keys) + reads(rng, keys))
+            for i, writer in enumerate(writers):
+                writer.send(b"".join(encode("SET", rng.choice(keys), b"%d.%d.%d" % (round_, i, j)) for j in range(4)))
+            for cache in caches:
+                cache.take_all()
+            for writer in writers:
+                assert [writer.read() for _ in range(4)] == ["OK"] * 4
+        values = dict(zip(keys, writers[0].call("MGET", *keys)))
+        assert all(value is not None for value in values.values())
+        for cache in caches:
+            eventually(lambda: cache.is_true(values), what="what is cached is what the server has")
+
+
+# What happens to a stream's groups is no change of what others have read.
+GROUP_COMMANDS = [
+    ("xgroup create s g 0", False), ("xgroup createconsumer s g c", False), ("xreadgroup group g c streams s >", False),
+    ("xack s g 1-1", False), ("xgroup setid s g 0", False), ("xautoclaim s g d 0 0", False), ("xsetid s 9-9", False),
+    ("xgroup destroy s g", False), ("xadd s 10-1 a b", True), ("xtrim s maxlen 1", True), ("xdel s 10-1", True),
+    ("xgroup create new g 0 mkstream", True),
+]
+
+
+def test_groups_of_streams(clients):
+    c, writer = clients(), clients(2)
+    assert c.call("CLIENT", "TRACKING", "on") == "OK"
+    writer.call("XADD", "s", "1-1", "a", "b")
+    for command, is_change in GROUP_COMMANDS:
+        c.call("XLEN", "s")
+        c.call("XLEN", "new")
+        writer.call(*command.split())
+        key = b"new" if " new " in command else b"s"
+        assert c.keys() == ([key] if is_change else []), command
 
 
 def test_a_client_hears_of_its_own_changes_unless_noloop(clients):

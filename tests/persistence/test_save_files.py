@@ -227,6 +227,21 @@ def test_reload(shards):
         assert "only supports" in str(connection.call("DEBUG", "RELOAD", "WRONG"))
 
 
+@pytest.mark.parametrize("shards", [1, 3])
+def test_a_reload_is_a_change_of_all_keys(shards):
+    with Server("--enable-debug-command", "yes", shards=shards) as server, server.connect() as connection, \
+            server.connect() as other:
+        other.call("MSET", "a", 1, "b", 2)
+        assert connection.call("WATCH", "a") == "OK"
+        assert other.call("DEBUG", "RELOAD") == "OK"
+        assert [connection.call(*words) for words in (["MULTI"], ["PING"], ["EXEC"])] == ["OK", "QUEUED", None]
+        connection.call("HELLO", 3)
+        connection.call("CLIENT", "TRACKING", "on")
+        connection.call("GET", "b")
+        assert other.call("DEBUG", "RELOAD") == "OK"
+        assert connection.read() == [b"invalidate", None]
+
+
 def test_times_of_fields_need_another_version():
     with Server(shards=2) as server, server.connect() as connection:
         connection.call("HSET", "h", "a", 1, "b", 2)

@@ -182,7 +182,7 @@ void run_writes(Ctx& ctx, const Args& args, const FieldCall& call, Writer& reply
     ctx.add_dirty(changes - 1);
   } else if (grows) {
     // Zeros were added, which redis-server does not call a change: only who follows has to know.
-    ctx.changed_verbatim(key, static_cast<shard::EventClass>(0), nullptr);
+    ctx.changed_verbatim(key, shard::kEventNone, nullptr);
     ctx.add_dirty(-1);
   }
 }

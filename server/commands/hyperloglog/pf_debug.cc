@@ -21,7 +21,7 @@ bool to_dense(Ctx& ctx, const Key& key, std::string& value, Writer& reply) {
     return false;
   }
   store_hll(ctx, key, value, true);
-  ctx.changed_verbatim(key, static_cast<shard::EventClass>(0), nullptr);  // no change, says redis-server
+  ctx.changed_verbatim(key, shard::kEventNone, nullptr);
   return true;
 }
 
