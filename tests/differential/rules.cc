@@ -41,7 +41,7 @@ const Rule* find_rule(const std::vector<std::string>& args) {
       {"client|list", check_client_list, false},
       {"client|info", check_client_list, false},
       {"object|idletime", check_idletime, false},
-      {"lastsave", check_idletime, false},
+      {"lastsave", check_lastsave, true},
       {"config|get", check_config_get, false},
       {"command", check_command_rows, false},
       {"command|info", check_command_rows, false},

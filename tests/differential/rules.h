@@ -92,6 +92,7 @@ std::string check_info(const RuleInput&);
 std::string check_client_list(const RuleInput&);
 std::string check_positive_integer(const RuleInput&);
 std::string check_idletime(const RuleInput&);
+std::string check_lastsave(const RuleInput&);
 std::string check_config_get(const RuleInput&);
 std::string check_command_list(const RuleInput&);
 std::string check_command_rows(const RuleInput&);

@@ -3,6 +3,7 @@
 // checked for presence and shape.
 #include <algorithm>
 #include <cstdlib>
+#include <ctime>
 #include <map>
 #include <set>
 
@@ -154,6 +155,15 @@ std::string check_idletime(const RuleInput& in) {
     return "";
   }
   return std::llabs(in.ours.integer - in.theirs.integer) <= 10 ? "" : "idle times differ by more than 10 s";
+}
+
+// Who saves after FLUSHALL asks for save points a moment later, so the two may save at different times: what is
+// compared is that both tell a time of the last day.
+std::string check_lastsave(const RuleInput& in) {
+  if (in.ours.type != in.theirs.type) return "types of the replies differ";
+  constexpr int64_t kDay = 86400;
+  const int64_t now = std::time(nullptr);
+  return in.ours.integer <= now && now - in.ours.integer < kDay ? "" : "not a time of the last day";
 }
 
 namespace {

@@ -126,6 +126,8 @@ def test_getkeys_beside_redis_server(server, facts):
                 call += [chance.choice(WORDS) for _ in range(chance.choice([0, 1, 1, 2, 2, 3, 3, 4, 5, 6, 7, 8]))]
                 if len(call) < 4:
                     continue  # Valkey 9.1 lets GETKEYS look at a lone name
+                if name == "sort" and ("store", "store") in zip(call, call[1:]):
+                    continue  # redis-server takes the destination "store" for another STORE; SORT itself writes to it
                 one, other = ours.call(*call), theirs.call(*call)
                 if call[1] == "GETKEYSANDFLAGS" and isinstance(one, list) and isinstance(other, list):
                     one, other = ([[key, sorted(flags)] for key, flags in reply] for reply in (one, other))
