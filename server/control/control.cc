@@ -22,6 +22,15 @@ struct Adopted : Request {
   }
 };
 
+struct Job : Request {
+  std::function<void()> run;
+  explicit Job(std::function<void()> r) : run(std::move(r)) {}
+  void handle(Control&) override {
+    const std::unique_ptr<Job> mine(this);
+    run();
+  }
+};
+
 }  // namespace
 
 Control::~Control() = default;
@@ -39,6 +48,10 @@ void Control::add_cron(std::function<Micros()> job) {
 
 void Control::post(Request* request) {
   loop()->post(request);
+}
+
+void Control::post(std::function<void()> job) {
+  post(new Job(std::move(job)));
 }
 
 void Control::when_adopted(std::function<void()> then) {

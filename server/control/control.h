@@ -86,6 +86,7 @@ class Control : public io::Actor {
 
   // Any thread, once the thread exists.
   void post(Request* request);
+  void post(std::function<void()> job);
   void attach_loop(io::Loop* loop) { loop_.store(loop, std::memory_order_release); }
   io::Loop* loop() { return loop_.load(std::memory_order_acquire); }
 

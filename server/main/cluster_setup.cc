@@ -53,15 +53,6 @@ cluster::PlaneSettings plane_settings(const config::Config& config) {
   return settings;
 }
 
-struct PlaneJob : control::Request {
-  std::function<void()> run;
-  explicit PlaneJob(std::function<void()> r) : run(std::move(r)) {}
-  void handle(control::Control&) override {
-    const std::unique_ptr<PlaneJob> mine(this);
-    run();
-  }
-};
-
 // The keys of slots that went to other nodes.
 struct DropSlots : dispatch::Envelope {
   cluster::state::SlotSet slots;
@@ -85,7 +76,7 @@ Result<void> Node::open_cluster() {
     shared_.view->publish(std::make_shared<route::ClusterView>(std::move(view)));
   };
   host.when_adopted = [this](std::function<void()> then) { control_.when_adopted(std::move(then)); };
-  host.post = [this](std::function<void()> job) { control_.post(new PlaneJob(std::move(job))); };
+  host.post = [this](std::function<void()> job) { control_.post(std::move(job)); };
   host.drop_slots = [this](const cluster::state::SlotSet& slots) {
     for (auto& engine : engines_) {
       auto* envelope = new DropSlots;
@@ -104,14 +95,14 @@ Result<void> Node::open_cluster() {
     });
   };
   shared_.publish_to_bus = [this](std::vector<feed::BusMessage> messages) {
-    control_.post(new PlaneJob([this, messages = std::move(messages)]() mutable {
+    control_.post([this, messages = std::move(messages)]() mutable {
       int64_t bytes = 0;
       for (feed::BusMessage& each : messages) {
         bytes += each.size_bytes();
         plane_->publish(each.sharded, std::move(each.channel), std::move(each.text));
       }
       shared_.feed->bus_bytes.fetch_sub(bytes, std::memory_order_relaxed);
-    }));
+    });
   };
   host.set_write_until = [this](MonoTime until) {
     // Behind the views of which it may know: who sees it sees them.

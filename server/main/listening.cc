@@ -99,21 +99,10 @@ bool Node::wait_for(const bool& finished) {
 
 void Node::on_control(std::function<void()> job) {
   const auto finished = std::make_shared<bool>(false);
-  struct Job : control::Request {
-    std::function<void()> run;
-    io::Loop* back_to;
-    std::unique_ptr<io::Message> answer;
-    void handle(control::Control&) override {
-      const std::unique_ptr<Job> mine(this);
-      run();
-      back_to->post(answer.release());
-    }
-  };
-  auto* request = new Job;
-  request->run = std::move(job);
-  request->back_to = main_loop_.get();
-  request->answer = std::make_unique<Done>(finished);
-  control_.post(request);
+  control_.post([job = std::move(job), finished, back_to = main_loop_.get()] {
+    job();
+    back_to->post(new Done(finished));
+  });
   (void)wait_for(*finished);
 }
 
