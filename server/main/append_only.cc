@@ -3,6 +3,7 @@
 #include "server/dispatch/parked_call.h"
 #include "server/main/node.h"
 #include "server/persist/aof/aof.h"
+#include "server/persist/aof_base.h"
 #include "server/persist/aof_loader.h"
 
 namespace tessera::server {
@@ -77,44 +78,11 @@ Result<void> Node::load_append_only() {
   return {};
 }
 
-// Without a cut of what is there a base can be made of nothing only. While all shards are parked.
-void Node::make_empty_base(persist::BaseRequest request) {
-  auto shared = std::make_shared<persist::BaseRequest>(std::move(request));
-  dispatch::call_parked(*engines_.front(), [this, shared](dispatch::Engine& engine) {
-    engine.shard().flush_effects();
-    size_t keys = 0;
-    for (dispatch::Engine* each : shared_.engines) {
-      const store::Keyspace& keyspace = each->shard().keyspace();
-      for (int db = 0; db < keyspace.database_count(); ++db) keys += keyspace.size(db);
-    }
-    if (keys > 0) {
-      shared->done(Error{"a data set that is not empty cannot be written yet"});
-      return;
-    }
-    shared->at_cut(journal_.end_offset());
-    options_.env->pool().submit([this, shared] {
-      const std::string bytes = shared->snapshot
-                                    ? persist::empty_snapshot(options_.env->clock().wall_ms().ms / 1000)
-                                    : std::string();
-      const auto written = options_.env->files().replace(shared->path, bytes);
-      if (!written.ok()) return shared->done(written.error());
-      shared->done(uint64_t{bytes.size()});
-    });
-  });
-}
-
 Result<void> Node::switch_append_only(const config::Config& before, const config::Config& after) {
   if (before.boolean("appendonly") == after.boolean("appendonly")) return {};
   if (!after.boolean("appendonly")) {
     aof_->turn_off([] {});
     return {};
-  }
-  if (control_.services().key_count() > 0) {
-    options_.log->warning(
-        "The append only file can only be turned on while there are no keys: set appendonly in the "
-        "configuration "
-        "file and start with an empty data set");
-    return Error{"Unable to turn on AOF. Check server logs."};
   }
   aof_->set_settings(settings_of(after));
   aof_->turn_on(after.text("dir"), [](Result<void>) {});
@@ -122,7 +90,7 @@ Result<void> Node::switch_append_only(const config::Config& before, const config
 }
 
 void Node::add_append_only_hooks() {
-  aof_->set_base_maker([this](persist::BaseRequest request) { make_empty_base(std::move(request)); });
+  aof_->set_base_maker([this](persist::BaseRequest request) { persist::make_base(shared_, std::move(request)); });
   editor_->on_change({"appendonly"}, [this](const config::Config& before, const config::Config& after) {
     return switch_append_only(before, after);
   });

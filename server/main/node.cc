@@ -18,15 +18,6 @@ namespace tessera::server {
 
 namespace {
 
-struct ControlDo : control::Request {
-  std::function<void(control::Control&)> run;
-  explicit ControlDo(std::function<void(control::Control&)> r) : run(std::move(r)) {}
-  void handle(control::Control& control) override {
-    const std::unique_ptr<ControlDo> mine(this);
-    run(control);
-  }
-};
-
 std::string hex40(io::Env& env) {
   unsigned char bytes[20];
   env.random_bytes(bytes);
@@ -219,8 +210,7 @@ void Node::stop(int index) {
 }
 
 void Node::request_shutdown(int save, bool now, bool force) {
-  control_.post(
-      new ControlDo([this, save, now, force](control::Control&) { shut_down(save, now, force, nullptr); }));
+  control_.post([this, save, now, force] { shut_down(save, now, force, nullptr); });
 }
 
 // Control thread.

@@ -25,7 +25,6 @@ class Plane;
 }
 namespace tessera::persist {
 class Aof;
-struct BaseRequest;
 class Saves;
 class Snapshots;
 }  // namespace tessera::persist
@@ -95,7 +94,6 @@ class Node : public control::Workers {
   Result<void> load_append_only();
   void add_append_only_hooks();
   Result<void> switch_append_only(const config::Config& before, const config::Config& after);
-  void make_empty_base(persist::BaseRequest request);
   void take_answers();  // what engines posted to the main loop
   // Until `finished` or the end of the node; false: it ends, and what was asked for may still happen.
   bool wait_for(const bool& finished);

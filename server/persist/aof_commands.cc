@@ -18,7 +18,8 @@ using resp::Writer;
 
 void bgrewriteaof(ControlCtx& ctx, const Args&, Writer&) {
   const auto send = ctx.reply_later();
-  ctx.services().node->aof->rewrite([send](Result<std::string> outcome) {
+  dispatch::NodeShared& node = *ctx.services().node;
+  node.aof->rewrite(node.settings->get()->config->text("dir"), [send](Result<std::string> outcome) {
     send([&](Writer& reply) {
       outcome.ok() ? reply.simple(*outcome) : reply.error("ERR " + outcome.error().message);
     });
@@ -60,18 +61,18 @@ void waitaof(ControlCtx& ctx, const Args& args, Writer& reply) {
     });
   };
   const uint64_t offset = node.journal->end_offset();
-  const bool on = node.journal->aof().enabled.load();
-  const bool done = on && node.journal->durability().durable() >= offset;
+  // Until the file has its first base, what an earlier one had says nothing.
+  const auto is_durable = [&durability = node.journal->durability(), offset] {
+    return durability.policy() != journal::Durability::Policy::kOff && durability.durable() >= offset;
+  };
   // Replicas that are asked for and do not exist are waited for, as long as the caller wants.
-  if (*replicas == 0 && (*local == 0 || done)) return answer(done);
+  if (*replicas == 0 && (*local == 0 || is_durable())) return answer(is_durable());
   constexpr int64_t kLongest_ms = int64_t{1000} * 3600 * 24 * 365;
   const MonoTime now = node.env->clock().mono();
   const MonoTime deadline =
       *timeout_ms == 0 || *timeout_ms > kLongest_ms ? MonoTime{} : now + millis(*timeout_ms);
   node.aof->wait_durable(*replicas > 0 ? UINT64_MAX : offset, deadline,
-                         [answer, &node, offset](bool reached) {
-                           answer(reached || node.journal->durability().durable() >= offset);
-                         });
+                         [answer, is_durable](bool reached) { answer(reached || is_durable()); });
 }
 
 constexpr CommandRow kRows[] = {

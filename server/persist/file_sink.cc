@@ -24,6 +24,7 @@ Result<void> FileSink::begin(const CutInfo&) {
 
 Result<void> FileSink::write(std::string_view bytes) {
   if (auto written = file_->write(bytes); !written.ok()) return written;
+  size_bytes_ += bytes.size();
   unsynced_ += bytes.size();
   if (!incremental_ || unsynced_ < kSyncEvery) return {};
   unsynced_ = 0;

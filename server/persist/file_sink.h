@@ -14,6 +14,7 @@ class FileSink final : public SnapshotSink {
  public:
   // `temporary` and `name` in `dir`. `incremental`: synced while it is written (rdb-save-incremental-fsync).
   FileSink(io::Files& files, std::string dir, std::string temporary, std::string name, bool incremental);
+  uint64_t size_bytes() const { return size_bytes_; }
 
   Result<void> begin(const CutInfo& cut) override;
   Result<void> write(std::string_view bytes) override;
@@ -26,6 +27,7 @@ class FileSink final : public SnapshotSink {
   const bool incremental_;
   std::unique_ptr<io::File> file_;
   size_t unsynced_ = 0;
+  uint64_t size_bytes_ = 0;
 };
 
 }  // namespace tessera::persist

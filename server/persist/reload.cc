@@ -4,7 +4,8 @@
 
 #include "common/text/strings.h"
 #include "server/config/config.h"
-#include "server/dispatch/gather.h"
+#include "server/dispatch/engine.h"
+#include "server/dispatch/parked_call.h"
 #include "server/persist/loader.h"
 #include "server/persist/saves.h"
 
@@ -21,15 +22,6 @@ struct Call {
   bool merge = false, flush = true, save = true;
   control::SendReply send;
   dispatch::Pause pause_before;
-};
-
-struct OnControl : control::Request {
-  std::function<void()> run;
-  explicit OnControl(std::function<void()> r) : run(std::move(r)) {}
-  void handle(control::Control&) override {
-    const std::unique_ptr<OnControl> mine(this);
-    run();
-  }
 };
 
 void answer(NodeShared& node, const std::shared_ptr<Call>& call, const std::string& error) {
@@ -66,23 +58,12 @@ std::string load(Engine& coordinator, const Call& call) {
   return "ERR Error trying to load the RDB dump, check server logs.";
 }
 
-struct BeginReload : dispatch::Envelope {
-  std::shared_ptr<Call> call;
-  explicit BeginReload(std::shared_ptr<Call> c) : call(std::move(c)) {}
-  void arrive(Engine& engine) override {
-    const std::unique_ptr<BeginReload> mine(this);
-    std::vector<int> all;
-    for (size_t i = 0; i < engine.node().engines.size(); ++i) all.push_back(static_cast<int>(i));
-    auto* gather = new dispatch::Gather(engine.index(), dispatch::ClientRef{}, dispatch::SessionBits{},
-                                        dispatch::CommandView{}, std::move(all));
-    gather->call = [&engine, mine_call = call](resp::Writer&) {
-      const std::string error = load(engine, *mine_call);
-      NodeShared& node = engine.node();
-      node.control->post(new OnControl([&node, mine_call, error] { answer(node, mine_call, error); }));
-    };
-    engine.begin_gather(gather);
-  }
-};
+void begin(NodeShared& node, const std::shared_ptr<Call>& call) {
+  dispatch::call_parked(*node.engines.front(), [&node, call](Engine& engine) {
+    const std::string error = load(engine, *call);
+    node.control->post([&node, call, error] { answer(node, call, error); });
+  });
+}
 
 }  // namespace
 
@@ -110,14 +91,13 @@ void reload(control::ControlCtx& ctx, const registry::Args& args, resp::Writer& 
   node.pause->publish(std::make_shared<dispatch::Pause>(
       dispatch::Pause{node.env->clock().wall_ms().ms + kLongPauseMs, true}));
   ctx.control().when_adopted([&node, call] {
-    auto begin = [&node, call] { node.engines.front()->loop().post(new BeginReload(call)); };
     if (!call->save) {
-      begin();
+      begin(node, call);
       return;
     }
-    node.saves->begin(false, [&node, call, begin](const Result<CutInfo>& saved) {
+    node.saves->begin(false, [&node, call](const Result<CutInfo>& saved) {
       if (saved.ok()) {
-        begin();
+        begin(node, call);
       } else {
         answer(node, call, "ERR");
       }

@@ -4,7 +4,8 @@
 
 #include "common/base/check.h"
 #include "server/config/config.h"
-#include "server/dispatch/gather.h"
+#include "server/dispatch/engine.h"
+#include "server/dispatch/parked_call.h"
 #include "server/persist/cut_job.h"
 #include "server/persist/rdb/format.h"
 #include "server/store/cut.h"
@@ -16,30 +17,6 @@ namespace {
 using dispatch::Engine;
 using dispatch::NodeShared;
 
-struct OnControl : control::Request {
-  std::function<void()> run;
-  explicit OnControl(std::function<void()> r) : run(std::move(r)) {}
-  void handle(control::Control&) override {
-    const std::unique_ptr<OnControl> mine(this);
-    run();
-  }
-};
-
-// To a shard: gather all others.
-struct BeginCut : dispatch::Envelope {
-  std::function<void(Engine&)> cut;
-  explicit BeginCut(std::function<void(Engine&)> c) : cut(std::move(c)) {}
-  void arrive(Engine& engine) override {
-    const std::unique_ptr<BeginCut> mine(this);
-    std::vector<int> all;
-    for (size_t i = 0; i < engine.node().engines.size(); ++i) all.push_back(static_cast<int>(i));
-    auto* gather = new dispatch::Gather(engine.index(), dispatch::ClientRef{}, dispatch::SessionBits{},
-                                        dispatch::CommandView{}, std::move(all));
-    gather->call = [run = std::move(cut), &engine](resp::Writer&) { run(engine); };
-    engine.begin_gather(gather);
-  }
-};
-
 SaveAccess access_of(const std::string& policy) {
   if (policy.find("lru") != std::string::npos) return SaveAccess::kIdle;
   return policy.find("lfu") != std::string::npos ? SaveAccess::kFrequency : SaveAccess::kNo;
@@ -49,16 +26,16 @@ class NodeSnapshots final : public Snapshots {
  public:
   explicit NodeSnapshots(NodeShared& node) : node_(node), writer_(node) {
     writer_.target_over = [this](const std::shared_ptr<CutJob>& job, size_t target, Result<CutInfo> result) {
-      node_.control->post(new OnControl([job, target, result = std::move(result)] {
+      node_.control->post([job, target, result = std::move(result)] {
         const auto done = std::move(job->targets[target]->request.done);
         if (done) done(result);
-      }));
+      });
     };
     writer_.job_over = [this](const std::shared_ptr<CutJob>& job) {
-      node_.control->post(new OnControl([this, job] {
+      node_.control->post([this, job] {
         if (active_ == job) active_ = nullptr;
         begin_next();
-      }));
+      });
     };
   }
 
@@ -77,9 +54,9 @@ class NodeSnapshots final : public Snapshots {
       auto done = std::move((*at)->request.done);
       (*at)->request.sink->failed(why);
       waiting_.erase(at);
-      node_.control->post(new OnControl([done = std::move(done), why] {
+      node_.control->post([done = std::move(done), why] {
         if (done) done(why);
-      }));
+      });
       return true;
     }
     // One of several targets cannot be given up alone; with others it is written to the end.
@@ -118,8 +95,8 @@ class NodeSnapshots final : public Snapshots {
       bytes += static_cast<int64_t>(node_.engines[i]->shard().keyspace().used_bytes());
     }
     active_->early_limit = std::max(CutJob::kEarlyBytes, bytes / 20);
-    node_.engines.front()->loop().post(
-        new BeginCut([this, job = active_](Engine& coordinator) { cut(coordinator, job); }));
+    dispatch::call_parked(*node_.engines.front(),
+                          [this, job = active_](Engine& coordinator) { cut(coordinator, job); });
   }
 
   // All shards are parked.

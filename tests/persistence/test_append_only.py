@@ -283,6 +283,125 @@ def test_on_and_off_at_run_time():
             assert connection.call("MGET", "a", "b", "c") == [b"1", b"2", None]
 
 
+def is_rewriting(server):
+    return server.info("persistence")["aof_rewrite_in_progress"] == "1"
+
+
+def base_of(folder):
+    with open(os.path.join(folder.path, MANIFEST)) as file:
+        return [line.split()[1] for line in file if line.split()[5] == "b"]
+
+
+BASES = pytest.mark.parametrize("preamble", ["yes", "no"])
+
+
+class Writers:
+    """Clients that write until they are stopped."""
+
+    def __init__(self, server, seed):
+        self.over = threading.Event()
+        self.threads = [threading.Thread(target=self.run, args=(server, seed + i)) for i in range(2)]
+
+    def run(self, server, seed):
+        with server.connect() as connection:
+            while not self.over.is_set():
+                write_some(connection, seed, 50)
+                seed += 2
+
+    def __enter__(self):
+        for thread in self.threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self.over.set()
+        for thread in self.threads:
+            thread.join()
+
+
+@BASES
+@pytest.mark.parametrize("shards", [1, 4])
+def test_turned_on_and_rewritten_with_keys_under_writes(preamble, shards):
+    seed = random.SystemRandom().randrange(1 << 30)
+    print("seed", seed)
+    with Folder() as folder:
+        args = ("--aof-use-rdb-preamble", preamble, "--auto-aof-rewrite-percentage", "0")
+        with Server("--dir", folder.path, "--enable-debug-command", "yes", *args, shards=shards) as server, \
+                server.connect() as connection:
+            write_some(connection, seed, 1000)
+            connection.call("SELECT", 0)
+            connection.call("FUNCTION", "LOAD", "#!lua name=l\nredis.register_function('f', function() return 7 end)")
+            connection.call("RPUSH", "large", *["element %d" % i for i in range(60000)])
+            connection.call("HSET", "wide", *[word for i in range(20000) for word in ("field %d" % i, i)])
+            connection.call("SET", "long", b"x" * 3000000)
+            with Writers(server, seed):
+                assert connection.call("CONFIG", "SET", "appendonly", "yes") == "OK"
+                eventually(lambda: not is_rewriting(server) and os.path.exists(os.path.join(folder.path, MANIFEST)), 60)
+                bases = [base_of(folder)]
+                for _ in range(3):
+                    assert connection.call("BGREWRITEAOF") == "Background append only file rewriting started"
+                    eventually(lambda: not is_rewriting(server), 60)
+                    bases.append(base_of(folder))
+            ending = "rdb" if preamble == "yes" else "aof"
+            assert bases == [["appendonly.aof.%d.base.%s" % (i, ending)] for i in range(1, 5)]
+            info = server.info("persistence")
+            assert (info["aof_last_bgrewrite_status"], info["aof_rewrites"]) == ("ok", "4")
+            eventually(lambda: sorted(os.listdir(folder.file(""))) == sorted(
+                [bases[-1][0], folder.increments()[-1], "appendonly.aof.manifest", "appendonly.aof.lock"]), 20)
+            digest = connection.call("DEBUG", "DIGEST")
+            end(server)
+        assert [name for name in os.listdir(folder.path) if name.startswith("temp-")] == []
+        code, out = run_tool("/usr/bin/redis-check-aof", os.path.join(folder.path, MANIFEST))
+        assert code == 0 and "All AOF files and manifest are valid" in out, out
+        for options in ({"binary": ORACLE}, {"shards": 3}):
+            with folder.start(*args, **options) as server:
+                assert server.call("DEBUG", "DIGEST") == digest, server.log()
+                assert server.call("FCALL", "f", 0) == 7
+
+
+@BASES
+def test_a_rewrite_while_the_file_is_off(preamble):
+    """The folder gets a base alone, as with redis-server."""
+    with Folder() as folder:
+        args = ("--aof-use-rdb-preamble", preamble)
+        with Server("--dir", folder.path, *args, shards=2) as server, server.connect() as connection:
+            connection.call("MSET", "a", 1, "b", 2)
+            for i in (1, 2):
+                assert connection.call("BGREWRITEAOF") == "Background append only file rewriting started"
+                eventually(lambda: not is_rewriting(server), 20)
+                assert base_of(folder) == ["appendonly.aof.%d.base.%s" % (i, "rdb" if preamble == "yes" else "aof")]
+                assert folder.increments() == []
+            assert connection.call("CONFIG", "SET", "appendonly", "yes") == "OK"
+            eventually(lambda: not is_rewriting(server) and len(folder.increments()) == 1, 20)
+            connection.call("SET", "c", 3)
+            assert connection.call("WAITAOF", 1, 0, 0) == [1, 0]
+        for options in ({"binary": ORACLE}, {"shards": 3}):
+            with folder.start(*args, **options) as server, server.connect() as connection:
+                assert connection.call("MGET", "a", "b", "c") == [b"1", b"2", b"3"]
+
+
+def test_on_off_on_at_once():
+    """Whatever is under way when it is turned off or on again, the last word counts."""
+    with Folder() as folder:
+        with Server("--dir", folder.path, shards=3) as server, server.connect() as connection:
+            for i in range(500):
+                connection.call("SET", "k%d" % i, "v" * 1000)
+            for i in range(20):
+                connection.call("BGREWRITEAOF")
+                for value in ("yes", "no", "yes"):
+                    assert connection.call("CONFIG", "SET", "appendonly", value) == "OK"
+                connection.call("SET", "last", i)
+                if i % 3 == 0:
+                    assert connection.call("WAITAOF", 1, 0, 0) == [1, 0]
+                if i % 2 == 0:
+                    assert connection.call("CONFIG", "SET", "appendonly", "no") == "OK"
+            assert connection.call("WAITAOF", 1, 0, 0) == [1, 0]
+            assert connection.call("DBSIZE") == 501
+        assert [name for name in os.listdir(folder.path) if name.startswith("temp-")] == []
+        with folder.start(binary=ORACLE) as server, server.connect() as connection:
+            assert connection.call("DBSIZE") == 501 and connection.call("GET", "last") == b"19"
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="mounts a small file system")
 @pytest.mark.parametrize("policy", ["always", "everysec"])
 def test_full_disk(policy):

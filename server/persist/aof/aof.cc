@@ -62,31 +62,39 @@ void Aof::flush(std::function<void(bool)> done) {
 }
 
 void Aof::turn_off(std::function<void()> done) {
+  journal_.aof().enabled = false;
   post([this, done = std::move(done)] {
     if (is_on()) {
       journal_.turn_off(journal::kAof);
       journal_.order();
       take_chunks();
-      write_some();
-      if (phase_ == Phase::kOn) (void)sync_now();
+      if (phase_ == Phase::kOn) {
+        write_some();
+        (void)sync_now();
+      }
       if (rewrite_.running) rewrite_ended(false);
+      forget_log();
       phase_ = Phase::kOff;
       journal_.durability().set_policy(journal::Durability::Policy::kOff);
       journal_.durability().set_unsynced_since({});
       journal_.durability().set_failure(0);
-      journal_.aof().enabled = false;
-      journal_.aof().write_ok = true;
       journal_.aof().waiting_bytes = 0;
-      file_.reset();
-      cursor_.reset();
-      kept_.clear();
-      next_ = 0;
-      failing_ = sync_failed_ = torn_ = false;
       answer_waiters();
       lock_.reset();
     }
     done();
   });
+}
+
+// Nothing of the log is written any more, until it is turned on again.
+void Aof::forget_log() {
+  journal_.turn_off(journal::kAof);
+  journal_.aof().write_ok = true;
+  file_.reset();
+  cursor_.reset();
+  while (!kept_.empty()) kept_.pop_front();
+  next_ = 0;
+  failing_ = sync_failed_ = torn_ = false;
 }
 
 void Aof::wait_durable(uint64_t offset, MonoTime deadline, std::function<void(bool)> done) {

@@ -9,6 +9,7 @@
 #include <deque>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "common/base/log.h"
@@ -40,7 +41,8 @@ struct AofPlace {
 // Makes a new base: what the data set is at one moment, written into `path` and synced.
 struct BaseRequest {
   std::string path;
-  bool snapshot = true;  // else commands
+  bool snapshot = true;    // else commands
+  bool timestamp = false;  // in front of commands
   // While all shards are parked and all they changed is appended: the moment; the log is at `offset`.
   std::function<void(uint64_t offset)> at_cut;
   // At the end, once: how many bytes, or why not. Any thread.
@@ -59,7 +61,6 @@ class Aof : public io::Actor {
   Result<void> find_files();
   const aof::Manifest& manifest() const { return manifest_; }
   const AofPlace& place() const { return place_; }
-  // `dir` is another now: for the next time that it is turned on.
   void set_settings_at_start(const AofSettings& settings) { settings_ = settings; }
   // What has been loaded: the last increment goes on, or the first one begins. Then the log is turned on (all
   // shards are parked).
@@ -73,12 +74,12 @@ class Aof : public io::Actor {
 
   // ---- any thread
   void set_settings(const AofSettings& settings);
-  // appendonly yes at run time; `done` on the journal thread once a rewrite is under way.
+  // appendonly yes at run time; `done` on the journal thread once a rewrite is under way. `dir`: as below.
   void turn_on(std::string dir, std::function<void(Result<void>)> done);
   // appendonly no: all is written and synced first.
   void turn_off(std::function<void()> done);
-  // BGREWRITEAOF: the reply without sign.
-  void rewrite(std::function<void(Result<std::string>)> done);
+  // BGREWRITEAOF: the reply without sign. While the file is off, a base is made in the folder in `dir`.
+  void rewrite(std::string dir, std::function<void(Result<std::string>)> done);
   // Everything that has been appended by now is written and synced; false: it could not be.
   void flush(std::function<void(bool)> done);
   // WAITAOF: tells once the log is durable up to `offset`, or at `deadline` (0: never).
@@ -100,6 +101,7 @@ class Aof : public io::Actor {
   bool is_on() const { return phase_ != Phase::kOff; }
   void post(std::function<void()> run);
   void take_chunks();
+  void forget_log();
   // ---- aof_writing.cc
   void write_some();
   bool write_group();
@@ -127,8 +129,11 @@ class Aof : public io::Actor {
   void begin_rewrite(const char* why);
   void cut_made(uint64_t offset, std::unique_ptr<journal::Cursor> cursor);
   void switch_files();
-  void base_done(Result<uint64_t> size, uint64_t serial);
+  void base_done(Result<uint64_t> size);
+  void finish_rewrite();
   Result<void> install_base(uint64_t size);
+  Result<void> take_folder(std::string dir);
+  void let_folder_go();
   void delete_history();
   void rewrite_ended(bool ok);
   void look_for_growth();
@@ -174,6 +179,7 @@ class Aof : public io::Actor {
     bool cut = false;
     bool waits_for_switch = false;
     uint64_t offset = 0;
+    std::optional<uint64_t> size;  // of the base, which is there
     std::string path;
     bool snapshot = true;
     size_t old_increments = 0;  // of the manifest: those that the base replaces

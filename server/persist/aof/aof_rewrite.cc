@@ -17,12 +17,29 @@ constexpr int64_t kLongestDelayMinutes = 60;
 
 }  // namespace
 
-void Aof::rewrite(std::function<void(Result<std::string>)> done) {
-  post([this, done = std::move(done)] {
+// The folder is this process' own from now on.
+Result<void> Aof::take_folder(std::string dir) {
+  lock_.reset();
+  place_.dir = std::move(dir);
+  if (auto locked = lock(); !locked.ok()) return locked;
+  auto found = find_files();
+  if (!found.ok()) lock_.reset();
+  return found;
+}
+
+void Aof::let_folder_go() {
+  if (!is_on() && !rewrite_.running) lock_.reset();
+}
+
+void Aof::rewrite(std::string dir, std::function<void(Result<std::string>)> done) {
+  post([this, dir = std::move(dir), done = std::move(done)] {
     if (rewrite_.running) return done(Error{"Background append only file rewriting already in progress"});
-    if (!make_base_ || phase_ == Phase::kOff) {
-      return done(Error{
-          "Can't execute an AOF background rewriting. Please check the server logs for more information."});
+    if (!is_on()) {
+      if (const auto taken = take_folder(dir); !taken.ok()) {
+        log_.warning("%s", taken.error().message.c_str());
+        return done(Error{
+            "Can't execute an AOF background rewriting. Please check the server logs for more information."});
+      }
     }
     begin_rewrite("on request");
     done(std::string("Background append only file rewriting started"));
@@ -30,22 +47,17 @@ void Aof::rewrite(std::function<void(Result<std::string>)> done) {
 }
 
 void Aof::turn_on(std::string dir, std::function<void(Result<void>)> done) {
+  journal_.aof().enabled = true;
   post([this, dir = std::move(dir), done = std::move(done)] {
     if (is_on()) return done({});
-    place_.dir = dir;
-    const auto refused = [&](const Error& error) {
-      log_.warning("%s", error.message.c_str());
-      lock_.reset();
-      done(error);
-    };
-    if (!make_base_)
-      return refused(
-          {"Redis needs to enable the AOF but can't trigger a background AOF rewrite operation. Check the "
-           "above logs for more info about the error."});
-    if (auto locked = lock(); !locked.ok()) return refused(locked.error());
-    if (auto found = find_files(); !found.ok()) return refused(found.error());
+    // A rewrite under way has no increment behind it: what it makes is not used.
+    rewrite_.running = false;
+    if (const auto taken = take_folder(dir); !taken.ok()) {
+      log_.warning("Unable to turn on AOF: %s", taken.error().message.c_str());
+      journal_.aof().enabled = false;
+      return done(taken.error());
+    }
     phase_ = Phase::kStarting;
-    journal_.aof().enabled = true;
     begin_rewrite("AOF was enabled");
     done({});
   });
@@ -65,7 +77,8 @@ void Aof::begin_rewrite(const char* why) {
   BaseRequest request;
   request.path = rewrite_.path;
   request.snapshot = rewrite_.snapshot;
-  const bool starts = phase_ == Phase::kStarting && !cursor_;
+  request.timestamp = settings_.timestamps;
+  const bool starts = phase_ == Phase::kStarting;
   request.at_cut = [this, serial, starts](uint64_t offset) {
     auto cursor = std::make_shared<std::unique_ptr<journal::Cursor>>();
     if (starts) {
@@ -73,11 +86,21 @@ void Aof::begin_rewrite(const char* why) {
       journal_.turn_on(journal::kAof, loop_, cursor->get());
     }
     post([this, serial, offset, cursor] {
-      if (rewrite_.running && rewrite_.serial == serial) cut_made(offset, std::move(*cursor));
+      if (rewrite_.running && rewrite_.serial == serial) {
+        cut_made(offset, std::move(*cursor));
+      } else if (*cursor && !is_on()) {
+        journal_.turn_off(journal::kAof);  // it was turned off before this was known
+      }
     });
   };
-  request.done = [this, serial](Result<uint64_t> size) {
-    post([this, serial, size = std::move(size)] { base_done(size, serial); });
+  request.done = [this, serial, path = request.path](Result<uint64_t> size) {
+    post([this, serial, path, size = std::move(size)] {
+      if (rewrite_.running && rewrite_.serial == serial) {
+        base_done(size);
+      } else {
+        (void)env_.files().remove(path).ok();
+      }
+    });
   };
   make_base_(std::move(request));
 }
@@ -85,12 +108,9 @@ void Aof::begin_rewrite(const char* why) {
 void Aof::cut_made(uint64_t offset, std::unique_ptr<journal::Cursor> cursor) {
   rewrite_.cut = true;
   rewrite_.offset = offset;
-  if (phase_ == Phase::kOn) {
-    rewrite_.waits_for_switch = true;
-    return;
-  }
-  if (cursor) cursor_ = std::move(cursor);
-  if (!cursor_) return;
+  if (phase_ == Phase::kOn) rewrite_.waits_for_switch = true;
+  if (phase_ != Phase::kStarting) return;
+  cursor_ = std::move(cursor);
   // The first increment of a new life; no manifest names it before the base is there.
   journal_.order();
   take_chunks();
@@ -99,11 +119,13 @@ void Aof::cut_made(uint64_t offset, std::unique_ptr<journal::Cursor> cursor) {
   written_ = durable_ = offset;
   file_bytes_ = durable_bytes_ = 0;
   needs_select_ = true;
-  torn_ = failing_ = sync_failed_ = false;
   aof::Manifest manifest = manifest_;
   file_name_ = manifest.next_increment(place_.file_name).name;
   auto file = new_increment(file_name_);
-  if (!file.ok()) return rewrite_ended(false);
+  if (!file.ok()) {
+    log_.warning("Background AOF rewrite terminated with error: %s", file.error().message.c_str());
+    return rewrite_ended(false);
+  }
   file_ = std::move(*file);
 }
 
@@ -117,7 +139,10 @@ void Aof::switch_files() {
   const aof::ManifestFile increment = manifest.next_increment(place_.file_name);
   rewrite_.waits_for_switch = false;
   auto file = new_increment(increment.name);
-  if (!file.ok()) return rewrite_ended(false);
+  if (!file.ok()) {
+    log_.warning("Background AOF rewrite terminated with error: %s", file.error().message.c_str());
+    return rewrite_ended(false);
+  }
   rewrite_.old_increments = manifest.increments.size();
   manifest.increments.push_back(increment);
   if (!write_manifest(manifest).ok()) return rewrite_ended(false);
@@ -129,25 +154,26 @@ void Aof::switch_files() {
   file_bytes_ = durable_bytes_ = 0;
   needs_select_ = true;
   write_some();
+  if (rewrite_.size) finish_rewrite();
 }
 
-void Aof::base_done(Result<uint64_t> size, uint64_t serial) {
-  if (!rewrite_.running || rewrite_.serial != serial) {
-    (void)env_.files().remove(place_.dir + "/temp-rewriteaof-bg-" + text::to_text(serial) + ".aof").ok();
-    return;
-  }
-  Result<void> done;
+void Aof::base_done(Result<uint64_t> size) {
   if (!size.ok()) {
-    done = size.error();
-  } else if (!rewrite_.cut || rewrite_.waits_for_switch || !file_) {
-    done = Error{"the increment behind it could not be begun"};
-  } else {
-    log_.notice("Background AOF rewrite terminated with success");
-    done = install_base(*size);
+    log_.warning("Background AOF rewrite terminated with error: %s", size.error().message.c_str());
+    return rewrite_ended(false);
   }
-  if (!done.ok()) {
+  rewrite_.size = *size;
+  // A small base may be there before the last bytes in front of it are on disk.
+  if (!rewrite_.waits_for_switch) finish_rewrite();
+}
+
+void Aof::finish_rewrite() {
+  Result<void> done = Error{"the increment behind it could not be begun"};
+  if (rewrite_.cut && (file_ || !is_on())) done = install_base(*rewrite_.size);
+  if (done.ok()) {
+    log_.notice("Background AOF rewrite terminated with success");
+  } else {
     log_.warning("Background AOF rewrite terminated with error: %s", done.error().message.c_str());
-    (void)env_.files().remove(rewrite_.path).ok();
   }
   rewrite_ended(done.ok());
   if (done.ok()) delete_history();
@@ -155,7 +181,7 @@ void Aof::base_done(Result<uint64_t> size, uint64_t serial) {
 
 Result<void> Aof::install_base(uint64_t size) {
   const bool first = phase_ == Phase::kStarting;
-  write_some();
+  if (is_on()) write_some();
   if (first && (next_ < kept_.size() || !sync_now()))
     return Error{"the first increment could not be written"};
   aof::Manifest manifest = manifest_;
@@ -168,7 +194,7 @@ Result<void> Aof::install_base(uint64_t size) {
   }
   if (auto synced = files.sync_dir(place_.folder()); !synced.ok()) return synced;
   manifest.base_to_history();
-  manifest.increments_to_history(first ? manifest.increments.size() : rewrite_.old_increments);
+  manifest.increments_to_history(phase_ == Phase::kOn ? rewrite_.old_increments : manifest.increments.size());
   manifest.base = base;
   if (first) manifest.increments.push_back(manifest.next_increment(place_.file_name));
   if (auto written = write_manifest(manifest); !written.ok()) return written;
@@ -192,6 +218,7 @@ Result<void> Aof::install_base(uint64_t size) {
 void Aof::rewrite_ended(bool ok) {
   journal::AofStatus& status = journal_.aof();
   rewrite_.running = rewrite_.waits_for_switch = false;
+  if (!ok && rewrite_.size) (void)env_.files().remove(rewrite_.path).ok();
   status.rewriting = false;
   status.rewrite_began_us = 0;
   status.rewrite_ok = ok;
@@ -200,8 +227,10 @@ void Aof::rewrite_ended(bool ok) {
   status.failed_in_a_row = ok ? 0 : status.failed_in_a_row + 1;
   no_rewrite_before_ = {};
   if (ok) return;
+  let_folder_go();
   const int64_t failed = status.failed_in_a_row;
   if (phase_ == Phase::kStarting) {
+    forget_log();  // the next attempt begins anew
     no_rewrite_before_ = now_ + kRetryStart;
   } else if (failed >= kFailuresBeforeDelay) {
     const int64_t minutes =
@@ -215,7 +244,7 @@ void Aof::rewrite_ended(bool ok) {
 
 // The pool unlinks, which takes long for large files; then the manifest forgets them.
 void Aof::delete_history() {
-  if (manifest_.history.empty() || settings_.keep_history) return;
+  if (manifest_.history.empty() || settings_.keep_history) return let_folder_go();
   io::Files* files = &env_.files();
   std::vector<std::string> paths;
   for (const aof::ManifestFile& file : manifest_.history) paths.push_back(place_.path(file.name));
@@ -225,6 +254,7 @@ void Aof::delete_history() {
       if (manifest_.history != history) return;  // more have come meanwhile, and are deleted after them
       manifest_.history.clear();
       (void)write_manifest(manifest_).ok();
+      let_folder_go();
     });
   });
 }
@@ -233,7 +263,7 @@ void Aof::delete_history() {
 void Aof::look_for_growth() {
   if (now_ < next_look_) return;
   next_look_ = now_ + seconds(1);
-  if (rewrite_.running || !make_base_ || now_ < no_rewrite_before_) return;
+  if (rewrite_.running || now_ < no_rewrite_before_) return;
   if (phase_ == Phase::kStarting) return begin_rewrite("again");
   if (settings_.rewrite_percentage == 0 || failing_) return;
   const auto size = static_cast<int64_t>(other_bytes_ + file_bytes_);

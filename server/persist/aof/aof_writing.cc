@@ -236,12 +236,16 @@ void Aof::publish() {
   int64_t waiting = 0;
   for (size_t i = next_; i < kept_.size(); ++i) waiting += static_cast<int64_t>(kept_[i]->bytes.size());
   status.waiting_bytes = waiting;
+  const bool too_much = journal_.end_offset() - durable_ > kMostUnsynced;
+  if (phase_ == Phase::kStarting && cursor_ && too_much) {
+    log_.warning("Background AOF rewrite terminated with error: the disk does not keep up");
+    return rewrite_ended(false);
+  }
   if (phase_ != Phase::kOn) return;
   journal::Durability& durability = journal_.durability();
   durability.set_unsynced_since(settings_.policy == journal::Durability::Policy::kNo ? MonoTime{}
                                                                                      : unsynced_since_);
   if (!failing_) {
-    const bool too_much = journal_.end_offset() - durable_ > kMostUnsynced;
     durability.set_failure(too_much ? journal::Durability::kTooMuch : 0);
   }
 }

@@ -245,7 +245,7 @@ uint8_t type_of(const Entry& entry) {
 }
 
 int version_of(const Entry& entry) {
-  return hash_has_times(entry) ? kFieldTimesVersion : kPlainVersion;
+  return version_of_type(type_of(entry));
 }
 
 std::unique_ptr<EntryWriter> make_writer(const Entry& entry, const WriteOptions& options) {

@@ -100,6 +100,10 @@ enum ModuleMark : uint8_t {
 };
 
 Kind kind_of(uint8_t type, Family family);
+// The lowest version that has what we write as that type.
+constexpr int version_of_type(uint8_t type) {
+  return type == kTypeHashTimes ? kFieldTimesVersion : kPlainVersion;
+}
 // What follows the type byte and the key: S a string, L a length, C, F, B, I 1, 4, 8
 // and 16 bytes, D a double as text,
 // M a module's marked values; "(...)" a length, and what is inside as often as it says.

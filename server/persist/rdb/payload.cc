@@ -11,6 +11,7 @@ namespace tessera::rdb {
 namespace {
 
 constexpr size_t kVersionBytes = 2, kChecksumBytes = 8;
+static_assert(kPayloadEndBytes == kVersionBytes + kChecksumBytes);
 
 }  // namespace
 
@@ -18,10 +19,13 @@ void write_payload(const store::Entry& entry, const WriteOptions& options, std::
   const size_t begin = out.size();
   out += static_cast<char>(type_of(entry));
   write_value(entry, options, out);
-  const int version = version_of(entry);
-  out += static_cast<char>(version & 0xff);
-  out += static_cast<char>(version >> 8);
-  const uint64_t sum = hash::crc64(0, std::string_view(out).substr(begin));
+  end_payload(version_of(entry), hash::crc64(0, std::string_view(out).substr(begin)), out);
+}
+
+void end_payload(int version, uint64_t crc, std::string& out) {
+  const char bytes[kVersionBytes] = {static_cast<char>(version & 0xff), static_cast<char>(version >> 8)};
+  const uint64_t sum = hash::crc64(crc, {bytes, kVersionBytes});
+  out.append(bytes, kVersionBytes);
   out.append(reinterpret_cast<const char*>(&sum), kChecksumBytes);
 }
 

@@ -14,6 +14,10 @@ namespace tessera::rdb {
 
 void write_payload(const store::Entry& entry, const WriteOptions& options, std::string& out);
 
+// What comes behind type byte and value, whose checksum is `crc`.
+constexpr size_t kPayloadEndBytes = 10;
+void end_payload(int version, uint64_t crc, std::string& out);
+
 struct Payload {
   Kind kind = Kind::kUnknown;
   int version = 0;
