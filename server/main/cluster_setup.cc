@@ -145,8 +145,7 @@ Result<void> Node::start_cluster() {
   on_control([this, result] { *result = plane_->start(control_thread_->loop()); });
   if (shared_.shutting_down.load()) return Error{"stopped", kStopped};
   if (!result->ok()) {
-    log.warning("Failed listening on port %d (cluster), aborting: %s", plane_settings(config).state.bus_port,
-                result->error().message.c_str());
+    log.warning("%s, aborting.", result->error().message.c_str());  // it names the port
   }
   return *result;
 }

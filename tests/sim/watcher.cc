@@ -29,7 +29,8 @@ const state::StoredNode* myself(const state::Stored& stored) {
 
 const char* name_of(const state::Action& action) {
   static constexpr const char* kNames[] = {"connect", "close", "send", "persist", "view",
-                                           "log",     "reply", "lost", "drop"};
+                                           "log",     "reply", "lost", "drop",    "deliver"};
+  static_assert(std::size(kNames) == std::variant_size_v<state::Action>);
   return kNames[action.index()];
 }
 
