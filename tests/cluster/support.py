@@ -95,8 +95,8 @@ def both(*args, replicas_by_chance=False, **options):
 
 
 class Node(Server):
-    def __init__(self, *args, config=None):
-        super().__init__("--cluster-enabled", "yes", "--cluster-node-timeout", "3000", *args, binary=node_binary(),
+    def __init__(self, *args, config=None, binary=None):
+        super().__init__("--cluster-enabled", "yes", "--cluster-node-timeout", "3000", *args, binary=binary or node_binary(),
                          config=config)
         self.host = "127.0.0.1"
 
@@ -151,12 +151,15 @@ def take_apart(nodes, hard=False):
         node.call("FUNCTION", "FLUSH")
 
 
-def needs(node, *words):
-    """Skips the test where the server does not know the subcommand yet."""
+def knows(node, *words):
     reply = node.call(words[0], "HELP")
     lines = [line.decode() if isinstance(line, bytes) else line for line in reply] if isinstance(reply, list) else []
-    known = any(line.split(" ")[0] == words[1] for line in lines)
-    if not known:
+    return any(line.split(" ")[0] == words[1] for line in lines)
+
+
+def needs(node, *words):
+    """Skips the test where the server does not know the subcommand yet."""
+    if not knows(node, *words):
         pytest.skip("the server does not know %s" % " ".join(words))
 
 

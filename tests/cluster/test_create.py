@@ -6,9 +6,9 @@ import time
 
 import pytest
 
-from tests.cluster.support import (Forwarder, both, equal, make_cluster, needs, node_binary, ours, settle, take_apart,
+from tests.cluster.support import (Forwarder, both, equal, knows, make_cluster, needs, node_binary, ours, settle, take_apart,
                                    tessera_cli, theirs)
-from tests.support.server import Server, eventually
+from tests.support.server import Server, eventually, server_under_test
 
 
 def addresses(nodes):
@@ -297,3 +297,31 @@ def test_if_not_exists_and_strangers(fresh):
         assert mine.code == 1 and "[ERR] Node " in mine.out and text in mine.out, mine
         assert "Performing hash slots" not in mine.out
     assert all(node.knows() == 1 for node in others)
+
+
+def test_replicas_that_cannot_be_made(nodes):
+    """The server does not know CLUSTER REPLICATE: said before anything is changed, with every node that it concerns."""
+    these = nodes(6, binary=server_under_test())
+    if knows(these[0], "CLUSTER", "REPLICATE"):
+        pytest.skip("our server knows CLUSTER REPLICATE")
+    words = ["--cluster", "create", *addresses(these), "--cluster-replicas", 1]
+    for options in ([], ["--cluster-yes"], ["--cluster-yes", "--if-not-exists"]):
+        mine = ours(*words, *options)
+        assert mine.code == 1 and "Nothing was changed." in mine.out and "Can I set" not in mine.out, mine
+        assert re.findall("Node (\\S+) cannot become a replica", mine.out) == addresses(these[3:]), mine
+        assert all(node.knows() == 1 and node.cluster_info()["cluster_slots_assigned"] == "0" for node in these)
+    made = ours("--cluster", "create", *addresses(these[:3]), "--cluster-yes")
+    assert made.code == 0, made
+    added = ours("--cluster", "add-node", these[3].address, these[0].address, "--cluster-slave")
+    assert added.code == 1 and "cannot become a replica" in added.out, added
+    assert these[3].knows() == 1
+
+
+def test_who_may_be_a_replica_is_not_always_said(nodes):
+    """Without CLUSTER HELP it is tried, as ever."""
+    these = nodes(6)
+    needs(these[0], "CLUSTER", "REPLICATE")
+    for node in these:
+        assert node.call("ACL", "SETUSER", "default", "-cluster|help") == "OK"
+    mine = ours("--cluster", "create", *addresses(these), "--cluster-replicas", 1, "--cluster-yes")
+    assert mine.code == 0 and master_count(these[0]) == 3, mine

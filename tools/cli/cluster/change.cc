@@ -24,6 +24,7 @@ class Adding {
     if (!nodes_.load(entry) || !nodes_.check()) return 1;
     if (context_.settings.as_replica && !choose_master()) return 1;
     if (!load_new(new_address)) return 1;
+    if (context_.settings.as_replica && refuse_replica(context_, *node_)) return 1;
     if (!context_.settings.as_replica && !take_functions()) return 1;
     if (!meet()) return 1;
     if (context_.settings.as_replica) {

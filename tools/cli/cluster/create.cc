@@ -27,6 +27,7 @@ class Creation {
     if (context_.settings.if_not_exists) {
       if (const auto exit_code = look_for_cluster()) return *exit_code;
     }
+    if (!replicas_are_possible()) return 1;
     print_plan();
     if (!confirm(context_, "Can I set the above configuration?")) return 0;
     if (!give_slots() || !join() || !replicate()) return 1;
@@ -139,6 +140,17 @@ class Creation {
     if (!wait(members, Stage::kSettled)) return 1;
     console_.plain("\n");
     return final_check();
+  }
+
+  // All that cannot are named.
+  bool replicas_are_possible() const {
+    bool all = true;
+    for (size_t i = 0; i < nodes_.size(); ++i) {
+      if (master_of(i) != nullptr && refuse_replica(context_, *nodes_[i])) all = false;
+    }
+    if (all) return true;
+    console_.plain("Nothing was changed. Use --cluster-replicas 0, or nodes that can be replicas.\n");
+    return false;
   }
 
   void print_plan() const {

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cstdio>
 
+#include "common/text/strings.h"
 #include "tools/cli/modes/info_fields.h"
 #include "tools/cli/session.h"
 
@@ -152,9 +153,25 @@ std::string Node::why_not_empty() {
   return "is not empty: it owns slots " + slot_ranges_text(self_.slots) + " (CLUSTER RESET gives them up).";
 }
 
+bool Node::can_replicate() {
+  const auto help = ask({"CLUSTER", "HELP"});
+  if (!help.ok() || !help->is_aggregate()) return true;
+  for (const resp::Value& line : help->items) {
+    if (text::iequals(line.text.substr(0, line.text.find(' ')), "REPLICATE")) return true;
+  }
+  return false;
+}
+
 int Node::bus_port() const {
   if (self_.address.bus_port != 0) return self_.address.bus_port;
   return address_.bus_port != 0 ? address_.bus_port : address_.port + kBusPortOffset;
+}
+
+bool refuse_replica(const Context& context, Node& node) {
+  if (node.can_replicate()) return false;
+  context.console.error("[ERR] Node " + node.text() +
+                        " cannot become a replica: its server does not know CLUSTER REPLICATE.\n");
+  return true;
 }
 
 void tell_error(const Context& context, const Node& node, const std::string& error) {

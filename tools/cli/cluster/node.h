@@ -47,6 +47,9 @@ class Node {
   // REQUIRES load().
   std::string why_not_empty();
   bool has_keys() const;  // in database 0; REQUIRES load()
+  // Whether CLUSTER has REPLICATE there. Asked before anything is changed: a creation must not end half way.
+  // True also where it cannot be found out (CLUSTER HELP is older than some servers, and may be forbidden).
+  bool can_replicate();
 
   const Address& address() const { return address_; }
   std::string text() const { return address_.text(); }
@@ -75,6 +78,9 @@ class Node {
   Topology view_;
   std::string info_;
 };
+
+// True, and told: it cannot become a replica. Nothing was changed.
+bool refuse_replica(const Context& context, Node& node);
 
 // "Node host:port replied with error:" and the error.
 void tell_error(const Context& context, const Node& node, const std::string& error);
