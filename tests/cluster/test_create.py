@@ -1,6 +1,7 @@
 """--cluster create: beside redis-cli on the same nodes, and what only tessera-cli does."""
 import os
 import re
+import signal
 import subprocess
 import time
 
@@ -209,6 +210,32 @@ def test_a_bus_that_is_deaf(nodes):
         assert "    %s does not know %s\n" % (these[0].on(far), node.address) in mine.out
         assert "    %s does not know %s\n" % (node.address, these[0].on(far)) in mine.out
     assert mine.out.count("does not know") == 4  # the two that can met each other
+
+
+def test_nodes_that_are_stopped(nodes):
+    """Connections are taken, nothing is answered."""
+    these = nodes(5)
+    for node in these[1:3]:
+        os.kill(node.pid, signal.SIGSTOP)
+    try:
+        mine = ours("--cluster", "create", *addresses(these), "--cluster-yes", "--wait", 2, timeout=15)
+    finally:
+        for node in these[1:3]:
+            os.kill(node.pid, signal.SIGCONT)
+    assert mine.code == 1
+    assert mine.out == "".join("[ERR] Node %s does not answer: Connection timed out\n" % node.address for node in these[1:3]), mine
+    assert all(node.knows() == 1 and node.cluster_info()["cluster_slots_assigned"] == "0" for node in these)
+
+
+def test_a_connection_that_hangs_while_they_join(nodes):
+    """It is made anew; what the others say is asked meanwhile."""
+    these = nodes(3, "--bind", "127.0.0.1")
+    far = "127.0.0.9"
+    with Forwarder(far, these[1].port, silent_at=(b"NODES", 2)) as forwarder, Forwarder(far, these[1].port + 10000):
+        words = [these[0].address, these[1].on(far), these[2].address]
+        mine = ours("--cluster", "create", *words, "--cluster-yes", "--wait", 40)
+        assert mine.code == 0 and forwarder.silenced == 1, mine
+        settle(these)  # shaking hands at another address may take a node timeout to be given up
 
 
 def test_a_wait_that_is_too_short_can_be_repeated(fresh):

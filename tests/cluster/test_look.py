@@ -181,6 +181,24 @@ def test_failed_but_reachable(nodes):
     assert both("--cluster", "check", these[0].address).code == 1
 
 
+def test_stopped_nodes(nodes):
+    """They take connections and do not answer: every look at the cluster ends, and says which (redis-cli waits for ever)."""
+    these = nodes(4)
+    make_cluster(these)
+    for node in these[2:]:
+        os.kill(node.pid, signal.SIGSTOP)
+    try:
+        for options in ([], ["--wait", 1]):
+            for command in ("check", "info"):
+                mine = ours("--cluster", command, these[0].address, *options, timeout=25)
+                assert all("[ERR] Unable to load info for node %s" % node.address in mine.out for node in these[2:]), mine
+                assert (mine.code == 1 and "Not all 16384 slots" in mine.out) or command == "info", mine
+            assert ours("--cluster", "check", these[3].address, *options, timeout=25).code == 1
+    finally:
+        for node in these[2:]:
+            os.kill(node.pid, signal.SIGCONT)
+
+
 def test_replicas_without_primaries(nodes):
     these = nodes(6)
     make_cluster(these, replicas=1)

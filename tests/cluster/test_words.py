@@ -54,7 +54,7 @@ def test_help():
     mine, other = ours("--cluster", "help"), theirs("--cluster", "help")
     assert mine.code == other.code
     extra = re.compile("(?m)^ +--(wait <seconds>|if-not-exists)\n")
-    assert len(extra.findall(mine.out)) == 3
+    assert len(extra.findall(mine.out)) == 5
     assert extra.sub("", mine.out) == other.out
     assert both("--cluster", "create").out == ""
 

@@ -32,6 +32,10 @@ std::string complaint_of(const Topology& view, const Member& member, Stage stage
 
 Testimony question(Node& node, Stage stage) {
   Testimony says;
+  if (!node.has_connection() && !node.reconnect()) {
+    says.failure = "no connection";
+    return says;
+  }
   auto view = node.topology();
   if (!view.ok()) {
     says.failure = view.error().message;
@@ -57,6 +61,22 @@ void introduce(const std::vector<Disagreement>& lines, const std::vector<Node*>&
     (void)nodes[member]->ask(meet_command(*nodes[observer]));
   }
 }
+
+// Of all nodes, as long as this lives.
+class Deadline {
+ public:
+  Deadline(const std::vector<Node*>& nodes, MonoTime end) : nodes_(nodes) {
+    for (Node* node : nodes_) node->set_deadline(end);
+  }
+  ~Deadline() {
+    for (Node* node : nodes_) node->set_deadline(std::nullopt);
+  }
+  Deadline(const Deadline&) = delete;
+  Deadline& operator=(const Deadline&) = delete;
+
+ private:
+  const std::vector<Node*>& nodes_;
+};
 
 void rest(io::Loop& loop, Micros pause) {
   bool rested = false;
@@ -106,18 +126,25 @@ std::vector<Disagreement> disagreements(const std::vector<Member>& members,
 }
 
 bool wait_for_agreement(const Context& context, const std::vector<Member>& members,
-                        const std::vector<Node*>& nodes, Stage stage, int64_t wait_s) {
+                        const std::vector<Node*>& nodes, Stage stage, int64_t wait_s, Waiting how) {
   const std::unique_ptr<io::Loop> loop = context.env.make_loop();
   const MonoTime begin = loop->clock().mono();
+  const Deadline deadline(nodes, begin + seconds(wait_s));
   int64_t dots = 0;
   Micros next_meetings{0};
   while (true) {
     std::vector<Testimony> says;
     for (Node* node : nodes) says.push_back(question(*node, stage));
     const auto lines = disagreements(members, says, stage);
-    if (lines.empty()) return true;
+    if (lines.empty()) {
+      if (how == Waiting::kQuiet && dots > 0) context.console.plain("\n");
+      return true;
+    }
     const Micros waited = loop->clock().mono() - begin;
-    for (; dots < waited.us / seconds(1).us; ++dots) context.console.plain(".");
+    for (; dots < waited.us / seconds(1).us; ++dots) {
+      if (how == Waiting::kQuiet && dots == 0) context.console.plain("Waiting for the nodes to agree\n");
+      context.console.plain(".");
+    }
     context.console.flush();
     if (waited >= seconds(wait_s)) {
       tell_disagreements(context.console, lines, wait_s);

@@ -39,10 +39,16 @@ struct Disagreement {
 std::vector<Disagreement> disagreements(const std::vector<Member>& members,
                                         const std::vector<Testimony>& says, Stage stage);
 
+enum class Waiting {
+  kAnnounced,  // by the caller: a dot per second
+  kQuiet,      // says that it waits after a second only
+};
+
 // Polls `nodes`, in the order of `members`, until they agree. False: not within the seconds; the reasons are
-// told. Prints a dot per second. Where nodes do not know each other, or not what they own and are, they are
-// made to meet (again): what gossip would bring in some seconds is there at once.
+// told. Where nodes do not know each other, or not what they own and are, they are made to meet (again): what
+// gossip would bring in some seconds is there at once.
 bool wait_for_agreement(const Context& context, const std::vector<Member>& members,
-                        const std::vector<Node*>& nodes, Stage stage, int64_t wait_s);
+                        const std::vector<Node*>& nodes, Stage stage, int64_t wait_s,
+                        Waiting how = Waiting::kAnnounced);
 
 }  // namespace tessera::cli::cluster

@@ -23,8 +23,8 @@ constexpr const char* kAnyAddress = "<host:port> or <host> <port> - separated by
 constexpr Row kRows[] = {
     {"create", run_create, 2, false, "host1:port1 ... hostN:portN",
      "cluster-replicas <arg>,wait <seconds>,if-not-exists"},
-    {"check", run_check, 1, false, kAnyAddress, "cluster-search-multiple-owners"},
-    {"info", run_info, 1, false, kAnyAddress, ""},
+    {"check", run_check, 1, false, kAnyAddress, "cluster-search-multiple-owners,wait <seconds>"},
+    {"info", run_info, 1, false, kAnyAddress, "wait <seconds>"},
     {"fix", nullptr, 1, false, kAnyAddress,
      "cluster-search-multiple-owners,cluster-fix-with-unreachable-masters"},
     {"reshard", nullptr, 1, false, kAnyAddress,

@@ -8,6 +8,7 @@
 #include "tools/cli/cluster/agreement.h"
 #include "tools/cli/cluster/commands.h"
 #include "tools/cli/cluster/existing.h"
+#include "tools/cli/cluster/patience.h"
 #include "tools/cli/cluster/plan.h"
 #include "tools/cli/session.h"
 
@@ -19,10 +20,13 @@ constexpr int64_t kDefaultWaitSeconds = 60;
 
 class Creation {
  public:
-  explicit Creation(const Context& context) : context_(context), console_(context.console) {}
+  explicit Creation(const Context& context)
+      : context_(context),
+        console_(context.console),
+        wait_s_(context.settings.wait_s.value_or(kDefaultWaitSeconds)) {}
 
   int run(const Words& words) {
-    if (!connect(words) || !load() || !reach_bus_ports() || !count()) return 1;
+    if (!reach(words) || !count()) return 1;
     plan_ = make_plan(hosts(), context_.settings.replicas);
     if (context_.settings.if_not_exists) {
       if (const auto exit_code = look_for_cluster()) return *exit_code;
@@ -35,8 +39,16 @@ class Creation {
   }
 
  private:
+  // As long as the waiting later, whatever hangs.
+  bool reach(const Words& words) {
+    const Patience patience(context_.env.clock(), wait_s_);
+    const bool reached = connect(words, patience) && load(patience) && reach_bus_ports(patience);
+    for (const auto& node : nodes_) node->set_deadline(std::nullopt);
+    return reached;
+  }
+
   // Every node that cannot be reached is named, not only the first.
-  bool connect(const Words& words) {
+  bool connect(const Words& words, const Patience& patience) {
     bool all = true;
     for (const std::string& word : words) {
       const auto address = parse_address(word);
@@ -45,6 +57,7 @@ class Creation {
         return false;
       }
       nodes_.push_back(std::make_unique<Node>(context_, *address));
+      nodes_.back()->set_deadline(patience.share(words.size() - nodes_.size() + 1));
       if (nodes_.back()->connect()) continue;
       all = false;
       if (!nodes_.back()->ip().empty()) return false;  // reached, but the password is refused: so will others
@@ -52,9 +65,11 @@ class Creation {
     return all;
   }
 
-  bool load() {
+  bool load(const Patience& patience) {
+    bool all = true;
     for (size_t i = 0; i < nodes_.size(); ++i) {
       Node& node = *nodes_[i];
+      node.set_deadline(patience.share(nodes_.size() - i));
       std::string why = "is not configured as a cluster node.";
       if (node.load(&why) == Node::Loading::kDone) {
         why = context_.settings.if_not_exists ? "" : node.why_not_empty();
@@ -63,26 +78,21 @@ class Creation {
         if (nodes_[j]->id() == node.id()) why = "is the same node as " + nodes_[j]->text() + ".";
       }
       if (why.empty()) continue;
-      console_.error("[ERR] Node " + node.text() + " " + why + "\n");
-      return false;
+      all = false;
+      if (node.has_connection()) {
+        console_.error("[ERR] Node " + node.text() + " " + why + "\n");
+        return false;
+      }
+      console_.error("[ERR] Node " + node.text() + " does not answer: " + why + "\n");
     }
-    return true;
+    return all;
   }
 
-  // A bus port that is closed (a firewall, as a rule) would only show as a cluster that never joins.
-  bool reach_bus_ports() {
+  bool reach_bus_ports(const Patience& patience) {
     bool all = true;
-    for (const auto& node : nodes_) {
-      resp::ClientOptions to;
-      to.host = node->ip();
-      to.port = node->bus_port();
-      constexpr Micros kLimit = seconds(5);
-      to.connect_timeout = kLimit;
-      const auto client = resp::Client::connect_bare(context_.env, to);
-      if (client.ok()) continue;
-      console_.error("[ERR] Node " + node->text() + ": its cluster bus port " + std::to_string(to.port) +
-                     " cannot be reached: " + reason(client.error()) + "\n");
-      all = false;
+    for (size_t i = 0; i < nodes_.size(); ++i) {
+      nodes_[i]->set_deadline(patience.share(nodes_.size() - i));
+      all = nodes_[i]->reach_bus_port() && all;
     }
     return all;
   }
@@ -249,8 +259,7 @@ class Creation {
   bool wait(const std::vector<Member>& members, Stage stage) {
     std::vector<Node*> asked;
     for (const auto& node : nodes_) asked.push_back(node.get());
-    return wait_for_agreement(context_, members, asked, stage,
-                              context_.settings.wait_s.value_or(kDefaultWaitSeconds));
+    return wait_for_agreement(context_, members, asked, stage, wait_s_);
   }
 
   int final_check() {
@@ -260,6 +269,7 @@ class Creation {
 
   const Context& context_;
   const Console& console_;
+  const int64_t wait_s_;
   std::vector<std::unique_ptr<Node>> nodes_;
   Plan plan_;
 };

@@ -8,6 +8,7 @@
 #include <cstdio>
 
 #include "common/text/strings.h"
+#include "tools/cli/cluster/patience.h"
 #include "tools/cli/modes/info_fields.h"
 #include "tools/cli/session.h"
 
@@ -15,7 +16,7 @@ namespace tessera::cli::cluster {
 namespace {
 
 constexpr int kBusPortOffset = 10000;
-constexpr Micros kConnectLimit = seconds(10);  // unless -t says
+constexpr Micros kConnectLimit = seconds(5);  // unless -t says
 
 bool is_numeric(const std::string& host) {
   in6_addr bytes;
@@ -54,53 +55,73 @@ bool Node::connect() {
     tell_unreachable(address_, reason(ips.error()));
     return false;
   }
-  return open(*ips) && authenticate();
-}
-
-bool Node::open(const std::vector<std::string>& ips) {
-  resp::ClientOptions to;
-  to.port = address_.port;
-  to.connect_timeout = Micros{context_->options.connect_timeout_us};
-  if (to.connect_timeout.us == 0) to.connect_timeout = kConnectLimit;
-  to.keepalive_s = 15;
   std::string why = "no address";
-  for (const std::string& ip : ips) {
-    to.host = ip;
-    auto client = resp::Client::connect_bare(context_->env, to);
-    if (client.ok()) {
-      ip_ = ip;
-      client_ = std::move(*client);
-      return true;
-    }
-    why = reason(client.error());
+  for (const std::string& ip : *ips) {
+    const auto opened = open(ip);
+    if (opened.ok()) return authenticate();
+    why = reason(opened.error());
   }
   tell_unreachable(address_, why);
   return false;
 }
 
-bool Node::authenticate() {
+bool Node::reconnect() {
+  if (!open(ip_).ok()) return false;
+  const auto reply = say_password();
+  if (!reply.ok() || reply->is_error()) client_.reset();
+  return client_ != nullptr;
+}
+
+Micros Node::within_deadline(Micros limit) const {
+  if (!deadline_ || limit.us == 0) return limit;
+  return std::min(limit, std::max(*deadline_ - context_->env.clock().mono(), Patience::kLeast));
+}
+
+Result<void> Node::open(const std::string& ip) {
+  resp::ClientOptions to;
+  to.host = ip;
+  to.port = address_.port;
+  to.connect_timeout = Micros{context_->options.connect_timeout_us};
+  if (to.connect_timeout.us == 0) to.connect_timeout = kConnectLimit;
+  to.connect_timeout = within_deadline(to.connect_timeout);
+  to.keepalive_s = 15;
+  auto client = resp::Client::connect_bare(context_->env, to);
+  if (!client.ok()) return client.error();
+  ip_ = ip;
+  client_ = std::move(*client);
+  return {};
+}
+
+Result<resp::Value> Node::say_password() {
   const Options& options = context_->options;
-  if (!options.password) return true;
+  if (!options.password) return resp::Value{};
   std::vector<std::string> args{"AUTH"};
   if (!options.user.empty()) args.push_back(options.user);
   args.push_back(*options.password);
-  if (tell(args)) return true;
+  return ask(args);
+}
+
+bool Node::authenticate() {
+  if (took(say_password(), "AUTH")) return true;
   client_.reset();
   return false;
 }
 
 Result<resp::Value> Node::ask(const std::vector<std::string>& args, Micros limit) {
   if (client_ == nullptr) return Error{"not connected", 0};
-  auto reply = client_->command(args, limit);
+  auto reply = client_->command(args, within_deadline(limit));
   // After a time-out a late reply would be taken for the next one.
   if (!reply.ok()) client_.reset();
   return reply;
 }
 
 bool Node::tell(const std::vector<std::string>& args) {
-  const auto reply = ask(args);
+  return took(ask(args, kChangeLimit), args[0]);
+}
+
+bool Node::took(const Result<resp::Value>& reply, const std::string& command) const {
   if (!reply.ok()) {
-    std::fprintf(stderr, "Node %s did not reply to %s: %s\n", text().c_str(), args[0].c_str(),
+    std::fprintf(stderr, "Node %s did not reply to %s: %s\n", text().c_str(), command.c_str(),
                  reason(reply.error()).c_str());
     return false;
   }
@@ -151,6 +172,18 @@ std::string Node::why_not_empty() {
   if (InfoFields(reply->text).number("cluster_known_nodes") != 1) return used;
   if (self_.slots.none()) return "";
   return "is not empty: it owns slots " + slot_ranges_text(self_.slots) + " (CLUSTER RESET gives them up).";
+}
+
+bool Node::reach_bus_port() {
+  resp::ClientOptions to;
+  to.host = ip_;
+  to.port = bus_port();
+  to.connect_timeout = within_deadline(kConnectLimit);
+  const auto client = resp::Client::connect_bare(context_->env, to);
+  if (client.ok()) return true;
+  context_->console.error("[ERR] Node " + text() + ": its cluster bus port " + std::to_string(to.port) +
+                          " cannot be reached: " + reason(client.error()) + "\n");
+  return false;
 }
 
 bool Node::can_replicate() {

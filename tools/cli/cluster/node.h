@@ -4,6 +4,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -22,8 +23,10 @@ struct Context {
   Console console;
 };
 
-// How long a node may take over a reply that needs no work. Commands of users have no limit.
-constexpr Micros kReplyLimit = seconds(30);
+// How long a node may take over a reply that needs no work, and over a change. Commands of users have no
+// limit.
+constexpr Micros kReplyLimit = seconds(5);
+constexpr Micros kChangeLimit = seconds(30);
 
 // Every address of a name, IPv4 first as that is what peers are most likely to share; a numeric one as it is.
 Result<std::vector<std::string>> resolve(io::Env& env, const std::string& host);
@@ -32,11 +35,16 @@ class Node {
  public:
   Node(const Context& context, Address address) : context_(&context), address_(std::move(address)) {}
 
+  // Connecting, and every question without a limit of zero, end by then (see Patience), however long they
+  // might take otherwise; none: their own limits are all.
+  void set_deadline(std::optional<MonoTime> deadline) { deadline_ = deadline; }
   // Connects and authenticates. False: told, as redis-cli does, and there is no connection.
   bool connect();
+  // Anew to where it was, after a reply that did not come. False: there is none again. Nothing is told.
+  bool reconnect();
   // The time-out, the lost connection and the error reply are kept apart: an Error is no reply at all.
   Result<resp::Value> ask(const std::vector<std::string>& args, Micros limit = kReplyLimit);
-  // Asks, and tells an error reply or a missing one. False then.
+  // Asks, and tells an error reply or a missing one. False then. For changes: with their limit.
   bool tell(const std::vector<std::string>& args);
 
   enum class Loading { kDone, kNotCluster, kFailed };
@@ -55,6 +63,9 @@ class Node {
   std::string text() const { return address_.text(); }
   // The address that was connected to: numeric, also if the node was given by name. Empty: none could be.
   const std::string& ip() const { return ip_; }
+  // False: told. A bus port that is closed (a firewall, as a rule) would only show as a node that never
+  // joins.
+  bool reach_bus_port();
   int bus_port() const;  // as the node says, else as it was given, else port + 10000
   bool has_connection() const { return client_ != nullptr; }
 
@@ -67,12 +78,16 @@ class Node {
   int replica_count = 0;  // counted by Nodes
 
  private:
-  bool open(const std::vector<std::string>& ips);
+  Result<void> open(const std::string& ip);
   bool authenticate();
+  Result<resp::Value> say_password();
+  bool took(const Result<resp::Value>& reply, const std::string& command) const;
+  Micros within_deadline(Micros limit) const;
 
   const Context* context_;
   Address address_;
   std::string ip_;
+  std::optional<MonoTime> deadline_;
   std::unique_ptr<resp::Client> client_;
   NodeLine self_;
   Topology view_;

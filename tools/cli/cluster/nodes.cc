@@ -4,19 +4,25 @@
 #include <cstdio>
 
 #include "common/text/strings.h"
+#include "tools/cli/cluster/patience.h"
+#include "tools/cli/session.h"
 
 namespace tessera::cli::cluster {
 
 bool Nodes::load(const Address& entry) {
   nodes_.clear();
-  if (!load_entry(entry)) return false;
-  load_friends();
+  constexpr int64_t kLong = 24 * 3600;  // each has its own limits
+  const Patience patience(context_->env.clock(), context_->settings.wait_s.value_or(kLong));
+  if (!load_entry(entry, patience)) return false;
+  load_friends(patience);
+  for (const auto& node : nodes_) node->set_deadline(std::nullopt);
   count_replicas();
   return true;
 }
 
-bool Nodes::load_entry(const Address& address) {
+bool Nodes::load_entry(const Address& address, const Patience& patience) {
   auto node = std::make_unique<Node>(*context_, address);
+  node->set_deadline(patience.share(1));
   if (!node->connect()) return false;
   std::string why = "is not configured as a cluster node.";
   if (node->load(&why) != Node::Loading::kDone) {
@@ -27,10 +33,13 @@ bool Nodes::load_entry(const Address& address) {
   return true;
 }
 
-void Nodes::load_friends() {
+void Nodes::load_friends(const Patience& patience) {
+  size_t left = entry().view().nodes.size();
   for (const NodeLine& line : entry().view().nodes) {
+    --left;
     if (line.has_flag("myself") || line.address.port == 0 || line.address.host.empty()) continue;
     auto node = std::make_unique<Node>(*context_, line.address);
+    node->set_deadline(patience.share(left + 1));
     if (!node->connect()) continue;
     std::string why;
     if (node->load(&why) != Node::Loading::kDone) {
@@ -96,7 +105,12 @@ bool Nodes::print_sizes() {
     ++masters;
     const auto reply = node->ask({"DBSIZE"});
     if (!reply.ok() || reply->is_error()) {
-      if (reply.ok()) tell_error(*context_, *node, reply->text);
+      if (reply.ok()) {
+        tell_error(*context_, *node, reply->text);
+      } else {
+        context_->console.error("[ERR] Node " + node->text() + " does not answer: " + reason(reply.error()) +
+                                "\n");
+      }
       return false;
     }
     keys_of_all += reply->integer;

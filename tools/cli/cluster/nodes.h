@@ -11,11 +11,13 @@
 
 namespace tessera::cli::cluster {
 
+class Patience;
+
 class Nodes {
  public:
   explicit Nodes(const Context& context) : context_(&context) {}
 
-  // False: told. Costs a connection and two questions per node.
+  // False: told. With --wait it ends within these seconds. Costs a connection and two questions per node.
   bool load(const Address& entry);
   // Instead: nodes that are connected and loaded.
   void adopt(std::vector<std::unique_ptr<Node>> nodes) { nodes_ = std::move(nodes); }
@@ -32,8 +34,8 @@ class Nodes {
   bool check();
 
  private:
-  bool load_entry(const Address& address);
-  void load_friends();
+  bool load_entry(const Address& address, const Patience& patience);
+  void load_friends(const Patience& patience);
   void count_replicas();
   void print_node(const Node& node) const;
   bool check_agreement();
