@@ -1,7 +1,7 @@
 """add-node and del-node: both command lines on the same nodes, one after the other."""
 import pytest
 
-from tests.cluster.support import both, equal, make_cluster, needs, node_binary, ours, settle, theirs
+from tests.cluster.support import Forwarder, both, equal, make_cluster, needs, node_binary, ours, settle, theirs
 from tests.support.server import Server, eventually
 
 LIBRARY = "#!lua name=lib\nredis.register_function('f', function() return 1 end)"
@@ -142,10 +142,53 @@ def test_refused(three, fresh):
 
 
 def test_add_by_name(three, fresh):
-    mine = ours("--cluster", "add-node", "localhost:%d" % fresh[3].port, "localhost:%d" % three[0].port, "--wait", 20)
+    mine = ours("--cluster", "add-node", "localhost:%d" % fresh[3].port, "localhost:%d" % three[0].port)
     assert mine.code == 0, mine
-    assert three[0].knows() == 4  # --wait: it is there
+    # When it says so, it is so: nobody has to wait.
+    for node in three + [fresh[3]]:
+        assert node.knows() == 4 and not any("handshake" in line[2] for line in node.nodes())
     settle(three + [fresh[3]])
+
+
+def test_a_replica_is_one_when_it_is_said(three, fresh):
+    needs(fresh[0], "CLUSTER", "REPLICATE")
+    mine = ours("--cluster", "add-node", fresh[3].address, three[0].address, "--cluster-slave")
+    assert mine.code == 0, mine
+    for node in three + [fresh[3]]:
+        assert node.is_ok() and [line[2] for line in node.nodes() if line[0] == fresh[3].id()][0].endswith("slave")
+
+
+def test_a_new_node_whose_bus_is_closed(three, nodes):
+    far = "127.0.0.9"
+    new = nodes(1, "--bind", "127.0.0.1")[0]
+    with Forwarder(far, new.port):
+        mine = ours("--cluster", "add-node", new.on(far), three[0].address)
+    assert mine.code == 1 and "its cluster bus port %d cannot be reached" % (new.port + 10000) in mine.out
+    assert new.knows() == 1 and three[0].knows() == 3
+
+
+def test_a_node_that_cannot_join(three, nodes):
+    """Its bus takes connections and says nothing: who does not know whom is told when the time is over."""
+    far = "127.0.0.9"
+    new = nodes(1, "--bind", "127.0.0.1", "--cluster-announce-ip", far)[0]
+    with Forwarder(far, new.port), Forwarder(far, new.port + 10000, deaf=True):
+        mine = ours("--cluster", "add-node", new.on(far), three[0].address, "--wait", 2)
+        assert mine.code == 1 and "have not agreed within 2 seconds" in mine.out, mine
+        assert "%s does not know %s" % (three[1].address, new.on(far)) in mine.out
+        assert "New node added" not in mine.out
+
+
+def test_a_cluster_that_does_not_agree(three, fresh):
+    """An open slot, a node that was given another one: nothing is added."""
+    new = fresh[3]
+    three[0].call("CLUSTER", "SETSLOT", 0, "MIGRATING", three[1].id())
+    refused = both("--cluster", "add-node", new.address, three[0].address)
+    assert refused.code == 1 and "slots in migrating state 0" in refused.out
+    three[0].call("CLUSTER", "SETSLOT", 0, "STABLE")
+    three[2].call("CLUSTER", "DELSLOTS", 1)
+    refused = both("--cluster", "add-node", new.address, three[0].address)
+    assert refused.code == 1 and "don't agree" in refused.out
+    assert new.knows() == 1
 
 
 def test_delete_refused(three):

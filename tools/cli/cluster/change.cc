@@ -25,18 +25,19 @@ class Adding {
     if (context_.settings.as_replica && !choose_master()) return 1;
     if (!load_new(new_address)) return 1;
     if (context_.settings.as_replica && refuse_replica(context_, *node_)) return 1;
+    if (!node_->reach_bus_port()) return 1;
     if (!context_.settings.as_replica && !take_functions()) return 1;
     if (!meet()) return 1;
     if (context_.settings.as_replica) {
       console.plain("Waiting for the cluster to join\n");
-      const bool joined = wait(Stage::kJoined);
-      if (!joined) return 1;
+      if (!wait(Stage::kJoined, Waiting::kAnnounced)) return 1;
       console.plain("\n");
       console.info(">>> Configure node as replica of " + master_->text() + ".\n");
       if (!node_->tell({"CLUSTER", "REPLICATE", master_->id()})) return 1;
-    } else if (context_.settings.wait_s && !wait(Stage::kJoined)) {
-      return 1;
     }
+    // A primary serves at the latest when its rejoin delay is over: nobody has to wait for that.
+    const Stage reached = context_.settings.as_replica ? Stage::kSettled : Stage::kJoined;
+    if (!wait(reached, Waiting::kQuiet)) return 1;
     console.ok("[OK] New node added correctly.\n");
     return 0;
   }
@@ -71,7 +72,7 @@ class Adding {
   bool take_functions() {
     const Console& console = context_.console;
     console.info(">>> Getting functions from cluster\n");
-    const auto dump = nodes_.entry().ask({"FUNCTION", "DUMP"});
+    const auto dump = nodes_.entry().ask({"FUNCTION", "DUMP"}, kChangeLimit);
     if (!dump.ok() || dump->is_error()) {
       console.info(
           ">>> Failed retrieving Functions from the cluster, skip this step as Redis version do not support "
@@ -95,7 +96,7 @@ class Adding {
       return false;
     }
     console.info(">>> Send FUNCTION RESTORE to " + node_->text() + "\n");
-    const auto restored = node_->ask({"FUNCTION", "RESTORE", dump->text});
+    const auto restored = node_->ask({"FUNCTION", "RESTORE", dump->text}, kChangeLimit);
     if (restored.ok() && !restored->is_error()) return true;
     console.error(">>> Failed loading functions to the new node (error = '" +
                   (restored.ok() ? restored->text : restored.error().message) + "')\r\n");
@@ -122,18 +123,18 @@ class Adding {
     return node_->tell(meet_command(nodes_.entry()));
   }
 
-  // Every node of the cluster and the new one know each other.
-  bool wait(Stage stage) {
+  // Every node of the cluster and the new one know each other; settled: and what the new one is.
+  bool wait(Stage stage, Waiting how) {
     std::vector<Member> members;
     std::vector<Node*> asked;
-    const auto add = [&](Node& node) {
-      members.push_back({node.id(), node.text(), node.self().master_id, node.self().slots});
+    const auto add = [&](Node& node, const std::string& master_id) {
+      members.push_back({node.id(), node.text(), master_id, node.self().slots});
       asked.push_back(&node);
     };
-    for (const auto& node : nodes_.all()) add(*node);
-    add(*node_);
+    for (const auto& node : nodes_.all()) add(*node, node->self().master_id);
+    add(*node_, stage == Stage::kSettled && master_ != nullptr ? master_->id() : "");
     return wait_for_agreement(context_, members, asked, stage,
-                              context_.settings.wait_s.value_or(kDefaultWaitSeconds));
+                              context_.settings.wait_s.value_or(kDefaultWaitSeconds), how);
   }
 
   const Context& context_;
