@@ -178,16 +178,13 @@ def test_a_node_that_cannot_join(three, nodes):
         assert "New node added" not in mine.out
 
 
-def test_a_cluster_that_does_not_agree(three, fresh):
-    """An open slot, a node that was given another one: nothing is added."""
+def test_a_cluster_with_an_open_slot(three, fresh):
+    """Nothing is added."""
+    needs(fresh[0], "CLUSTER", "SETSLOT")
     new = fresh[3]
     three[0].call("CLUSTER", "SETSLOT", 0, "MIGRATING", three[1].id())
     refused = both("--cluster", "add-node", new.address, three[0].address)
     assert refused.code == 1 and "slots in migrating state 0" in refused.out
-    three[0].call("CLUSTER", "SETSLOT", 0, "STABLE")
-    three[2].call("CLUSTER", "DELSLOTS", 1)
-    refused = both("--cluster", "add-node", new.address, three[0].address)
-    assert refused.code == 1 and "don't agree" in refused.out
     assert new.knows() == 1
 
 

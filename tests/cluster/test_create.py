@@ -65,6 +65,8 @@ def test_yes_by_the_environment(fresh):
     (9, 2, (1, 2, 3, 1, 2, 3, 1, 2, 3)), (7, 1, (1, 2, 3, 4, 5, 6, 7)), (8, 1, (1, 2, 3, 4, 1, 2, 3, 4)),
 ])
 def test_allocation_that_needs_no_optimisation(fresh, count, replicas, hosts):
+    if replicas:
+        needs(fresh[0], "CLUSTER", "REPLICATE")
     these = fresh[:count]
     words = spread(these, *hosts) if hosts else addresses(these)
     mine, other = (cli("--cluster", "create", *words, "--cluster-replicas", replicas) for cli in (ours, theirs))
@@ -80,6 +82,7 @@ def test_allocation_that_needs_no_optimisation(fresh, count, replicas, hosts):
     (9, 1, (1, 1, 1, 2, 2, 3, 3, 4, 4), "Perfect anti-affinity"),
 ])
 def test_allocation_that_is_optimised(fresh, count, replicas, hosts, verdict):
+    needs(fresh[0], "CLUSTER", "REPLICATE")
     these = fresh[:count]
     words = spread(these, *hosts) if hosts else addresses(these)
     mine, other = (cli("--cluster", "create", *words, "--cluster-replicas", replicas, term="xterm") for cli in (ours, theirs))
