@@ -129,11 +129,23 @@ void Host::run_command(state::Command command, OnReply done) {
   step(command);
 }
 
+// By a node that is past its handshake, on a link on which it is expected.
+bool Host::is_of_known(const state::MessageReceived& event) const {
+  const state::State& s = machine_->state();
+  const state::Node* sender = s.find(event.message->header.sender);
+  if (sender == nullptr || sender->in_handshake()) return false;
+  const auto link = s.links.find(event.link);
+  return link != s.links.end() && (state::is_inbound(event.link) || link->second.node == sender);
+}
+
 void Host::step(const state::Event& event) {
   state::Actions actions;
   const uint64_t life = life_;
   if (std::holds_alternative<state::Persisted>(event)) told_ = disk_;
+  const auto* received = std::get_if<state::MessageReceived>(&event);
+  const bool known = received != nullptr && is_of_known(*received);
   machine_->step(event, now(), actions);
+  if (known) watcher_.heard(*this, *received->message);
   for (const state::Action& action : actions) {
     watcher_.acting(*this, action);
     perform(action);

@@ -81,6 +81,7 @@ class Host {
 
  private:
   void run_command(state::Command command, OnReply done);
+  bool is_of_known(const state::MessageReceived& event) const;
   void step(const state::Event& event);
   void perform(const state::Action& action);
   void persist(const state::Persist& action);

@@ -98,6 +98,8 @@ void Watcher::started(const Host& host) {
   const state::StoredNode* me = myself(disk);
   if (me == nullptr) return fail("nodes.conf without myself");
   life(host).held_slots = me->slots;
+  life(host).current_epoch = disk.current_epoch;
+  life(host).config_epoch = me->config_epoch;
   const Said& said = said_[me->id];
   if (disk.current_epoch < said.current_epoch)
     fail("currentEpoch went back over a restart of " + short_id(me->id));
@@ -164,6 +166,7 @@ void Watcher::check_send(const Host& host, const bus::Message& message) {
     if ((header.slots & ~me->slots & ~mine.held_slots).any()) fail("claimed a slot that is not durable");
     check_shards(host, mine.said_slots & ~header.slots, "said");
     mine.said_slots = header.slots;
+    check_owner(host, header);
   } else {
     life(host).said_slots.reset();  // a replica claims nothing
   }
@@ -172,6 +175,59 @@ void Watcher::check_send(const Host& host, const bus::Message& message) {
     said.vote_epoch = std::max(said.vote_epoch, header.current_epoch);
   }
   if (const auto* failed = std::get_if<bus::Fail>(&message.body)) check_fail(host, failed->id);
+}
+
+// One owner per slot and epoch, at any time: a vote makes an epoch one node's alone. Epochs that nodes take
+// without votes (BUMPEPOCH, imports, take-overs by force, collisions) may be taken twice, by nodes that had
+// not heard of each other (check_epoch()); then they part as soon as they do (heard()).
+void Watcher::check_owner(const Host& host, const bus::Header& header) {
+  if (header.config_epoch == 0 || header.slots.none()) return;  // nobody was given one yet
+  std::map<NodeId, state::SlotSet>& claims = claims_[header.config_epoch];
+  for (const auto& [id, slots] : claims) {
+    if (id == header.sender) continue;
+    const state::SlotSet twice = slots & header.slots;
+    if (twice.none()) continue;
+    const std::set<NodeId>& alone = taken_alone_[header.config_epoch];
+    if (alone.count(id) + alone.count(header.sender) > 0) continue;
+    fail("host " + std::to_string(host.index()) + " claims slot " + std::to_string(twice._Find_first()) +
+         " by epoch " + std::to_string(header.config_epoch) + ", by which " + short_id(id) + " claimed it");
+  }
+  claims[header.sender] |= header.slots;
+}
+
+// An epoch that was taken without votes is larger than all that the node had heard of.
+void Watcher::check_epoch(const Host& host) {
+  const state::State& s = host.state();
+  Life& mine = life(host);
+  const uint64_t before = mine.current_epoch, epoch = s.me->config_epoch;
+  const bool taken = s.me->is_primary() && epoch != mine.config_epoch && epoch != 0;
+  mine.current_epoch = s.current_epoch;
+  mine.config_epoch = epoch;
+  if (!taken) return;
+  note(host, "takes epoch " + std::to_string(epoch));
+  const auto winner = winners_.find(epoch);
+  if (winner != winners_.end() && winner->second == s.me->id) return;
+  taken_alone_[epoch].insert(s.me->id);
+  if (epoch <= before) fail("host " + std::to_string(host.index()) + " took an epoch that it had heard of");
+  for (const auto& node : s.nodes) {
+    if (node->is_me() || node->config_epoch < epoch) continue;
+    fail("host " + std::to_string(host.index()) + " took the epoch of " + short_id(node->id));
+  }
+}
+
+// Two primaries of one epoch: the one with the smaller name takes another when it hears of it.
+void Watcher::heard(const Host& host, const bus::Message& message) {
+  const bus::Header& header = message.header;
+  if (!std::holds_alternative<bus::Gossip>(message.body)) return;
+  const state::State& s = host.state();
+  const state::Node* sender = s.find(header.sender);
+  if (sender == nullptr || !sender->is_primary() || !s.me->is_primary()) return;
+  // A message that was long under way may be older than what we know.
+  if ((header.flags & bus::kFlagPrimary) == 0 || sender->config_epoch != s.me->config_epoch) return;
+  if (header.sender > s.me->id) {
+    fail("host " + std::to_string(host.index()) + " heard of " + short_id(header.sender) +
+         " with its own epoch " + std::to_string(s.me->config_epoch) + " and kept it");
+  }
 }
 
 // A majority of those who count suspected the node lately.
@@ -231,6 +287,7 @@ void Watcher::stepped(const Host& host) {
   if (!host.is_up()) return;
   const state::State& s = host.state();
   if (s.me == nullptr) return;
+  check_epoch(host);
   Life& mine = life(host);
   mine.lost_slots &= ~s.me->slots;
   const state::StoredNode* told = host.told() ? myself(*host.told()) : nullptr;

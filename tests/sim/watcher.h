@@ -26,6 +26,7 @@ class Watcher {
   void crashed(const Host& host);
   void commanded(const Host& host, const state::Command& command);
   void acting(const Host& host, const state::Action& action);  // before it is done
+  void heard(const Host& host, const bus::Message& message);   // of a known node, after the machine's step
   void stepped(const Host& host);
   void elected(const Host& host, uint64_t epoch);
   void wants_restart(int host) { restarts_.push_back(host); }
@@ -52,12 +53,15 @@ class Watcher {
     uint64_t asked = 0;                         // token of a command that takes slots away, in this step
     std::map<uint64_t, state::SlotSet> taking;  // what such commands left, until they are answered
     state::SlotSet said_slots, lost_slots;
+    uint64_t current_epoch = 0, config_epoch = 0;  // our own, after the last step
     // Were durable once, and have been ours, or on their way out, all the time since.
     state::SlotSet held_slots;
   };
 
   void check_send(const Host& host, const bus::Message& message);
   void check_shards(const Host& host, const state::SlotSet& without, const char* when);
+  void check_owner(const Host& host, const bus::Header& header);
+  void check_epoch(const Host& host);
   void check_fail(const Host& host, const state::NodeId& failed);
   Life& life(const Host& host);
 
@@ -69,6 +73,9 @@ class Watcher {
   std::map<NodeId, Said> said_;
   std::map<std::pair<NodeId, uint64_t>, NodeId> votes_;  // voter, epoch -> for whom
   std::map<uint64_t, NodeId> winners_;
+  // What was ever claimed by a configEpoch, and by whom; who took one without votes.
+  std::map<uint64_t, std::map<NodeId, state::SlotSet>> claims_;
+  std::map<uint64_t, std::set<NodeId>> taken_alone_;
   std::string failure_;
   uint64_t hash_ = 1469598103934665603ULL;
 };
