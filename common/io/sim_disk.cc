@@ -340,6 +340,16 @@ Result<SimDisk::Place> SimDisk::find(const std::string& path, const char* what) 
   return Place{at, parts.back(), last == at->names.end() ? nullptr : last->second};
 }
 
+std::optional<std::string> SimDisk::durable(const std::string& path) const {
+  NodePtr at = root_;
+  for (const std::string& part : split_path(path)) {
+    const auto next = at->durable_names.find(part);
+    if (next == at->durable_names.end()) return std::nullopt;
+    at = next->second;
+  }
+  return at->durable_bytes;
+}
+
 Result<std::unique_ptr<File>> SimDisk::open(const std::string& path, OpenMode mode, int) {
   DiskFault fault;
   if (auto begun = begin(DiskOpKind::kOpen, path, 0, &fault); !begun) return begun.error();

@@ -8,6 +8,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -67,6 +68,8 @@ class SimDisk final : public Files {
     sync_low_ = low;
     sync_high_ = high;
   }
+  // What a crash at this moment leaves for certain of a file: nothing, if it need not be there. No operation.
+  std::optional<std::string> durable(const std::string& path) const;
   uint64_t op_count() const { return op_count_; }
   uint64_t op_count(DiskOpKind kind) const { return counts_[static_cast<size_t>(kind)]; }
 

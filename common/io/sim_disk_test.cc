@@ -49,6 +49,19 @@ TEST(SimDisk, WhatWasSyncedSurvivesEveryCrash) {
   EXPECT_EQ(seen, std::set<std::string>{"one"});
 }
 
+TEST(SimDisk, WhatIsDurableIsKnownBeforeTheCrash) {
+  SimWorld world(SimOptions{});
+  SimEnv& host = world.add_host("a", "10.0.0.1");
+  put(host, "/data/f", "one", true);
+  EXPECT_EQ(host.files().durable("/data/f"), std::nullopt) << "its name is not";
+  ASSERT_TRUE(host.files().sync_dir("/data").ok());
+  put(host, "/data/f", "two", false);
+  EXPECT_EQ(host.files().durable("/data/f"), "one");
+  ASSERT_TRUE(host.files().rename("/data/f", "/data/g").ok());
+  EXPECT_EQ(host.files().durable("/data/f"), "one");
+  EXPECT_EQ(host.files().durable("/data/g"), std::nullopt);
+}
+
 TEST(SimDisk, UnsyncedBytesMayGoOrStay) {
   const auto seen = outcomes(
       [](SimEnv& host) {

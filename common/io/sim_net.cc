@@ -257,6 +257,9 @@ size_t SimNet::write(Endpoint& endpoint, std::span<const Slice> slices) {
   if (bytes.size() > kSmallWriteBytes && random.one_in(8)) bytes.resize(1 + random.below(bytes.size()));
   const size_t taken = bytes.size();
   endpoint.unconsumed += taken;
+  if (world_.tap_ && endpoint.host->alive()) {
+    world_.tap_(*endpoint.host, *endpoint.peer_host, endpoint.id, bytes);
+  }
   // Streams have no borders: now and then the other side sees this in two parts.
   const size_t cut = taken > 1 && random.one_in(8) ? 1 + random.below(taken - 1) : taken;
   auto send = [&](std::string part) {

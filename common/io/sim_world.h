@@ -63,6 +63,10 @@ class SimWorld {
   void heal(const SimEnv& a, const SimEnv& b);
   void heal_all();
   void set_latency(Micros low, Micros high);
+  // Called with all that a host's streams take, as it is sent; `stream` is a number of that end alone.
+  using Tap =
+      std::function<void(const SimEnv& from, const SimEnv& to, uint64_t stream, std::string_view bytes)>;
+  void set_tap(Tap tap) { tap_ = std::move(tap); }
   // Every connection between the two breaks with ECONNRESET.
   void reset_connections(const SimEnv& a, const SimEnv& b);
 
@@ -85,6 +89,7 @@ class SimWorld {
 
   SimOptions options_;
   SimScheduler scheduler_;
+  Tap tap_;
   std::unique_ptr<SimNet> net_;
   std::vector<std::unique_ptr<SimEnv>> hosts_;
 };
