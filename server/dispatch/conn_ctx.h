@@ -2,6 +2,7 @@
 // connection's.
 #pragma once
 
+#include "common/base/crash_note.h"
 #include "server/dispatch/engine.h"
 #include "server/dispatch/pipeline.h"
 #include "server/dispatch/session.h"
@@ -11,7 +12,9 @@ namespace tessera::dispatch {
 class ConnCtx {
  public:
   ConnCtx(Engine& engine, Pipeline& pipeline, Session& session, const registry::CommandRow& row)
-      : engine_(engine), pipeline_(pipeline), session_(session), row_(row) {}
+      : engine_(engine), pipeline_(pipeline), session_(session), row_(row) {
+    crash_note::last_command = row.name;
+  }
 
   Engine& engine() { return engine_; }
   NodeShared& node() { return engine_.node(); }

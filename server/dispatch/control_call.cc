@@ -1,6 +1,7 @@
 // Role: commands of the control thread, there and back. See control_call.h.
 #include "server/dispatch/control_call.h"
 
+#include "common/base/crash_note.h"
 #include "server/dispatch/pipeline.h"
 
 namespace tessera::dispatch {
@@ -53,6 +54,7 @@ struct ControlCall : control::Request {
     };
     control::ControlCtx ctx(control, bits.client_id, bits.proto, bits.local, bits.ipv6, later);
     resp::Writer& writer = answer->reply;
+    crash_note::last_command = command->row->name;
     command->row->run_control(ctx, command->args(), writer);
     if (ctx.replies_later()) return;
     answer->without_reply = ctx.without_reply();

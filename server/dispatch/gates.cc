@@ -60,6 +60,10 @@ GateResult refuse(Engine& engine, Session& session, const CommandView& command, 
   return {false, acl::denial_text(access, *command.row)};
 }
 
+bool snapshot_refuses(Engine& engine) {
+  return engine.node().snapshot_status.refuse_writes.load(std::memory_order_relaxed);
+}
+
 }  // namespace
 
 GateResult check_gates(Engine& engine, Session& session, const CommandView& command,
@@ -92,15 +96,35 @@ GateResult check_gates(Engine& engine, Session& session, const CommandView& comm
       !(flags & registry::kLoading)) {
     return {false, "LOADING Redis is loading the dataset in memory"};
   }
-  if (__builtin_expect(engine.node().snapshot_status.refuse_writes.load(std::memory_order_relaxed), 0) &&
+  // As redis-server: a health check that writes nothing fails as well.
+  if (__builtin_expect(snapshot_refuses(engine), 0) &&
       ((flags & registry::kWrite) || std::string_view(command.row->name) == "ping")) {
-    return {false,
-            "MISCONF Redis is configured to save RDB snapshots, but it's currently unable to persist to disk. "
-            "Commands that may modify the data set are disabled, because this instance is configured to "
-            "report errors during writes if RDB snapshotting fails (stop-writes-on-bgsave-error option). "
-            "Please check the Redis logs for details about the RDB error."};
+    return {false, disk_refusal(engine)};
   }
   return {};
+}
+
+std::string disk_refusal(Engine& engine, bool script) {
+  constexpr const char* kScripts =
+      "Writable scripts are blocked. Use 'no-writes' flag for read only scripts.";
+  if (snapshot_refuses(engine)) {
+    return std::string(
+               "MISCONF Redis is configured to save RDB snapshots, but it's currently unable to persist to "
+               "disk. ") +
+           (script ? kScripts
+                   : "Commands that may modify the data set are disabled, because this instance is "
+                     "configured to "
+                     "report errors during writes if RDB snapshotting fails (stop-writes-on-bgsave-error "
+                     "option). "
+                     "Please check the Redis logs for details about the RDB error.");
+  }
+  if (!engine.log_state().refuses_writes) return {};
+  const std::string why = engine.node().journal->durability().failure_text();
+  if (!script) return "MISCONF Errors writing to the AOF file: " + why;
+  return std::string(
+             "MISCONF Redis is configured to persist data to AOF, but it's currently unable to persist to "
+             "disk. ") +
+         kScripts + " AOF error: " + why;
 }
 
 namespace {

@@ -91,9 +91,9 @@ const char* InnerCalls::refusal(const registry::CommandRow& row, const registry:
   if (rules_.read_only && (row.flags & (registry::kWrite | registry::kMayReplicate))) {
     return "ERR Write commands are not allowed from read-only scripts.";
   }
-  if ((row.flags & registry::kWrite) && !wrote_ && engine_.log_state().refuses_writes) {
-    text_ = engine_.node().journal->durability().refusal(engine_.mono());
-    return text_.c_str();
+  if ((row.flags & registry::kWrite) && !wrote_) {
+    text_ = disk_refusal(engine_);
+    if (!text_.empty()) return text_.c_str();
   }
   if ((row.flags & registry::kDenyOom) && !rules_.may_use_more && !wrote_ && engine_.over_maxmemory()) {
     return "OOM command not allowed when used memory > 'maxmemory'.";

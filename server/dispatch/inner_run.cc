@@ -78,7 +78,11 @@ void InnerRun::run(const CommandView& command, const SessionBits& bits, resp::Wr
     if (row.route == Route::kFanout) {
       run_parts(command, bits, reply);
     } else if (row.route == Route::kConn) {
-      run_anywhere(command, bits, reply);
+      Session session;
+      session.id = bits.client_id;
+      session.db = bits.db;
+      session.proto = reply.proto();
+      run_unconnected(engine_, command, session, reply);
     } else {
       engine_.scripts()->run_inside(command, bits, reply);
     }
@@ -98,13 +102,9 @@ void InnerRun::run(const CommandView& command, const SessionBits& bits, resp::Wr
     engine_.log_call(command, bits, ns, reply_bytes);
 }
 
-void InnerRun::run_anywhere(const CommandView& command, const SessionBits& bits, resp::Writer& reply) {
-  Session session;
-  session.id = bits.client_id;
-  session.db = bits.db;
-  session.proto = reply.proto();
-  Pipeline pipeline(engine_, session);
-  ConnCtx ctx(engine_, pipeline, session, *command.row);
+void run_unconnected(Engine& engine, const CommandView& command, Session& session, resp::Writer& reply) {
+  Pipeline pipeline(engine, session);
+  ConnCtx ctx(engine, pipeline, session, *command.row);
   command.row->run_conn(ctx, command.args, reply);
 }
 

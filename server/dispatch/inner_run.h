@@ -39,6 +39,10 @@ InnerNeeds inner_needs(const registry::CommandRow& row, const registry::Args& ar
 // The keys of any command, in `keys`; false: it has none.
 bool find_keys(const registry::CommandRow& row, const registry::Args& args, registry::KeyPositions& keys);
 
+// A command of the kind that needs a connection, for whom there is none: `session` says in which database and as
+// whom. Any thread with an engine.
+void run_unconnected(Engine& engine, const CommandView& command, Session& session, resp::Writer& reply);
+
 class InnerRun {
  public:
   // `outer`: the context of the command that runs others (a handler's own). REQUIRES: its effects have begun,
@@ -58,7 +62,6 @@ class InnerRun {
 
  private:
   void run_parts(const CommandView& command, const SessionBits& bits, resp::Writer& reply);
-  void run_anywhere(const CommandView& command, const SessionBits& bits, resp::Writer& reply);
 
   uint64_t ended_ticks_;  // when the last one ended, and the next begins
   Engine& engine_;

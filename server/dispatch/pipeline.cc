@@ -293,7 +293,7 @@ bool Pipeline::refused_now(const CommandView& command) {
   if (__builtin_expect(!engine_.log_state().refuses_writes, 1)) return false;
   // As redis-server: a health check that writes nothing fails as well.
   if (!(flags & registry::kWrite) && std::string_view(command.row->name) != "ping") return false;
-  reject(command, engine_.node().journal->durability().refusal(engine_.mono()));
+  reject(command, disk_refusal(engine_));
   return true;
 }
 

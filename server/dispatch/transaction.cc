@@ -215,9 +215,11 @@ Pipeline::Step Pipeline::start_exec(const CommandView& command) {
     reject(command, kOom);
     return Step::kDone;
   }
-  if (__builtin_expect(engine_.log_state().refuses_writes, 0) && (queue.row_flags() & registry::kWrite)) {
-    reject(command, engine_.node().journal->durability().refusal(engine_.mono()));
-    return Step::kDone;
+  if (queue.row_flags() & registry::kWrite) {
+    if (const std::string refusal = disk_refusal(engine_); !refusal.empty()) {
+      reject(command, refusal);
+      return Step::kDone;
+    }
   }
   if (engine_.must_hold(queue.row_flags())) {
     engine_.wait_for_pause_end(session_.ref);

@@ -25,7 +25,7 @@ const char* reason_text(acl::Denied denied) {
     case acl::Denied::kKey:
       return "no permission to touch the specified keys";
     default:
-      return "no permission to access one of the channels used as arguments to the command";
+      return "no permission to access one of the channels used as arguments";
   }
 }
 

@@ -22,15 +22,13 @@ Durability::State Durability::state_of(Policy policy, MonoTime now) const {
   return state;
 }
 
-std::string Durability::refusal(MonoTime) const {
+std::string Durability::failure_text() const {
   const int code = failure_.load(std::memory_order_relaxed);
-  std::string text = "MISCONF Errors writing to the AOF file: ";
   if (code > 0) {
     char buffer[128];
-    return text + strerror_r(code, buffer, sizeof(buffer));
+    return strerror_r(code, buffer, sizeof(buffer));
   }
-  if (code == kTooMuch) return text + "too much waits for the disk";
-  return text + "the disk has not synced for more than 10 seconds";
+  return code == kTooMuch ? "too much waits for the disk" : "the disk has not synced for more than 10 seconds";
 }
 
 void Durability::note_writes(const std::vector<uint16_t>& slots, uint64_t end) {

@@ -43,7 +43,7 @@ class Durability {
   }
   uint64_t durable() const { return durable_.load(std::memory_order_seq_cst); }
   // Why writes are refused: the reply, without '-'.
-  std::string refusal(MonoTime now) const;
+  std::string failure_text() const;
   // The log's offset that has to be durable before what is in the slot may be shown.
   uint64_t last_write(int slot) const {
     const auto* stamps = stamps_.load(std::memory_order_acquire);

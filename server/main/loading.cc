@@ -1,7 +1,6 @@
 // Role: what a node loads when it starts. Thread: the one that made the node, which may wait for a disk.
 #include "server/main/node.h"
 #include "server/persist/loader.h"
-#include "server/script/rows.h"
 
 namespace tessera::server {
 
@@ -45,10 +44,9 @@ Result<void> Node::load_snapshot() {
     return Error{snapshot_ + ": " + loaded.error().message, 0};
   }
   if (!loaded->complete) return Error{"stopped", kStopped};
-  const std::string wrong = script::load_libraries(*scripts_, loaded->functions, options_.env->clock(), log);
-  if (!wrong.empty()) {
-    log.warning("%s: a library of functions: %s", snapshot_.c_str(), wrong.c_str());
-    return Error{snapshot_ + ": a library of functions: " + wrong, 0};
+  if (const auto taken = shared_.load_functions(loaded->functions); !taken.ok()) {
+    log.warning("%s: %s", snapshot_.c_str(), taken.error().message.c_str());
+    return Error{snapshot_ + ": " + taken.error().message, 0};
   }
   shared_.loading = false;
   if (loaded->empty > 0)

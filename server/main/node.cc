@@ -153,6 +153,11 @@ void Node::make_engines() {
   };
   scripts_ = script::make_shared_scripts();
   shared_.save_functions = [scripts = scripts_] { return script::library_sources(*scripts); };
+  shared_.load_functions = [this](const std::vector<std::string>& codes) -> Result<void> {
+    std::string wrong = script::load_libraries(*scripts_, codes, options_.env->clock(), *options_.log);
+    if (wrong.empty()) return {};
+    return Error{"a library of functions: " + std::move(wrong), 0};
+  };
   for (int i = 0; i < shard_count; ++i) {
     shard.index = i;
     shard.random_seed = options_.env->random_u64();

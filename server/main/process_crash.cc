@@ -4,7 +4,9 @@
 #include <execinfo.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <sys/prctl.h>
 #include <sys/utsname.h>
+#include <time.h>
 #include <ucontext.h>
 #include <unistd.h>
 
@@ -14,6 +16,7 @@
 #include <string_view>
 
 #include "common/base/check.h"
+#include "common/base/crash_note.h"
 #include "server/registry/version.h"
 
 namespace tessera::server {
@@ -24,6 +27,13 @@ constexpr int kSignals[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT};
 
 std::atomic<Log*> g_log{nullptr};
 std::atomic<bool> g_reporting{false};
+std::atomic<long long> g_began_s{0};
+
+long long monotonic_s() {
+  timespec now{};
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return now.tv_sec;
+}
 
 // A line that is built without allocation.
 class Line {
@@ -141,12 +151,46 @@ void print_stack(Log& log) {
   close(ends[1]);
 }
 
+void print_thread(Log& log) {
+  char name[17] = {};
+  prctl(PR_GET_NAME, name);
+  const char* command = crash_note::last_command;
+  Line().add("\n------ THREAD ------").print(log);
+  Line().add("thread:").add(name).print(log);
+  Line().add("last_command:").add(command ? command : "(none)").print(log);
+}
+
+// The first `most` bytes of a small file of /proc, up to its first line's end.
+std::string_view read_line(const char* path, char* bytes, size_t most) {
+  const int file = open(path, O_RDONLY | O_CLOEXEC);
+  if (file < 0) return "?";
+  const ssize_t n = read(file, bytes, most);
+  close(file);
+  std::string_view text(bytes, n > 0 ? static_cast<size_t>(n) : 0);
+  return text.substr(0, text.find('\n'));
+}
+
+void print_process(Log& log) {
+  char bytes[512];
+  Line().add("\n------ PROCESS ------").print(log);
+  Line().add("pid:").decimal(getpid()).print(log);
+  const ssize_t n = readlink("/proc/self/exe", bytes, sizeof(bytes));
+  if (n > 0) Line().add("executable:").add({bytes, static_cast<size_t>(n)}).print(log);
+  Line().add("uptime_in_seconds:").decimal(monotonic_s() - g_began_s.load()).print(log);
+  Line()
+      .add("memory_pages (size, resident, shared, text, -, data, -):")
+      .add(read_line("/proc/self/statm", bytes, sizeof(bytes)))
+      .print(log);
+  Line().add("load:").add(read_line("/proc/loadavg", bytes, sizeof(bytes))).print(log);
+}
+
 void print_end(Log& log) {
+  print_thread(log);
+  print_process(log);
   utsname system{};
   uname(&system);
   Line().add("\n------ SYSTEM ------").print(log);
   Line().add("tessera_version:").add(kTesseraVersion).add(" redis_version:").add(kRedisVersion).print(log);
-  Line().add("pid:").decimal(getpid()).print(log);
   Line().add("os:").add(system.sysname).add(" ").add(system.release).add(" ").add(system.machine).print(log);
   Line().add("\n=== TESSERA BUG REPORT END. Make sure to include from START to END. ===\n").print(log);
 }
@@ -216,6 +260,7 @@ void install_crash_report(Log* log) {
   void* frame = nullptr;
   (void)backtrace(&frame, 1);  // loads what it needs now, not in the handler
   g_log.store(log);
+  g_began_s.store(monotonic_s());
   set_crash_hook(on_failed_check);
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
   return;  // the sanitizers report signals themselves, and better

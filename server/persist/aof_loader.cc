@@ -103,15 +103,10 @@ Result<void> AofLoader::load_snapshot(const std::string& name, uint64_t& end, bo
   if (!loaded->complete) return Error{"stopped", Applier::kStopped};
   end = loaded->end_offset;
   if (has_tail_log) log.notice("Reading the remaining AOF tail...");
-  return load_functions(loaded->functions);
-}
-
-Result<void> AofLoader::load_functions(const std::vector<std::string>& codes) {
-  for (const std::string& code : codes) {
-    const std::string_view words[] = {"FUNCTION", "LOAD", code};
-    if (auto taken = applier_.take(words); !taken.ok()) return taken;
-  }
-  return {};
+  if (loaded->functions.empty()) return {};
+  const auto taken = node_.load_functions(loaded->functions);
+  if (taken.ok()) return {};
+  return Error{place_.path(name) + ": " + taken.error().message};
 }
 
 Result<void> AofLoader::load_commands(const std::string& name, io::File& file, uint64_t offset,

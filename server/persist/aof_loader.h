@@ -36,7 +36,6 @@ class AofLoader {
   Result<void> load_commands(const std::string& name, io::File& file, uint64_t offset, bool is_last);
   Result<void> truncated(const std::string& name, io::File& file, uint64_t valid, bool is_last);
   Result<void> bad_format(const std::string& name, uint64_t offset, const std::string& why);
-  Result<void> load_functions(const std::vector<std::string>& codes);
 
   dispatch::NodeShared& node_;
   const AofPlace place_;

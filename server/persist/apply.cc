@@ -6,7 +6,7 @@
 #include "common/hash/crc16.h"
 #include "common/text/integers.h"
 #include "common/text/strings.h"
-#include "server/dispatch/conn_ctx.h"
+#include "server/dispatch/inner_run.h"
 #include "server/dispatch/parked_call.h"
 
 namespace tessera::persist {
@@ -73,7 +73,10 @@ struct Applier::Batch : dispatch::Envelope {
       }
       const uint32_t errors = reply.error_count();
       if (item.row->run_conn != nullptr) {
-        run_conn(engine, command, item.db, reply);
+        dispatch::Session session;  // FUNCTION LOAD and its kin belong to no key
+        session.authenticated = true;
+        session.db = item.db;
+        dispatch::run_unconnected(engine, command, session, reply);
       } else {
         engine.apply(command, item.db, reply);
       }
@@ -81,17 +84,6 @@ struct Applier::Batch : dispatch::Envelope {
       chain.clear();
     }
     state->commands.fetch_add(static_cast<int64_t>(items.size()), std::memory_order_relaxed);
-  }
-
-  // FUNCTION LOAD and its kin belong to no key.
-  static void run_conn(dispatch::Engine& engine, const dispatch::CommandView& command, int db,
-                       resp::Writer& reply) {
-    dispatch::Session session;
-    session.authenticated = true;
-    session.db = db;
-    dispatch::Pipeline pipeline(engine, session);
-    dispatch::ConnCtx ctx(engine, pipeline, session, *command.row);
-    command.row->run_conn(ctx, command.args, reply);
   }
 
   void arrive(dispatch::Engine& engine) override {
@@ -166,9 +158,7 @@ int Applier::place_of(const registry::CommandRow& row, const registry::Args& arg
     return node_.engines.front()->shard_of(hash::key_slot(args[static_cast<size_t>(at)]));
   };
   if (row.first_key_at > 0) return shard_of(key_at = row.first_key_at);
-  if (!registry::get_keys(row, args, keys_, registry::FakeKeys::kInclude)) {
-    registry::get_fitting_keys(row, args, keys_);
-  }
+  (void)dispatch::find_keys(row, args, keys_);
   int place = kNowhere;
   for (const registry::KeyPosition& position : keys_) {
     const int shard = shard_of(position.at);

@@ -55,6 +55,7 @@ void Saves::begin(bool in_background, Done done) {
   request.done = [this, in_background, done = std::move(done)](const Result<CutInfo>& result) {
     over(in_background, cancelled_, result);
     if (done) done(result);
+    begin_to_stop();
   };
   request_ = node_.snapshots->take(std::move(request));
 }
@@ -141,32 +142,44 @@ void Saves::hold_writes(bool hold) {
 }
 
 void Saves::save_to_stop(Done done) {
-  stopping_ = true;
+  stops_.push_back(std::move(done));
+  if (std::exchange(stopping_, true)) return;  // one file for all who ask
   scheduled_ = false;
   if (in_progress()) (void)cancel("the server stops");
   hold_writes(true);
   // What ran before is in the cut, what comes later waits.
-  node_.control->when_adopted([this, done = std::move(done)] {
-    auto answer = [this, done](const Result<CutInfo>& result) {
-      if (!result.ok()) {
-        stopping_ = false;
-        hold_writes(false);
-      }
-      done(result);
-    };
-    if (!stopping_) {
-      done(Error{"aborted", 0});
-    } else {
-      begin(false, answer);
-    }
+  node_.control->when_adopted([this, round = ++stop_round_] {
+    if (round != stop_round_) return;  // aborted meanwhile
+    writes_are_held_ = true;
+    begin_to_stop();
   });
+}
+
+// Once nobody writes and what was cancelled is over.
+void Saves::begin_to_stop() {
+  if (!writes_are_held_ || in_progress()) return;
+  writes_are_held_ = false;
+  begin(false, [this, round = stop_round_](const Result<CutInfo>& result) {
+    if (round != stop_round_) return;  // aborted; another may have asked since
+    if (!result.ok()) {
+      stopping_ = false;
+      hold_writes(false);
+    }
+    answer_stops(result);
+  });
+}
+
+void Saves::answer_stops(const Result<CutInfo>& result) {
+  for (const Done& done : std::exchange(stops_, {})) done(result);
 }
 
 bool Saves::abort_stop() {
   if (!stopping_) return false;
   if (in_progress() && !cancel("the shutdown was aborted")) return false;
-  stopping_ = false;
+  stopping_ = writes_are_held_ = false;
+  ++stop_round_;
   hold_writes(false);
+  answer_stops(Error{"aborted", 0});
   return true;
 }
 

@@ -5,6 +5,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "server/persist/snapshot.h"
 
@@ -18,22 +19,21 @@ class Saves {
   // REQUIRES: !in_progress()
   void begin(bool in_background, Done done = nullptr);
   bool in_progress() const { return request_ != 0; }
-  // Once the one that runs is over, another.
-  void schedule() { scheduled_ = true; }
-  bool is_scheduled() const { return scheduled_; }
   // False: none is under way, or it cannot be given up any more.
   bool cancel(const std::string& why);
   bool unschedule() { return std::exchange(scheduled_, false); }
   // About ten times a second: save points, what was scheduled, what FLUSHALL asks for.
   void cron();
 
-  // SHUTDOWN: holds writes, saves, answers. On failure writes go on.
+  // SHUTDOWN: holds writes, saves, answers all who asked meanwhile. On failure writes go on.
   void save_to_stop(Done done);
   bool abort_stop();  // false: there is none to abort
 
  private:
   void over(bool in_background, bool cancelled, const Result<CutInfo>& result);
   void judge_writes();
+  void begin_to_stop();
+  void answer_stops(const Result<CutInfo>& result);
   void hold_writes(bool hold);
 
   dispatch::NodeShared& node_;
@@ -41,6 +41,9 @@ class Saves {
   bool scheduled_ = false;
   bool cancelled_ = false;
   bool holds_ = false, stopping_ = false;
+  bool writes_are_held_ = false;  // by all threads, for a SHUTDOWN whose file has not begun
+  uint64_t stop_round_ = 0;
+  std::vector<Done> stops_;  // who waits for the end
   dispatch::Pause pause_before_;
   MonoTime last_try_;
   int64_t flushes_ = 0;  // FLUSHALLs that are known

@@ -7,6 +7,7 @@
 #include "common/hash/sha1.h"
 #include "common/text/integers.h"
 #include "common/text/strings.h"
+#include "server/dispatch/gates.h"
 #include "server/script/library_source.h"
 
 namespace tessera::script {
@@ -216,6 +217,9 @@ std::string Runner::refusal(const CommandView& command, const Plan& plan) {
   if (plan.flags & kCompat) return {};
   if ((plan.flags & kNoCluster) && engine_.settings().cluster_enabled) {
     return "ERR Can not run script on cluster, 'no-cluster' flag is set.";
+  }
+  if (!(plan.flags & kNoWrites)) {
+    if (std::string refusal = dispatch::disk_refusal(engine_, true); !refusal.empty()) return refusal;
   }
   if (!(plan.flags & kNoWrites) && kind_of(*command.row).read_only) {
     return "ERR Can not execute a script with write flag using *_ro command.";

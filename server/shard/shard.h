@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "common/base/counters.h"
+#include "common/base/crash_note.h"
 #include "common/base/random.h"
 #include "server/feed/feed.h"
 #include "server/journal/batch.h"
@@ -126,8 +127,8 @@ class Shard {
   void tell_event(int db, const store::Key& key, std::string_view event);
 
   void free_later(std::unique_ptr<store::Detached> detached);
-  // Takes all keys of a database away, -1: of all, and tells who watches, waits for or has read one of them; but
-  // for tell_flushed, which is told once. `coordinator`: whose thread this is.
+  // Takes all keys of a database away, -1: of all, and tells who watches, waits for or has read one of them;
+  // but for tell_flushed, which is told once. `coordinator`: whose thread this is.
   void empty(int db, Shard& coordinator);
   // Deletes every key of the slots that `wanted` names. Cost: O(1) a slot, and a key's when effects are
   // wanted.
@@ -181,6 +182,7 @@ class CtxSetup {
     ctx.row_ = &row;
     ctx.args_ = &args;
     ctx.hint_ = hint;
+    crash_note::last_command = row.name;
   }
   // Whose command it is, for what it changes and others have read.
   static void client(Ctx& ctx, const Changer& changer) { ctx.home_->changer = changer; }

@@ -585,6 +585,9 @@ def test_crashes_end_the_process(start):
             with pytest.raises(Closed):
                 connection.read()
         assert server.wait_exit() != 0
+        report = server.log()
+        assert "BUG REPORT END" in report, how
+        assert "last_command:debug" in report or how == "OOM", report
 
 
 def test_shutdown_ends_the_process(start):

@@ -9,7 +9,7 @@ import threading
 
 import pytest
 
-from tests.support.resp import ReplyError
+from tests.support.resp import ReplyError, encode
 from tests.support.server import ORACLE, Server, eventually
 
 CHECKER = os.path.join(os.path.dirname(ORACLE), "redis-check-rdb")
@@ -182,6 +182,11 @@ def test_writes_are_refused_after_a_failure():
             eventually(lambda: server_info(connection)["rdb_last_bgsave_status"] == "err")
             assert "MISCONF Redis is configured to save RDB snapshots" in str(connection.call("SET", "a", 2))
             assert connection.call("GET", "a") == b"1"
+            script = "return redis.call(%s, KEYS[1], 3)"
+            assert "MISCONF Redis is configured to save RDB snapshots" in str(connection.call("EVAL", script % "'set'", 1, "a"))
+            writes = connection.call("EVAL", "#!lua\n" + script % "'set'", 1, "a")
+            assert "Writable scripts are blocked. Use 'no-writes' flag for read only scripts." in str(writes)
+            assert connection.call("EVAL", "#!lua flags=no-writes\nreturn redis.call('get', KEYS[1])", 1, "a") == b"1"
             assert server_info(connection)["rdb_last_bgsave_status"] == "err"
             connection.call("CONFIG", "SET", "stop-writes-on-bgsave-error", "no")
             eventually(lambda: connection.call("SET", "a", 2) == "OK")
@@ -208,6 +213,24 @@ def test_shutdown_saves():
                 assert connection.call("GET", "a") == wanted
     finally:
         shutil.rmtree(folder)
+
+
+def test_several_ask_for_the_end():
+    """One file answers all of them; who aborts, aborts for all, and the next one begins anew."""
+    with Server("--save", "3600 1", "--enable-debug-command", "yes", shards=2) as server, server.connect() as connection:
+        connection.call("DEBUG", "POPULATE", 300000)
+        first, second = server.connect(), server.connect()
+        for asks in (first, second):
+            asks.send(encode("SHUTDOWN", "SAVE"))
+        eventually(lambda: server.log().count("Saving the final RDB snapshot") == 2)
+        aborted = connection.call("SHUTDOWN", "ABORT")
+        if aborted == "OK":  # the file was not there yet
+            for asks in (first, second):
+                assert "Errors trying to SHUTDOWN" in str(asks.read())
+                asks.send(encode("SHUTDOWN", "SAVE"))
+        assert server.process.wait(20) == 0
+        with Server("--dir", server.dir, shards=1) as again, again.connect() as other:
+            assert other.call("DBSIZE") == 300000
 
 
 @pytest.mark.parametrize("shards", [1, 3])

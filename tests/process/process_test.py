@@ -290,6 +290,7 @@ class ProcessTest(unittest.TestCase):
             log = read(self.log)
             for text in ("=== TESSERA BUG REPORT START: Cut & paste starting from here ===",
                          "crashed by signal: %d" % number, "------ STACK TRACE ------", "------ REGISTERS ------",
+                         "------ THREAD ------", "last_command:", "------ PROCESS ------", "uptime_in_seconds:",
                          "=== TESSERA BUG REPORT END. Make sure to include from START to END. ==="):
                 self.assertEqual(log.count(text), 1, text + " in\n" + log)
             self.assertGreater(len(re.findall(r"\[0x[0-9a-f]+\]", log)), 2, log)
