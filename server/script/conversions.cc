@@ -223,6 +223,29 @@ class ValueWriter {
       lua_pop(L_, 1);
       return;
     }
+    if (lua_type(L_, -1) != LUA_TTABLE) {
+      scalar();
+      return;
+    }
+    switch (table()) {
+      case Nested::kNone:
+        return;
+      case Nested::kArray:
+        array();
+        return;
+      case Nested::kMap:
+        pairs(true);
+        return;
+      case Nested::kSet:
+        pairs(false);
+        return;
+    }
+  }
+
+ private:
+  // What nests are value(), pairs() and array(): their frames are small, since some thousands of them may
+  // stand on the stack of a thread. All the rest is out of line.
+  [[gnu::noinline]] void scalar() {
     switch (lua_type(L_, -1)) {
       case LUA_TSTRING:
         reply_.bulk(text_at(L_, -1));
@@ -239,16 +262,12 @@ class ValueWriter {
       case LUA_TNUMBER:
         reply_.integer(to_int64(lua_tonumber(L_, -1)));
         break;
-      case LUA_TTABLE:
-        table();
-        return;
       default:
         reply_.null();
     }
     lua_pop(L_, 1);
   }
 
- private:
   // The field of the table on top, if it has this type: pushed.
   bool field(const char* name, int type) {
     lua_pushstring(L_, name);
@@ -258,8 +277,10 @@ class ValueWriter {
     return false;
   }
 
-  // Pops it.
-  void table() {
+  // Of the table on top: what says itself what it is, is written and popped (kNone). Else what there is to go
+  // into is on top, and how.
+  enum class Nested : uint8_t { kNone, kArray, kMap, kSet };
+  [[gnu::noinline]] Nested table() {
     const int top = lua_gettop(L_);
     if (field("err", LUA_TSTRING)) {
       const std::string_view text = text_at(L_, -1);
@@ -276,17 +297,18 @@ class ValueWriter {
       reply_.real(lua_tonumber(L_, -1));
       lua_pop(L_, 2);
     } else if (field("map", LUA_TTABLE)) {
-      pairs(true);
+      return Nested::kMap;
     } else if (field("set", LUA_TTABLE)) {
-      pairs(false);
+      return Nested::kSet;
     } else if (field("big_number", LUA_TSTRING)) {
       reply_.big_number(one_line(text_at(L_, -1)));
       lua_pop(L_, 2);
     } else if (field("verbatim_string", LUA_TTABLE)) {
-      verbatim();
+      return verbatim();
     } else {
-      array();
+      return Nested::kArray;
     }
+    return Nested::kNone;
   }
 
   void pairs(bool with_values) {
@@ -307,22 +329,21 @@ class ValueWriter {
     lua_pop(L_, 2);
   }
 
-  void verbatim() {
+  Nested verbatim() {
     if (!field("format", LUA_TSTRING)) {
       lua_pop(L_, 1);
-      array();
-      return;
+      return Nested::kArray;
     }
     std::string format(text_at(L_, -1).substr(0, 3));
     lua_pop(L_, 1);
     if (!field("string", LUA_TSTRING)) {
       lua_pop(L_, 1);
-      array();
-      return;
+      return Nested::kArray;
     }
     format.resize(3, ' ');
     reply_.verbatim(format, text_at(L_, -1));
     lua_pop(L_, 3);
+    return Nested::kNone;
   }
 
   void array() {

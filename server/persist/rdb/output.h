@@ -14,7 +14,7 @@ struct WriteOptions {
 
 class Output {
  public:
-  Output(std::string& out, const WriteOptions& options) : out_(out), options_(options) {}
+  Output(std::string& out, WriteOptions options) : out_(out), options_(options) {}
 
   std::string& bytes() { return out_; }
   bool compresses() const { return options_.compress; }
@@ -34,7 +34,7 @@ class Output {
   bool press(std::string_view text);
 
   std::string& out_;
-  const WriteOptions& options_;
+  const WriteOptions options_;
 };
 
 // ---- what a file is made of beside values
