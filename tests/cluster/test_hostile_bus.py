@@ -191,7 +191,7 @@ def test_floods_of_meet_and_of_connections(pair):
         for link in links:
             link.close()
     # Those who were met and did not answer are forgotten.
-    eventually(lambda: pair[0].cluster_info()["cluster_known_nodes"] == "2", 30, "only nodes are left")
+    eventually(lambda: pair[0].cluster_info()["cluster_known_nodes"] == "2", 30 * SLACK, "only nodes are left")
     is_well(pair, before)
 
 
