@@ -16,6 +16,7 @@ namespace tessera::script {
 namespace {
 
 constexpr unsigned char kOpcode = 245;
+constexpr unsigned char kOpcodePre = 246;
 constexpr uint16_t kRdbVersion = 10, kNewestRdbVersion = 12;
 constexpr size_t kFooterBytes = 10;
 constexpr size_t kCompressFrom = 20;
@@ -62,6 +63,10 @@ class Reader {
     out = static_cast<unsigned char>(rest_[0]);
     rest_.remove_prefix(1);
     return true;
+  }
+  bool number(uint64_t& out) {
+    unsigned char first;
+    return byte(first) && length(first, out);
   }
   bool string(std::string& out) {
     unsigned char first;
@@ -162,16 +167,42 @@ bool DumpReader::open(std::string_view payload, std::string& error) {
   return true;
 }
 
+namespace {
+
+// The form of the release candidates of Redis 7.0: name, engine, a description if there is one, the source
+// without its first line.
+bool read_pre(Reader& reader, std::string& source, std::string& error) {
+  std::string name, engine, description, code;
+  uint64_t has_description = 0;
+  if (!reader.string(name)) {
+    error = "ERR Failed loading library name";
+  } else if (!reader.string(engine)) {
+    error = "ERR Failed loading engine name";
+  } else if (!reader.number(has_description)) {
+    error = "ERR Failed loading library description indicator";
+  } else if (has_description != 0 && !reader.string(description)) {
+    error = "ERR Failed loading library description";
+  } else if (!reader.string(code)) {
+    error = "ERR Failed loading library blob";
+  } else {
+    source = "#!" + engine + " name=" + name + "\n" + code;
+    return true;
+  }
+  return false;
+}
+
+}  // namespace
+
 bool DumpReader::next(std::string& source, std::string& error) {
   if (rest_.empty()) return false;
   Reader reader(rest_);
   unsigned char opcode;
-  if (!reader.byte(opcode) || opcode != kOpcode) {
+  if (!reader.byte(opcode) || (opcode != kOpcode && opcode != kOpcodePre)) {
     error = "ERR given type is not a function";
     return false;
   }
-  if (!reader.string(source)) {
-    error = "ERR Failed loading library data";
+  if (opcode == kOpcodePre ? !read_pre(reader, source, error) : !reader.string(source)) {
+    if (error.empty()) error = "ERR Failed loading library data";
     return false;
   }
   rest_ = reader.rest();

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "common/text/integers.h"
 #include "server/commands/stream/deliver.h"
 #include "server/commands/stream/stream_arguments.h"
 #include "server/commands/stream/stream_reply.h"
@@ -273,13 +274,20 @@ void read(Ctx& ctx, const Args& args, Writer& reply) {
   if (!wait_for_streams(ctx, args, options)) reply.null_array();
 }
 
-// BLOCK among the words in front of the keys.
+// BLOCK among the words in front of the keys, none of which is refused before it (read_words).
 bool may_block(const Args& args) {
+  const bool is_group = token_is(args[0], "XREADGROUP");
   for (size_t i = 1; i < args.size(); ++i) {
-    if (token_is(args[i], "BLOCK")) return true;
-    if (token_is(args[i], "STREAMS")) return false;
-    if (token_is(args[i], "COUNT")) i += 1;
-    if (token_is(args[i], "GROUP")) i += 2;
+    const size_t more = args.size() - i - 1;
+    int64_t count = 0;
+    if (token_is(args[i], "BLOCK") && more >= 1) return true;
+    if (token_is(args[i], "COUNT") && more >= 1) {
+      if (!text::parse_int64(args[++i], &count)) return false;
+    } else if (is_group && token_is(args[i], "GROUP") && more >= 2) {
+      i += 2;
+    } else if (!is_group || !token_is(args[i], "NOACK")) {
+      return false;
+    }
   }
   return false;
 }
