@@ -174,13 +174,20 @@ def make_cluster(nodes, replicas=0):
 
 
 def settle(nodes):
+    """All say ok and the same: who is there, what each is and owns, by which epoch; and no two primaries have the same one."""
     def agreed():
-        views = set()
+        views, epochs = set(), set()
         for node in nodes:
-            if not node.is_ok() or node.knows() != len(nodes):
+            info = node.cluster_info()
+            if info["cluster_state"] != "ok" or int(info["cluster_known_nodes"]) != len(nodes):
                 return False
-            views.add(tuple(sorted((words[0], words[2].replace("myself,", ""), words[3], tuple(words[8:])) for words in node.nodes())))
-        return len(views) == 1
+            epochs.add(info["cluster_current_epoch"])
+            lines = node.nodes()
+            views.add(tuple(sorted((words[0], words[2].replace("myself,", ""), words[3], words[6], tuple(words[8:])) for words in lines)))
+            taken = [words[6] for words in lines if "master" in words[2]]
+            if len(set(taken)) != len(taken):
+                return False
+        return len(views) == 1 and len(epochs) == 1
     eventually(agreed, 40, "the nodes agree")
 
 

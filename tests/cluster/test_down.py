@@ -18,6 +18,10 @@ def said(node, *words):
     return re.sub(r"^(MOVED) \d+ \S+$", r"\1", str(node.call(*words)))
 
 
+def kind(reply):
+    return reply.split(" ")[0]
+
+
 def answers(node, own, other, gone, nobody):
     return [said(node, *words) for key in (own, other, gone) for words in
             (("GET", key), ("SET", key, "v"), ("EXISTS", key), ("DEL", key), ("TYPE", key))] + [said(node, "GET", nobody), said(node, "PING")]
@@ -48,10 +52,13 @@ def test_a_node_is_gone(members, coverage, reads):  # noqa: F811
             return mine == theirs and mine
         mine = eventually(same, 10, "both answer the same")
         if ok:
-            assert mine[:2] == ["None", "OK"] or mine[1] == "OK"
+            assert mine[:5] == ["None", "OK", "1", "1", "none"] and set(mine[5:15]) == {"MOVED"}
+        elif reads == "yes":
+            assert [kind(reply) for reply in mine[:5]] == ["None", "CLUSTERDOWN", "0", "CLUSTERDOWN", "none"]
+            assert [kind(reply) for reply in mine[5:15]] == ["MOVED", "CLUSTERDOWN", "MOVED", "CLUSTERDOWN", "MOVED"] * 2
         else:
-            assert mine[1].startswith("CLUSTERDOWN") and mine[0].startswith("CLUSTERDOWN") == (reads == "no")
-        assert mine[-2].startswith("CLUSTERDOWN Hash slot not served")
+            assert {kind(reply) for reply in mine[:15]} == {"CLUSTERDOWN"}
+        assert mine[-2].startswith("CLUSTERDOWN Hash slot not served") and mine[-1] == "PONG"
     finally:
         os.kill(victim.pid, signal.SIGCONT)
 
@@ -69,10 +76,13 @@ def test_alone_with_a_majority_gone(members):  # noqa: F811
         for reads in ("no", "yes"):
             for node in (ours, stock):
                 node.call("CONFIG", "SET", "cluster-allow-reads-when-down", reads)
-            for words in (("GET",), ("SET", "v"), ("EXISTS",), ("DEL",)):
+            for words, read in ((("GET",), True), (("SET", "v"), False), (("EXISTS",), True), (("DEL",), False)):
                 pair = [said(node, words[0], key, *words[1:]) for node, key in zip((ours, stock), keys)]
                 assert pair[0] == pair[1], (reads, words)
+                assert pair[0].startswith("CLUSTERDOWN") == (not read or reads == "no"), (reads, words, pair)
     finally:
         for node in nodes[2:]:
             os.kill(node.pid, signal.SIGCONT)
     settle(nodes)
+    for node, key in zip((ours, stock), keys):
+        assert said(node, "GET", key) == "None" and said(node, "SET", key, "v") == "OK"

@@ -208,6 +208,51 @@ def ping_as(node, slots):
     return bytes(message)
 
 
+def test_wrong_words_of_a_known_id(pair):
+    """Mutated captures that a known node seems to have said: believed, taken apart to their end, and still no crash, nothing without
+    bound, and a file that a new life reads."""
+    seed = int(os.environ.get("TESSERA_SEED", random.SystemRandom().getrandbits(32)))
+    print("TESSERA_SEED=%d" % seed)
+    rng = random.Random(seed)
+    ids = [node.call("CLUSTER", "MYID") for node in pair]
+    base, links, said = rss_bytes(pair[0]), [], 0
+    received = int(pair[0].cluster_info()["cluster_stats_messages_received"])
+    end = time.monotonic() + SECONDS
+    try:
+        while time.monotonic() < end:
+            if len(links) < 60:
+                links.append(dial(pair[0]))
+            data = bytearray(mutated(rng))
+            if len(data) >= 2256:
+                data[40:80] = ids[1]
+                if rng.random() < 0.3:  # as whose replica
+                    data[2128:2168] = rng.choice(ids)
+                if rng.random() < 0.3 and len(data) >= 2256 + 40:  # and what it says of whom
+                    data[2256:2296] = rng.choice(ids)
+            link = rng.choice(links)
+            sent = say(link, data)
+            said += sent == len(data)
+            if sent != len(data) or is_closed(link):
+                links.remove(link)
+                link.close()
+            if rng.random() < 0.01:
+                assert pair[0].call("PING") in (b"PONG", "PONG") and pair[0].call("CLUSTER", "MYID") == ids[0]
+        assert said > 200, "too little was said"
+        taken = int(pair[0].cluster_info()["cluster_stats_messages_received"]) - received
+        assert taken > said // 20, "%d of %d were understood" % (taken, said)
+        assert rss_bytes(pair[0]) < base + SLACK * (60 << 20) + KEPT_BYTES
+    finally:
+        for link in links:
+            link.close()
+    assert pair[0].call("CLUSTER", "SAVECONFIG") in ("OK", b"OK")
+    pair[0].die()
+    again = Server("--cluster-enabled", "yes", "--shards", "2", "--dir", pair[0].dir, port=pair[0].port)
+    try:
+        assert again.call("CLUSTER", "MYID") == ids[0]
+    finally:
+        again.stop()
+
+
 def test_borrowed_ids(pair):
     """Who says to be a node that is known is believed: there is no secret. What that gives is bounded all the same."""
     header = ping_as(pair[1], range(8192, 16384))

@@ -148,6 +148,7 @@ class Player {
     const bool unknown = state::is_inbound(link) &&
                          (decoded->light || machine_.state().find(decoded->header.sender) == nullptr ||
                           machine_.state().find(decoded->header.sender)->in_handshake());
+    if (!decoded->light && machine_.state().find(decoded->header.sender) != nullptr) ++played_.known_count;
     const std::string before = unknown ? kept() : "";
     const std::string local_ip = machine_.state().me->ip;
     step(state::MessageReceived{link, remote_ip(0), local_ip,

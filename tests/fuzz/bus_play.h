@@ -28,6 +28,7 @@ std::string record(Kind kind, unsigned char argument, std::string_view bytes = {
 struct Played {
   size_t event_count = 0;
   size_t message_count = 0;  // that were understood
+  size_t known_count = 0;    // of these: said by a node that is known
   size_t sent_count = 0;
   size_t most_nodes = 0;
 };

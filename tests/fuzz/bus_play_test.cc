@@ -51,14 +51,20 @@ class Tapes {
     for (uint64_t edits = random_.below(3); edits > 0; --edits) {
       bytes[random_.below(bytes.size())] = static_cast<char>(random_.next());
     }
-    // Ids of the tape's nodes in the gossip, and as primaries.
-    if (random_.one_in(3))
-      bytes.replace(2128, 40, std::string(39, '0') + static_cast<char>('0' + random_.below(7)));
-    if (random_.one_in(3) && bytes.size() >= bus::kHeaderBytes + 104) {
-      bytes.replace(bus::kHeaderBytes, 40, std::string(39, '0') + static_cast<char>('0' + random_.below(7)));
+    // Ids of the tape's nodes as primaries, and in the body: who failed, who is gossiped of, whose slots an
+    // UPDATE gives away (behind its epoch).
+    if (random_.one_in(3)) bytes.replace(2128, 40, some_id());
+    if (random_.one_in(2) && bytes.size() >= bus::kHeaderBytes + 40)
+      bytes.replace(bus::kHeaderBytes, 40, some_id());
+    for (size_t at = bus::kHeaderBytes + 104; at + 104 <= bytes.size() && random_.one_in(2); at += 104)
+      bytes.replace(at, 40, some_id());
+    if (random_.one_in(4) && bytes.size() >= bus::kHeaderBytes + 48) {
+      bus::store_big(bytes, bus::kHeaderBytes, 8, epoch());
+      bytes.replace(bus::kHeaderBytes + 8, 40, some_id());
     }
     return bytes;
   }
+  std::string some_id() { return std::string(39, '0') + static_cast<char>('0' + random_.below(7)); }
   uint64_t epoch() {
     const uint64_t kinds[] = {0,
                               random_.below(12),
@@ -79,16 +85,18 @@ TEST(BusPlay, HostileTapes) {
   const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(wanted ? std::atoi(wanted) : 3);
   Tapes tapes(seed);
   ASSERT_FALSE(tapes.empty());
-  size_t messages = 0, sent = 0, events = 0, tape_count = 0;
+  size_t messages = 0, known = 0, sent = 0, events = 0, tape_count = 0;
   while (std::chrono::steady_clock::now() < end) {
     const Played played = play(tapes.next());
     ++tape_count;
     messages += played.message_count;
+    known += played.known_count;
     sent += played.sent_count;
     events += played.event_count;
   }
-  std::printf("%zu tapes, %zu events, %zu messages understood, %zu sent\n", tape_count, events, messages,
-              sent);
+  std::printf("%zu tapes, %zu events, %zu messages understood, %zu of them of known nodes, %zu sent\n",
+              tape_count, events, messages, known, sent);
+  EXPECT_GT(known, messages / 2) << "they are to be taken apart, not only turned away";
   EXPECT_GT(messages, 100u);
   EXPECT_GT(sent, 100u);
 }
