@@ -239,7 +239,7 @@ def test_wrong_words_of_a_known_id(pair):
                 assert pair[0].call("PING") in (b"PONG", "PONG") and pair[0].call("CLUSTER", "MYID") == ids[0]
         assert said > 200, "too little was said"
         taken = int(pair[0].cluster_info()["cluster_stats_messages_received"]) - received
-        assert taken > said // 20, "%d of %d were understood" % (taken, said)
+        assert taken > 100, "%d of %d were understood" % (taken, said)
         assert rss_bytes(pair[0]) < base + SLACK * (60 << 20) + KEPT_BYTES
     finally:
         for link in links:
