@@ -15,6 +15,8 @@ namespace {
 constexpr size_t kBatch =
     dispatch::Pipeline::kMaxSubmit;  // commands parsed ahead, so that their cache lines can be fetched
 constexpr size_t kReadInPauseBytes = 64 * 1024;
+// What may wait for a client that has not said who it is: as much as redis-server lets it have.
+constexpr size_t kOutputBytesOfStrangers = 17 * 1024;
 constexpr int kBatchesPerTick = 128;  // then the others have their turn
 
 // Of client-output-buffer-limit.
@@ -106,6 +108,7 @@ bool Connection::run() {
     session_.set(dispatch::kCloseAsap);
   }
   if (ended_ && has_done_all(done)) session_.set(dispatch::kCloseAsap);
+  behind_ = !done;
   update_reading();
   table_.to_flush(*this);
   return done || pipeline_.stalled();
@@ -123,7 +126,9 @@ void Connection::update_reading() {
   // for the end of a pause, but that is not closed for what it sends meanwhile: it has to wait with it.
   const bool takes = !pipeline_.stalled() || pipeline_.wait() != nullptr ||
                      (pipeline_.is_paused() && parser_.pending_bytes() < kReadInPauseBytes);
-  const bool want = takes && !ended_ && !failed_ && !held_ && !session_.has(dispatch::kCloseAfterReply);
+  // Nor does who has sent more than a tick runs: what it sends next waits in the socket, and it with it.
+  const bool want =
+      takes && !behind_ && !ended_ && !failed_ && !held_ && !session_.has(dispatch::kCloseAfterReply);
   if (want == reading_ || ended_) return;
   reading_ = want;
   if (want) {
@@ -229,6 +234,12 @@ bool Connection::flush() {
 }
 
 bool Connection::over_output_limit(MonoTime now) {
+  // Strangers get their refusals as long as they read them.
+  if (!session_.authenticated && pipeline_.out().size() > kOutputBytesOfStrangers) {
+    engine_.counters().output_buffer_limit_disconnections.add();
+    session_.set(dispatch::kCloseAsap);
+    return true;
+  }
   const dispatch::Settings::OutputLimit& limit =
       engine_.settings().output_limits[session_.has(dispatch::kSubscribed) ? kPubsubClass : kNormalClass];
   const auto used = static_cast<int64_t>(pipeline_.out().memory_bytes());

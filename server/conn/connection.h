@@ -1,8 +1,8 @@
 // Role: one client connection: bytes in, commands to its pipeline, replies out. Thread: the shard thread that
 // accepted it. Invariants: callbacks only collect; commands run in Connections::run_ready(). A connection
-// whose pipeline is stalled does not read (one that waits for a key or a pause does), so what it holds is
-// bounded by its query buffer limit. Replies leave once per tick in one vectored write; what the kernel does
-// not take waits, bounded by the output limits.
+// whose pipeline is stalled (but one that waits for a key or a pause), or that has sent more than a tick
+// runs, does not read, so what it holds is bounded by one read, or by its query buffer limit. Replies leave
+// once per tick in one vectored write; what the kernel does not take waits, bounded by the output limits.
 #pragma once
 
 #include <memory>
@@ -82,6 +82,7 @@ class Connection : public io::StreamHandler {
   bool failed_ = false;  // a protocol error, answered when all before it has been
   bool waits_to_write_ = false;
   bool held_ = false;
+  bool behind_ = false;  // what came is more than this tick ran
 };
 
 }  // namespace tessera::conn

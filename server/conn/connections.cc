@@ -409,8 +409,10 @@ void Connections::cron(MonoTime now) {
     cron_place_ = (cron_place_ + 1) % places_.size();
     Connection* connection = places_[cron_place_].connection.get();
     if (connection == nullptr) continue;
+    // Who waits for a key, or for what others publish and do, is not idle.
     const bool idle = timeout_s > 0 && (now - connection->session().last_active).us > timeout_s * 1000000 &&
-                      !connection->pipeline().stalled();
+                      !connection->pipeline().stalled() &&
+                      !connection->session().has(dispatch::kSubscribed | dispatch::kMonitor);
     if (idle) engine_.node().log->verbose("Closing idle client");
     if (idle || (!connection->pipeline().out().empty() && connection->over_output_limit(now))) {
       connection->session().set(dispatch::kCloseAsap);

@@ -14,6 +14,7 @@
 #include "server/dispatch/pipeline_impl.h"
 #include "server/dispatch/scripts.h"
 #include "server/dispatch/transaction.h"
+#include "server/store/types/member_probe.h"
 
 namespace tessera::dispatch {
 
@@ -30,7 +31,11 @@ void transfer(resp::OutChain& from, resp::OutChain& to, size_t n) {
 }  // namespace
 
 Pipeline::Pipeline(Engine& engine, Session& session)
-    : engine_(engine), session_(session), out_(engine.chunks()), blocked_(engine.chunks()), behind_barrier_(engine.chunks()) {}
+    : engine_(engine),
+      session_(session),
+      out_(engine.chunks()),
+      blocked_(engine.chunks()),
+      behind_barrier_(engine.chunks()) {}
 
 Pipeline::~Pipeline() {
   if (wait_) engine_.blocked().client_left(wait_);
@@ -57,6 +62,23 @@ SessionBits Pipeline::bits() const {
   return bits;
 }
 
+// Of large collections: first every page, then every item.
+void Pipeline::prefetch_members(const CommandView* const* commands, size_t count) {
+  store::MemberProbe probes[kMaxSubmit];
+  size_t probe_count = 0;
+  const store::Keyspace& keys = engine_.shard().keyspace();
+  for (size_t i = 0; i < count; ++i) {
+    const CommandView& command = *commands[i];
+    const int at = command.row->member_at;
+    if (at == 0) continue;
+    const size_t size = command.args.size();
+    const size_t place = at > 0 ? static_cast<size_t>(at) : size - static_cast<size_t>(-at);
+    if (place < size)
+      probes[probe_count++] = store::probe_member(keys, session_.db, command.key, command.args[place]);
+  }
+  for (size_t i = 0; i < probe_count; ++i) store::fetch_item(probes[i]);
+}
+
 // Cache misses of all commands overlap: first every root, then every bucket, then every entry.
 void Pipeline::submit(std::span<CommandView> commands) {
   const store::Keyspace& keys = engine_.shard().keyspace();
@@ -70,6 +92,7 @@ void Pipeline::submit(std::span<CommandView> commands) {
   if (local_count > 1) {
     for (size_t i = 0; i < local_count; ++i) keys.prefetch_bucket(session_.db, local[i]->key);
     for (size_t i = 0; i < local_count; ++i) keys.prefetch_entry(session_.db, local[i]->key);
+    prefetch_members(local, local_count);
   }
   if (strict_order()) look_ahead(commands);
   for (ahead_.at = 0; ahead_.at < commands.size(); ++ahead_.at) {

@@ -132,6 +132,7 @@ class Pipeline {
   bool muted() const { return session_.has(kReplyOff | kReplySkip); }
 
  private:
+  void prefetch_members(const CommandView* const* commands, size_t count);
   friend class FanOut;
   enum class Step { kDone, kStall };
   struct Slot {

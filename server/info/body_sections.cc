@@ -76,7 +76,7 @@ void write_latencystats(const Source& source, std::string& out) {
              (seen += counts[static_cast<size_t>(bucket)]) < wanted)
         ++bucket;
       char text[96];
-      std::snprintf(text, sizeof(text), "%sp%.17g=%.3f", i ? "," : "", percentiles[i],
+      std::snprintf(text, sizeof(text), "%sp%g=%.3f", i ? "," : "", percentiles[i],
                     static_cast<double>(LatencyHistogram::upper_ns(bucket)) / 1000.0);
       out += text;
     }

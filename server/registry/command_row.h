@@ -249,6 +249,9 @@ struct CommandRow {
   // always.
   bool (*may_block)(const Args& args) = nullptr;
   SecretHook is_secret = nullptr;  // none
+  // The argument, from the end when below 0, that is a member of the collection at its one key: fetched ahead
+  // for a pipeline's commands. 0: none.
+  int8_t member_at = 0;
 
   // Filled in by CommandTable in its own copy of the row: leave them out of the tables of rows.
   uint16_t id = 0;           // dense, 0 .. CommandTable::size() - 1, subcommands included

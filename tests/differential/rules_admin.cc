@@ -125,7 +125,7 @@ std::string check_client_list(const RuleInput& in) {
     if (!missing.empty()) return "no field " + missing;
     const auto state = [](const Fields& f) {
       std::string text;
-      for (const char* name : {"name", "flags", "db", "sub", "psub", "ssub", "multi", "events", "cmd", "user",
+      for (const char* name : {"name", "flags", "db", "sub", "psub", "ssub", "multi", "cmd", "user",
                                "redir", "resp"}) {
         const auto found = f.find(name);
         (text += name) += "=" + (found != f.end() ? found->second : "?") + " ";

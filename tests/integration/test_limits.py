@@ -42,6 +42,36 @@ def test_idle_timeout(start):
         assert busy.call("PING") == "PONG"
 
 
+def test_who_listens_is_not_idle(start):
+    """Subscribers of each kind, in both protocols, MONITOR: nothing is due from them."""
+    server = start("--timeout", 1, "--latency-tracking", "yes")
+    with contextlib.ExitStack() as stack:
+        listeners = []
+        for proto, words in [(2, ["SUBSCRIBE", "c"]), (2, ["PSUBSCRIBE", "c*"]), (3, ["SUBSCRIBE", "c"]), (2, ["SSUBSCRIBE", "c"]),
+                             (2, ["MONITOR"])]:
+            listener = stack.enter_context(server.connect())
+            if proto == 3:
+                listener.call("HELLO", 3)
+            listener.call(*words)
+            listeners.append(listener)
+        # One that came after them is closed twice over before they are looked at.
+        for _ in range(2):
+            with server.connect() as idle, server.connect() as busy:
+                idle.call("PING")
+                eventually(lambda: busy.call("PING") == "PONG" and not clients_named(busy, idle), what="the idle one is closed")
+        for listener in listeners:
+            listener.socket.setblocking(False)
+            try:
+                assert listener.socket.recv(1 << 20) != b"", "closed"
+            except BlockingIOError:
+                pass
+
+
+def clients_named(connection, other):
+    port = ":%d " % other.socket.getsockname()[1]
+    return [line for line in connection.call("CLIENT", "LIST").decode().split("\n") if port in line]
+
+
 def test_maxmemory_noeviction(start):
     server = start("--maxmemory", "20mb", "--maxmemory-policy", "noeviction")
     value, refused = "x" * 100000, None

@@ -193,6 +193,41 @@ def test_unauthenticated_floods(start, shards):
     connection.close()
 
 
+@pytest.mark.parametrize("shards", [1, 2])
+def test_a_long_pipeline_that_is_read_goes_through(start, shards):
+    """More than a tick runs waits in the socket, not in memory: the query buffer's limit is not for it."""
+    server = start("--client-query-buffer-limit", "1mb", shards=shards)
+    count = 300000
+    with server.connect() as connection:
+        sender = threading.Thread(target=lambda: connection.socket.sendall(b"PING\r\n" * count))
+        sender.start()
+        left = count * len(b"+PONG\r\n")
+        while left:
+            got = connection.socket.recv(1 << 16)
+            assert got, "%d bytes of replies are missing" % left
+            left -= len(got)
+        sender.join()
+
+
+@pytest.mark.parametrize("shards", [1, 2])
+def test_strangers_who_do_not_read(start, shards):
+    """They send as long as it is taken: each is closed, and cost little until then."""
+    server = start("--requirepass", "secret", shards=shards)
+    connection = server.connect()
+    connection.call("AUTH", "secret")
+    before, peak = server.rss_bytes(), 0
+    for _ in range(40):
+        with socket.create_connection(("127.0.0.1", server.port)) as flood:
+            flood.settimeout(20)
+            sent = 0
+            with pytest.raises(ConnectionError):
+                while sent < 64 << 20:
+                    sent += flood.send(b"PING\r\n" * 10000)
+            peak = max(peak, server.rss_bytes())
+    assert peak - before < 32 << 20
+    connection.close()
+
+
 def test_connections_come_and_go(server):
     """5,000 short connections from 8 threads: none is lost, none is left."""
     failures = []

@@ -128,7 +128,8 @@ constexpr CommandRow kRows[] = {
      .summary = "Adds a number to the integer in a field of a hash; an absent field counts as 0.",
      .complexity = "O(1)",
      .arguments = "key:key@0 field:string increment:integer",
-     .run = hincrby},
+     .run = hincrby,
+     .member_at = 2},
     {.name = "hincrbyfloat",
      .arity = 4,
      .flags = kFlags,
@@ -140,7 +141,8 @@ constexpr CommandRow kRows[] = {
          "Adds a floating point number to the number in a field of a hash; an absent field counts as 0.",
      .complexity = "O(1)",
      .arguments = "key:key@0 field:string increment:double",
-     .run = hincrbyfloat},
+     .run = hincrbyfloat,
+     .member_at = 2},
 };
 
 }  // namespace

@@ -154,7 +154,8 @@ constexpr CommandRow kRows[] = {
      .complexity = "O(log(N)) for each member, N being the elements of the set.",
      .arguments = "key:key@0 condition:oneof(nx=NX xx=XX)? comparison:oneof(gt=GT lt=LT)? change=CH? "
                   "increment=INCR? data:block(score:double member:string)*",
-     .run = zadd},
+     .run = zadd,
+     .member_at = -1},
     {.name = "zincrby",
      .arity = 4,
      .flags = registry::kDenyOom | registry::kFast | registry::kWrite,
@@ -165,7 +166,8 @@ constexpr CommandRow kRows[] = {
      .summary = "Adds to the score of a member.",
      .complexity = "O(log(N)), N being the elements of the set.",
      .arguments = "key:key@0 increment:integer member:string",
-     .run = zincrby},
+     .run = zincrby,
+     .member_at = 3},
 };
 
 }  // namespace

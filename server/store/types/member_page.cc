@@ -208,26 +208,44 @@ void release(Container& owner, MemberPage* page) {
   owner.release(page, page->bytes);
 }
 
+namespace {
+
+// Which of a group's items have this tag, bit by bit.
+unsigned hits_of(const MemberPage& page, uint32_t group, uint8_t tag) {
+  const uint8_t* tags = page.tags(group);
+#if defined(__SSE2__)
+  const __m128i wanted = _mm_set1_epi8(static_cast<char>(tag));
+  const __m128i there = _mm_loadu_si128(reinterpret_cast<const __m128i*>(tags));
+  unsigned hits = static_cast<unsigned>(_mm_movemask_epi8(_mm_cmpeq_epi8(wanted, there)));
+#else
+  unsigned hits = 0;
+  for (unsigned i = 0; i < MemberPage::kGroup; ++i) hits |= static_cast<unsigned>(tags[i] == tag) << i;
+#endif
+  const uint32_t left = page.count - group * MemberPage::kGroup;
+  return left < MemberPage::kGroup ? hits & ((1u << left) - 1) : hits;
+}
+
+}  // namespace
+
 uint32_t find(const MemberPage& page, uint8_t tag, std::string_view member) {
   for (uint32_t group = 0, first = 0; first < page.count; ++group, first += MemberPage::kGroup) {
-    const uint8_t* tags = page.tags(group);
-#if defined(__SSE2__)
-    const __m128i wanted = _mm_set1_epi8(static_cast<char>(tag));
-    const __m128i there = _mm_loadu_si128(reinterpret_cast<const __m128i*>(tags));
-    unsigned hits = static_cast<unsigned>(_mm_movemask_epi8(_mm_cmpeq_epi8(wanted, there)));
-#else
-    unsigned hits = 0;
-    for (unsigned i = 0; i < MemberPage::kGroup; ++i) hits |= static_cast<unsigned>(tags[i] == tag) << i;
-#endif
-    const uint32_t left = page.count - first;
-    if (left < MemberPage::kGroup) hits &= (1u << left) - 1;
-    for (; hits != 0; hits &= hits - 1) {
+    for (unsigned hits = hits_of(page, group, tag); hits != 0; hits &= hits - 1) {
       const uint32_t i = first + static_cast<uint32_t>(__builtin_ctz(hits));
       const std::string_view there_member = PackedItem(page.item(i)).member_view();
       if (there_member == member) return i;
     }
   }
   return MemberPage::kNone;
+}
+
+void prefetch_item(const MemberPage& page, uint8_t tag) {
+  for (uint32_t group = 0, first = 0; first < page.count; ++group, first += MemberPage::kGroup) {
+    const unsigned hits = hits_of(page, group, tag);
+    if (hits == 0) continue;
+    __builtin_prefetch(page.item(first + static_cast<uint32_t>(__builtin_ctz(hits))));
+    return;
+  }
+  __builtin_prefetch(page.base() + page.end);  // where a new one goes
 }
 
 MemberPage* reserve(Container& owner, MemberPage* page, size_t item_bytes) {

@@ -48,6 +48,12 @@ struct MemberPage {
 };
 static_assert(sizeof(MemberPage) == 16);
 
+// Where a member is, or would be.
+struct MemberProbe {
+  const MemberPage* page = nullptr;  // nullptr: nowhere
+  uint8_t tag = 0;
+};
+
 // An item's parts as they lie in the page.
 struct PackedItem {
   const char* begin;
@@ -85,6 +91,8 @@ constexpr size_t kMinBytes = 64;
 MemberPage* make(Container& owner, size_t items, size_t item_bytes, uint8_t depth);
 void release(Container& owner, MemberPage* page);  // not what its items point to
 uint32_t find(const MemberPage& page, uint8_t tag, std::string_view member);
+// The first item with this tag, which most often is the one, into the cache.
+void prefetch_item(const MemberPage& page, uint8_t tag);
 // A page with room for one more item of so many bytes: the same, or moved.
 MemberPage* reserve(Container& owner, MemberPage* page, size_t item_bytes);
 // REQUIRES: room

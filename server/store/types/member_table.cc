@@ -49,11 +49,14 @@ MemberTable::Item MemberTable::item_of(const MemberPage& page, uint32_t i) {
   return {item.member_view(), item.value_view(), item.expire_ms()};
 }
 
-void MemberTable::prefetch(std::string_view member) const {
-  if (!root_) return;
-  const MemberPage* page = locate(hash_of(member)).page;
-  __builtin_prefetch(page);
-  __builtin_prefetch(page->base() + 64);
+MemberProbe MemberTable::prefetch(std::string_view member) const {
+  if (!root_) return {};
+  const uint64_t hash = hash_of(member);
+  const MemberPage* page = locate(hash).page;
+  constexpr size_t kLine = 64;
+  for (size_t at = 0; at < 4 * kLine; at += kLine)
+    __builtin_prefetch(page->base() + at);  // its tags and offsets
+  return {page, tag_of(hash)};
 }
 
 bool MemberTable::find(std::string_view member, Item* out) const {

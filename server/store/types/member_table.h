@@ -44,8 +44,8 @@ class MemberTable {
   int64_t soonest_expire_ms() const { return soonest_ms_; }  // Container::kNothingDue: none. Never late
   uint64_t seed() const { return seed_; }
 
-  // For batches: brings the page of a member into the cache.
-  void prefetch(std::string_view member) const;
+  // For batches: brings the page of a member into the cache. See member_probe.h.
+  MemberProbe prefetch(std::string_view member) const;
   bool find(std::string_view member, Item* out = nullptr) const;
   // Makes an item or replaces its value; true: it is new. `expire_ms` kKeepExpiry leaves a time that is
   // there. REQUIRES: neither is a view of an item of this table.
