@@ -31,6 +31,11 @@ struct ControlReply : Envelope {
     }
     engine.clients().wake(client);
   }
+  // An answer, which needs nothing of the shard: SHUTDOWN's, who may ask meanwhile.
+  bool arrive_at_busy(Engine& engine) override {
+    arrive(engine);
+    return true;
+  }
 };
 
 struct ControlCall : control::Request {

@@ -13,13 +13,7 @@
 namespace tessera::dispatch {
 
 bool Scripts::allowed_while_busy(const CommandView& command) {
-  const registry::CommandRow& row = *command.row;
-  if (!(row.flags & registry::kAllowBusy)) return false;
-  if (std::string_view(row.name) != "shutdown") return true;
-  for (size_t i = 1; i < command.args.size(); ++i) {
-    if (text::iequals(command.args[i], "nosave")) return true;
-  }
-  return false;
+  return (command.row->flags & registry::kAllowBusy) != 0;
 }
 
 // ---- home

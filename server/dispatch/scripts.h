@@ -28,6 +28,8 @@ class Scripts {
   virtual bool wants_token(const CommandView& command) = 0;
   // What others are told while a script keeps the shard busy.
   virtual std::string_view busy_error() const = 0;
+  // The same from any thread; empty: none does.
+  virtual std::string_view busy_error_now() = 0;
   virtual ScriptFigures figures() const = 0;  // any thread
   // May run beside a script that keeps the shard busy.
   static bool allowed_while_busy(const CommandView& command);

@@ -101,6 +101,17 @@ void add_process_hooks(config::Editor& editor, int oom_base, const std::string& 
 }
 
 // What SIGINT and SIGTERM do. The second SIGINT does not wait.
+// A SIGINT to a process that does not come to its end.
+void insist_ends_at_once() {
+  struct sigaction action {};
+  action.sa_handler = [](int) {
+    constexpr char kText[] = "You insist... exiting now.\n";
+    (void)!write(STDERR_FILENO, kText, sizeof(kText) - 1);
+    _exit(1);
+  };
+  sigaction(SIGINT, &action, nullptr);
+}
+
 class StopSignals {
  public:
   StopSignals(Node& node, PidFile& pid_file, Log& log) : node_(node), pid_file_(pid_file), log_(log) {}
@@ -160,7 +171,11 @@ int run_node(std::shared_ptr<const config::Config> config, Supervisor supervisor
     add_process_hooks(editor, oom_base, program, title, log);
     log_unserved(editor, log);
   };
-  options.stopping = [supervisor] { tell_stopping(supervisor); };
+  // From here on nobody looks at signals while threads are waited for, one of which may hang.
+  options.stopping = [supervisor] {
+    tell_stopping(supervisor);
+    insist_ends_at_once();
+  };
   // Before there are threads: from the first client on, CONFIG SET may change it.
   if (config->boolean("set-proc-title")) title.set(proc_title(*config, program));
   Node node(std::move(options));

@@ -415,6 +415,11 @@ bool Runner::busy(Busy& out) {
   return true;
 }
 
+std::string_view Runner::busy_error_now() {
+  const std::lock_guard guard(busy_lock_);
+  return is_busy_ ? busy_error() : std::string_view();
+}
+
 std::string_view Runner::busy_error() const {
   return busy_.is_function
              ? "BUSY Redis is busy running a script. You can only call FUNCTION KILL or SHUTDOWN NOSAVE."

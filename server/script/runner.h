@@ -34,6 +34,7 @@ class Runner final : public dispatch::Scripts, private Host {
                   resp::Writer& reply) override;
   bool wants_token(const dispatch::CommandView& command) override;
   std::string_view busy_error() const override;
+  std::string_view busy_error_now() override;
 
   dispatch::ScriptFigures figures() const override;
 

@@ -2,6 +2,7 @@
 Shared semantics hold for redis-server 7.0 too."""
 import hashlib
 import random
+import subprocess
 import threading
 
 import pytest
@@ -111,9 +112,42 @@ def test_others_are_told_busy():
             with server.connect() as third:
                 assert third.call("PING") == BUSY
                 assert third.call("EVAL", "return 1", 0) == BUSY
+                assert third.call("SHUTDOWN") == BUSY and third.call("SHUTDOWN", "SAVE") == BUSY
+                assert third.call("SHUTDOWN", "ABORT") == ReplyError("ERR No shutdown in progress.")
                 assert third.call("SCRIPT", "KILL") == "OK"
             assert isinstance(runner.read(), ReplyError)
             assert other.call("SET", "k", "v") == "OK"
+
+
+@pytest.mark.parametrize("shards", [1, 2])
+def test_the_end_waits_for_a_script_that_wrote(shards):
+    """Only SHUTDOWN NOSAVE ends it."""
+    with Server("--busy-reply-threshold", "50", shards=shards) as server:
+        with server.connect() as runner, server.connect() as other:
+            runner.send(encode("EVAL", "redis.call('set', KEYS[1], 1) " + LOOP, 1, "k"))
+            eventually(lambda: "Slow script detected" in server.log(), what="the script is busy")
+            # Of several shards one that is parked does not answer: a connection that another one serves does.
+            for _ in range(20):
+                with server.connect() as asks:
+                    asks.socket.settimeout(0.5)
+                    try:
+                        assert asks.call("SHUTDOWN", "SAVE") == BUSY
+                        break
+                    except TimeoutError:
+                        assert shards > 1
+            else:
+                raise AssertionError("nobody answers")
+            assert server.process.poll() is None
+            other.socket.settimeout(0.5)
+            for _ in range(20):
+                with server.connect() as asks:
+                    asks.send(encode("SHUTDOWN", "NOSAVE"))
+                    try:
+                        server.process.wait(1)
+                        break
+                    except subprocess.TimeoutExpired:
+                        assert shards > 1
+            assert server.process.wait(20) == 0
 
 
 def test_a_script_that_wrote_is_not_killed(standalone, control):

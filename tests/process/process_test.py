@@ -303,6 +303,22 @@ class ProcessTest(unittest.TestCase):
         self.assertEqual(server.wait(DEADLINE_S), -signal.SIGSEGV)
         self.assertNotIn("BUG REPORT", read(self.log))
 
+    def test_insisting(self):
+        server = self.start("--save", "", "--shards", "2", "--enable-debug-command", "yes")
+        client = Client(server.port)
+        client.socket.sendall(b"DEBUG SLEEP 60\r\n")
+        server.send_signal(signal.SIGINT)
+        until("the first one to be seen", lambda: "Received SIGINT scheduling shutdown" in read(self.log))
+        end = time.monotonic() + DEADLINE_S
+        while server.poll() is None and time.monotonic() < end:
+            server.send_signal(signal.SIGINT)
+            try:
+                server.wait(0.1)
+            except subprocess.TimeoutExpired:
+                pass
+        self.assertEqual(server.poll(), 1)
+        client.close()
+
     # ---- CONFIG by its effects on the process
 
     def test_config_rewrite(self):

@@ -2,7 +2,9 @@
 #include "server/commands/server/tables.h"
 #include "server/commands/support/arguments.h"
 #include "server/control/control.h"
+#include "server/dispatch/engine.h"
 #include "server/dispatch/node_shared.h"
+#include "server/dispatch/scripts.h"
 
 namespace tessera::commands {
 
@@ -59,6 +61,16 @@ void shutdown(ControlCtx& ctx, const Args& args, Writer& reply) {
       reply.error("ERR No shutdown in progress.");
     }
     return;
+  }
+  // What a script has written so far is no moment to save.
+  if (call.save >= 0) {
+    for (dispatch::Engine* engine : services.node->engines) {
+      const std::string_view busy =
+          engine->scripts() ? engine->scripts()->busy_error_now() : std::string_view();
+      if (busy.empty()) continue;
+      reply.error(busy);
+      return;
+    }
   }
   const auto view = services.node->view->get();
   if (call.safe && !call.force && view->enabled() && !view->self().is_replica &&
