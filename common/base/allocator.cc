@@ -43,6 +43,10 @@ bool purge_allocator() {
   return mallctl != nullptr && mallctl("arena.4096.purge", nullptr, nullptr, nullptr, 0) == 0;
 }
 
+bool set_background_purge(bool on) {
+  return mallctl != nullptr && mallctl("background_thread", nullptr, nullptr, &on, sizeof(on)) == 0;
+}
+
 std::string allocator_name() {
   if (mallctl == nullptr) return "libc";
   const char* version = nullptr;

@@ -18,6 +18,9 @@ struct AllocatorStats {
 AllocatorStats read_allocator();
 // Gives unused pages back to the kernel. False when the allocator cannot.
 bool purge_allocator();
+// Threads of the allocator's own give them back some seconds after they were freed, idle arenas' too. Without them
+// an arena gives back only while it is used. False when it has none.
+bool set_background_purge(bool on);
 std::string allocator_name();    // "jemalloc-5.3.0", "libc"
 std::string allocator_report();  // the allocator's own statistics as text; empty when it has none
 size_t process_rss_bytes();

@@ -69,8 +69,7 @@ constexpr ParameterRow kRows[] = {
         .flags(kNoEffectYet)
         .about("Fields of one collection it handles in a step."),
     yes_no("jemalloc-bg-thread", true)
-        .flags(kCompatOnly)
-        .about("jemalloc returns memory as its own configuration says."),
+        .about("Whether freed memory is given back to the system in the background."),
     integer("hash-max-listpack-entries", "512", 0, kMaxLong)
         .alias("hash-max-ziplist-entries")
         .about("Most fields of a hash kept as a listpack."),
@@ -96,8 +95,7 @@ constexpr ParameterRow kRows[] = {
     memory("zset-max-listpack-value", "64", 0, kMaxLong)
         .alias("zset-max-ziplist-value")
         .about("Longest member of a sorted set kept as a listpack."),
-    memory("hll-sparse-max-bytes", "3000", 0, kMaxLong)
-        .about("Most bytes of a HyperLogLog in sparse form."),
+    memory("hll-sparse-max-bytes", "3000", 0, kMaxLong).about("Most bytes of a HyperLogLog in sparse form."),
     memory("stream-node-max-bytes", "4096", 0, kMaxLong)
         .about("Most bytes of a node of a stream; 0 for any."),
     integer("stream-node-max-entries", "100", 0, kMaxLong)

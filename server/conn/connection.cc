@@ -98,7 +98,7 @@ bool Connection::run() {
     parser_.done();
   }
   const size_t pending = parser_.pending_bytes();
-  engine_.counters().largest_input_bytes.raise_to(static_cast<int64_t>(pending));
+  table_.note_input(static_cast<int64_t>(pending));
   // What MULTI has queued counts with what is still to be parsed.
   const size_t query_bytes = parser_.memory_bytes() + pipeline_.multi_bytes();
   if (static_cast<int64_t>(query_bytes) > engine_.settings().query_buffer_limit_bytes) {
@@ -227,7 +227,7 @@ bool Connection::flush() {
   if (out.empty()) {
     pipeline_.all_sent();
   } else {
-    engine_.counters().largest_output_bytes.raise_to(static_cast<int64_t>(out.memory_bytes()));
+    table_.note_output(static_cast<int64_t>(out.memory_bytes()));
   }
   if (session_.has(dispatch::kCloseAfterReply) && out.empty() && pipeline_.idle()) return false;
   return !wants_close();

@@ -400,7 +400,24 @@ void Connections::evict_clients() {
   }
 }
 
+void Connections::note_input(int64_t bytes) {
+  recent_input_bytes_ = std::max(recent_input_bytes_, bytes);
+  engine_.counters().largest_input_bytes.raise_to(bytes);
+}
+
+void Connections::note_output(int64_t bytes) {
+  recent_output_bytes_ = std::max(recent_output_bytes_, bytes);
+  engine_.counters().largest_output_bytes.raise_to(bytes);
+}
+
 void Connections::cron(MonoTime now) {
+  // What was largest counts for four to eight seconds.
+  constexpr int64_t kRecentUs = 4000000;
+  if ((now - recent_since_).us > kRecentUs) {
+    recent_since_ = now;
+    engine_.counters().largest_input_bytes.set(std::exchange(recent_input_bytes_, 0));
+    engine_.counters().largest_output_bytes.set(std::exchange(recent_output_bytes_, 0));
+  }
   if (places_.empty()) return;
   // A tenth of them each time, so that everybody is seen once a second.
   const size_t count = std::max<size_t>(places_.size() / 10, std::min<size_t>(places_.size(), 16));

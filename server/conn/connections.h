@@ -42,6 +42,9 @@ class Connections : public dispatch::ClientSink, public io::ListenHandler {
   void end_nested() override;
   bool holds_replies() const override { return !held_.empty(); }
   void cron(MonoTime now) override;
+  // How much one connection had waiting.
+  void note_input(int64_t bytes);
+  void note_output(int64_t bytes);
   void settings_changed() override;
   void for_each(const std::function<void(dispatch::Session&, dispatch::Pipeline&)>& f) override;
   std::string describe(dispatch::Session& session) override;
@@ -110,6 +113,9 @@ class Connections : public dispatch::ClientSink, public io::ListenHandler {
   journal::Durability::State log_state_;
   resp::ParsedArgs scratch_args_;
   std::vector<std::vector<SharedBytes>> scratch_owners_;
+  // INFO's client_recent_max_..., since the last time it was begun anew.
+  MonoTime recent_since_;
+  int64_t recent_input_bytes_ = 0, recent_output_bytes_ = 0;
   size_t cron_place_ = 0;
   MonoTime next_http_note_;
 };

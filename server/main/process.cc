@@ -7,6 +7,7 @@
 
 #include <cstdio>
 
+#include "common/base/allocator.h"
 #include "server/config/editor.h"
 #include "server/main/node.h"
 #include "server/main/process_config.h"
@@ -89,6 +90,10 @@ void add_process_hooks(config::Editor& editor, int oom_base, const std::string& 
     }
     return {};
   });
+  editor.on_change({"jemalloc-bg-thread"}, [](const Config&, const Config& after) -> Result<void> {
+    (void)set_background_purge(after.boolean("jemalloc-bg-thread"));
+    return {};
+  });
   editor.on_change({"dir"}, [](const Config&, const Config& after) -> Result<void> {
     if (chdir(after.text("dir").c_str()) != 0) return Error{std::string("can't enter the directory"), errno};
     return {};
@@ -160,6 +165,8 @@ int run_node(std::shared_ptr<const config::Config> config, Supervisor supervisor
   if (!config) return 1;
   if (config->integer("oom-score-adj") != 0) (void)apply_oom_score_adj(*config, oom_base, log).ok();
 
+  // Not before the process is in the background: a fork takes no threads along.
+  if (config->boolean("jemalloc-bg-thread")) (void)set_background_purge(true);
   const auto env = io::make_uv_env();
   NodeOptions options;
   options.env = env.get();

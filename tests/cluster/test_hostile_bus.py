@@ -11,6 +11,7 @@ import time
 import pytest
 
 from tests.cluster.support import Node
+from tests.support.seed import new_seed
 from tests.support.server import ROOT, Server, eventually, redis_under_test
 
 pytestmark = pytest.mark.skipif(redis_under_test(), reason="is about our nodes")
@@ -118,7 +119,7 @@ def mutated(rng):
 
 
 def test_random_and_mutated_messages(pair):
-    seed = int(os.environ.get("TESSERA_SEED", random.SystemRandom().getrandbits(32)))
+    seed = new_seed(32)
     print("TESSERA_SEED=%d" % seed)
     rng = random.Random(seed)
     before = [facts(node) for node in pair]

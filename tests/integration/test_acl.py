@@ -9,6 +9,7 @@ import subprocess
 import pytest
 
 from tests.support.resp import Closed, ReplyError
+from tests.support.seed import new_seed
 from tests.support.server import ORACLE, Server, free_port, redis_under_test, server_under_test
 
 WRONGPASS = ReplyError("WRONGPASS invalid username-password pair or user is disabled.")
@@ -174,7 +175,7 @@ CALLS = ["get a", "get b", "get c", "set a x", "set a x get", "set b x", "set b 
 def test_random_rules_beside_redis_server(server):
     """Words that name single commands: categories hold other commands there, and so does CLIENT, whose weight decides
     whether a user's rules are told as those of @connection."""
-    seed = random.SystemRandom().randrange(1 << 32)
+    seed = new_seed(32)
     print("seed", seed)
     chance = random.Random(seed)
 

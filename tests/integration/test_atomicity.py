@@ -14,9 +14,10 @@ import pytest
 
 from tests.conftest import cluster_of_one
 from tests.support.resp import Closed, ReplyError
+from tests.support.seed import new_seed
 from tests.support.server import SANITIZED, Server, eventually
 
-SEED = int(os.environ.get("TESSERA_SEED", "0")) or random.SystemRandom().randrange(1 << 30)
+SEED = new_seed(30)
 CLIENTS = 15 if SANITIZED else 50
 AT_FIRST = 1000
 

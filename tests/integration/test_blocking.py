@@ -6,6 +6,7 @@ import threading
 import pytest
 
 from tests.support.resp import Closed, ReplyError, encode
+from tests.support.seed import new_seed
 from tests.support.server import SANITIZED, eventually, redis_under_test
 
 WRONG_TYPE = ReplyError("WRONGTYPE Operation against a key holding the wrong kind of value")
@@ -441,14 +442,14 @@ def traffic(server, seconds, waiters, producers, seed):
 
 
 def test_exactly_once(start):
-    seed = random.SystemRandom().randrange(1 << 31)
+    seed = new_seed(31)
     print("seed", seed)
     assert traffic(start(shards=4), 1 if SANITIZED else 3, 20, 10, seed) > 0
 
 
 @pytest.mark.long
 def test_exactly_once_for_long(start):
-    seed = random.SystemRandom().randrange(1 << 31)
+    seed = new_seed(31)
     print("seed", seed)
     assert traffic(start(shards=4), 60, 100, 100, seed) > 0
 
@@ -492,13 +493,13 @@ def moving(server, seconds, seed):
 
 @pytest.mark.parametrize("shards", [1, 2, 4])
 def test_rings_of_waiting_moves(start, shards):
-    seed = random.SystemRandom().randrange(1 << 31)
+    seed = new_seed(31)
     print("seed", seed)
     moving(start(shards=shards), 2, seed)
 
 
 @pytest.mark.long
 def test_rings_of_waiting_moves_for_long(start):
-    seed = random.SystemRandom().randrange(1 << 31)
+    seed = new_seed(31)
     print("seed", seed)
     moving(start(shards=4), 60, seed)

@@ -6,6 +6,7 @@ import pytest
 
 from tests.integration.test_blocking import UNBLOCKED, WRONG_TYPE, Waiter, blocked
 from tests.support.resp import ReplyError
+from tests.support.seed import new_seed
 from tests.support.server import SANITIZED, eventually
 
 GONE = ReplyError("UNBLOCKED the stream key no longer exists")
@@ -334,13 +335,13 @@ def traffic(server, seconds, consumers, producers, seed):
 
 @pytest.mark.parametrize("shards", [1, 4])
 def test_each_entry_once(start, shards):
-    seed = random.SystemRandom().randrange(1 << 31)
+    seed = new_seed(31)
     print("seed", seed)
     assert traffic(start(shards=shards), 1 if SANITIZED else 2, 12, 6, seed) > 0
 
 
 @pytest.mark.long
 def test_each_entry_once_for_long(start):
-    seed = random.SystemRandom().randrange(1 << 31)
+    seed = new_seed(31)
     print("seed", seed)
     assert traffic(start(shards=4), 60, 60, 30, seed) > 0

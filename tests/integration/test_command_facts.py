@@ -6,6 +6,7 @@ import random
 import pytest
 
 from tests.support.resp import ReplyError, encode
+from tests.support.seed import new_seed
 from tests.support.server import ORACLE, ROOT, Server, redis_under_test
 
 FACTS = os.path.join(ROOT, "tests", "data", "commands-valkey-9.1.2.json")
@@ -109,7 +110,7 @@ CHANGED = {"zrank", "zrevrank", "sinterstore", "sunionstore", "sdiffstore", "geo
 
 @pytest.mark.tessera_only
 def test_getkeys_beside_redis_server(server, facts):
-    seed = random.SystemRandom().randrange(1 << 32)
+    seed = new_seed(32)
     print("seed", seed)
     chance = random.Random(seed)
     names = sorted(set(docs_of(server)) & set(facts))

@@ -17,10 +17,11 @@ import pytest
 
 from tests.integration import collection_commands
 from tests.support.resp import Closed, Connection, ReplyError, encode
+from tests.support.seed import new_seed
 from tests.support.server import SANITIZED, Server
 
 ROUNDS = 15 if SANITIZED else 30
-SEED = int(os.environ.get("TESSERA_SEED", "0")) or random.SystemRandom().randrange(1 << 31)
+SEED = new_seed(31)
 COUNTER_DB, PLAY_DB = 0, 1
 PAUSED_MS = 20
 

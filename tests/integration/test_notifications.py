@@ -1,15 +1,15 @@
 """Keyspace notifications: generated commands of all types; the events, in their order, must be redis-server's.
 With several shards events of different shards may come in either order: then they are compared as a multiset."""
-import os
 import random
 
 import pytest
 
 from tests.support.resp import ReplyError
+from tests.support.seed import new_seed
 from tests.support.server import ORACLE, Server, eventually, redis_under_test
 
 pytestmark = pytest.mark.tessera_only
-SEED = int(os.environ.get("TESSERA_SEED", "0")) or random.SystemRandom().randrange(1, 1 << 30)
+SEED = new_seed(30)
 MARK = "mark-of-the-test"
 
 

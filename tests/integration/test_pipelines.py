@@ -5,6 +5,7 @@ import threading
 import pytest
 
 from tests.support.resp import Connection, encode
+from tests.support.seed import new_seed
 from tests.support.server import Server, eventually
 
 
@@ -57,7 +58,7 @@ class Model:
 
 
 def test_every_command_sees_what_came_before(server):
-    seed = random.SystemRandom().randrange(1 << 32)
+    seed = new_seed(32)
     print("seed", seed)
     failures = []
 

@@ -13,6 +13,7 @@ import pytest
 
 from tests.persistence.test_load_files import check_key
 from tests.support.resp import Closed, ReplyError
+from tests.support.seed import new_seed
 from tests.support.server import ORACLE, ROOT, SANITIZED, Server, bin_dir, eventually
 
 DATA = os.path.join(ROOT, "tests", "data", "aof")
@@ -127,7 +128,7 @@ def write_some(connection, seed, rounds=300):
 @pytest.mark.parametrize("args", [(), ("--appendfsync", "always"), ("--aof-use-rdb-preamble", "no", "--aof-timestamp-enabled", "yes"),
                                   ("--appendfsync", "no")], ids=lambda a: "-".join(a[:2]) or "default")
 def test_what_we_write_redis_loads(args, shards):
-    seed = random.SystemRandom().randrange(1 << 30)
+    seed = new_seed(30)
     print("seed", seed)
     with Folder() as folder:
         with folder.start(*args, shards=shards) as server, server.connect() as connection:
@@ -322,7 +323,7 @@ class Writers:
 @BASES
 @pytest.mark.parametrize("shards", [1, 4])
 def test_turned_on_and_rewritten_with_keys_under_writes(preamble, shards):
-    seed = random.SystemRandom().randrange(1 << 30)
+    seed = new_seed(30)
     print("seed", seed)
     with Folder() as folder:
         args = ("--aof-use-rdb-preamble", preamble, "--auto-aof-rewrite-percentage", "0")

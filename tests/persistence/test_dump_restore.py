@@ -6,6 +6,7 @@ import pytest
 
 from tests.persistence import old_forms
 from tests.support.resp import ReplyError, encode
+from tests.support.seed import new_seed
 from tests.support.server import ORACLE, Server
 
 DEBUG = ("--enable-debug-command", "yes")
@@ -80,7 +81,7 @@ SAME_BYTES = {"int", "embstr", "raw", "listpack", "intset", "skiplist", "quickli
 
 
 def test_both_directions(ours, oracle):
-    seed = random.SystemRandom().randrange(1 << 32)
+    seed = new_seed(32)
     print("seed", seed)
     rng = random.Random(seed)
     compared = 0

@@ -7,6 +7,7 @@
 #include "server/commands/server/tables.h"
 #include "server/commands/support/arguments.h"
 #include "server/dispatch/conn_ctx.h"
+#include "server/dispatch/scripts.h"
 #include "server/registry/help.h"
 #include "server/shard/ctx.h"
 
@@ -59,6 +60,7 @@ struct DbSize {
 struct Totals {
   int64_t allocated = 0;  // as used_memory
   int64_t startup = 0, peak = 0, clients = 0, tables = 0, keys = 0;
+  int64_t scripts = 0, functions = 0;  // their texts, kept once for all shards
   std::vector<DbSize> databases;
 
   int64_t overhead() const { return startup + clients + tables; }
@@ -70,7 +72,7 @@ double ratio(int64_t a, int64_t b) {
   return b > 0 ? static_cast<double>(a) / static_cast<double>(b) : 0;
 }
 
-// Numbers as texts: three for each database, behind three of the node and the shard.
+// Numbers as texts: three for each database, behind five of the node and the shard.
 void stats_part(ThreadCtx& ctx, const Args&, Part& part) {
   const dispatch::NodeShared& node = ctx.node();
   const store::Keyspace& keys = ctx.engine().shard().keyspace();
@@ -78,6 +80,10 @@ void stats_part(ThreadCtx& ctx, const Args&, Part& part) {
   part.items.push_back(text::to_text(node.startup_bytes.load(std::memory_order_relaxed)));
   part.items.push_back(text::to_text(node.peak_bytes.load(std::memory_order_relaxed)));
   part.items.push_back(text::to_text(static_cast<uint64_t>(keys.used_bytes())));
+  const dispatch::ScriptFigures scripts =
+      ctx.engine().scripts() != nullptr ? ctx.engine().scripts()->figures() : dispatch::ScriptFigures{};
+  part.items.push_back(text::to_text(scripts.script_text_bytes));
+  part.items.push_back(text::to_text(scripts.library_text_bytes));
   for (int db = 0; db < keys.database_count(); ++db) {
     part.items.push_back(text::to_text(static_cast<uint64_t>(keys.size(db))));
     part.items.push_back(text::to_text(static_cast<uint64_t>(keys.expires_count(db))));
@@ -90,9 +96,11 @@ int64_t number_at(const Part& part, size_t i) {
 }
 
 Totals add_up(std::span<const Part> parts) {
-  constexpr size_t kNodeItems = 3;
+  constexpr size_t kNodeItems = 5;
   Totals totals;
   totals.startup = number_at(parts[0], 0);
+  totals.scripts = number_at(parts[0], 3);
+  totals.functions = number_at(parts[0], 4);
   totals.databases.resize((parts[0].items.size() - kNodeItems) / 3);
   for (const Part& part : parts) {
     totals.clients += part.number;
@@ -162,8 +170,8 @@ void stats_merge(std::span<Part> parts, const Args&, Writer& reply) {
   out.number("clients.normal", totals.clients);
   out.number("cluster.links", 0);
   out.number("aof.buffer", 0);
-  out.number("lua.caches", 0);
-  out.number("functions.caches", 0);
+  out.number("lua.caches", totals.scripts);
+  out.number("functions.caches", totals.functions);
   for (size_t db = 0; db < totals.databases.size(); ++db) {
     if (totals.databases[db].keys > 0) out.database(db, totals.databases[db]);
   }
