@@ -307,6 +307,18 @@ class ProcessTest(unittest.TestCase):
         server = self.start("--save", "", "--shards", "2", "--enable-debug-command", "yes")
         client = Client(server.port)
         client.socket.sendall(b"DEBUG SLEEP 60\r\n")
+
+        def sleeps():  # what asks every shard has no answer
+            asks = Client(server.port)
+            asks.socket.settimeout(0.5)
+            try:
+                asks("DBSIZE")
+                return False
+            except TimeoutError:
+                return True
+            finally:
+                asks.close()
+        until("a shard to sleep", sleeps)
         server.send_signal(signal.SIGINT)
         until("the first one to be seen", lambda: "Received SIGINT scheduling shutdown" in read(self.log))
         end = time.monotonic() + DEADLINE_S
