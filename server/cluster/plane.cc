@@ -55,7 +55,7 @@ Result<void> Plane::start(io::Loop& loop) {
                                               happened(state::PersistFailed{version, result.error().message});
                                             }
                                           });
-  taken_over_ = {};
+  taken_over_.file.reset();
   if (settings_.state.bus_port != 0 || settings_.state.port == 0) {
     const auto listening = links_->listen(settings_.hosts, settings_.state.bus_port);
     if (!listening.ok()) return listening.error();

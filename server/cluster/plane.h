@@ -94,7 +94,7 @@ class Plane final : link::LinkHandler {
   PlaneSettings settings_;
   PlaneHost host_;
   state::Machine machine_;
-  nodes_conf::TakenOver taken_over_;  // until start()
+  nodes_conf::TakenOver taken_over_;  // until start(), but for the lock of before
   nodes_conf::Dialect dialect_ = nodes_conf::Dialect::kRedis70;
   std::string path_;
   std::unique_ptr<link::Links> links_;

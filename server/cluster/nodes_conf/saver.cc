@@ -31,7 +31,16 @@ Result<TakenOver> take_over(io::Files& files, const std::string& path, bool tls_
     return Error{"Unrecoverable error: corrupted cluster config file. " + path + ", " + file.error().message,
                  0};
   }
-  return TakenOver{std::move(*lock), std::move(*file)};
+  if (!*file) return TakenOver{std::move(*lock), std::move(*file), nullptr};
+  // What a process that died left may be in the page cache alone, and a sync that failed in its time is not
+  // made up for by one of ours. What is spoken of from here on has to outlive the power: it is written anew.
+  auto next = files.lock(path + ".tmp");
+  const Result<void> written = next ? files.replace(path, *text) : Result<void>(next.error());
+  if (!written) {
+    return Error{"Saving the cluster node config in " + path + ": " + written.error().message,
+                 written.error().code};
+  }
+  return TakenOver{std::move(*next), std::move(*file), std::move(*lock)};
 }
 
 // What outlives the saver while the pool writes.

@@ -19,11 +19,13 @@ namespace tessera::cluster::nodes_conf {
 struct TakenOver {
   std::unique_ptr<io::FileLock> lock;
   std::optional<NodesFile> file;  // nothing: there was none; a node that has never been
+  // Of the file that was found: who opened it just before it was replaced must find it taken.
+  std::unique_ptr<io::FileLock> lock_before;
 };
 
-// Locks and reads. The lock is on the file itself, as stock servers do it, so that they and we keep each
-// other out. Errors are redis-server's lines, to log before exiting; code EWOULDBLOCK when another node has
-// it.
+// Locks, reads, and writes the same bytes again, so that they are durable. The lock is on the file itself, as
+// stock servers do it, so that they and we keep each other out. Errors are redis-server's lines, to log
+// before exiting; code EWOULDBLOCK when another node has it.
 Result<TakenOver> take_over(io::Files& files, const std::string& path, bool tls_cluster);
 
 class Saver {
