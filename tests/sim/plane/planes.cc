@@ -53,8 +53,10 @@ Planes::~Planes() {
 
 bool Planes::start(size_t i) {
   ++lives_[i];
-  processes_[i] = std::make_unique<Process>(*hosts_[i], random_.next(), verbose_);
-  const auto opened = processes_[i]->open();
+  // The others go on while its disk works: it is nobody to talk to until it is open.
+  auto process = std::make_unique<Process>(*hosts_[i], random_.next(), verbose_);
+  const auto opened = process->open();
+  processes_[i] = std::move(process);
   if (opened.ok() && hosts_[i]->alive()) {
     witness_.started(i);
     return true;
