@@ -2,6 +2,8 @@
 #include "common/resp/client.h"
 
 #include <gtest/gtest.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <atomic>
@@ -149,16 +151,20 @@ TEST(Client, Failures) {
 }
 
 TEST(Client, NobodyThere) {
-  int port = 0;
-  {
-    TestServer server;
-    port = server.port();
-  }
+  // A port that is taken and not listened at: nobody else can get it meanwhile.
+  const int taken = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  socklen_t size = sizeof(address);
+  ASSERT_EQ(bind(taken, reinterpret_cast<const sockaddr*>(&address), size), 0);
+  ASSERT_EQ(getsockname(taken, reinterpret_cast<sockaddr*>(&address), &size), 0);
   ClientOptions options;
-  options.port = port;
+  options.port = ntohs(address.sin_port);
   auto client = Client::connect(options);
   ASSERT_FALSE(client.ok());
   EXPECT_EQ(client.error().code, ECONNREFUSED);
+  close(taken);
   options.host = "no.such.host.invalid";
   EXPECT_FALSE(Client::connect(options).ok());
   options.unix_path = "/nonexistent/socket";

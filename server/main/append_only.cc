@@ -1,5 +1,8 @@
 // Role: the append only file of a node: made, loaded, turned on and off with the configuration. Thread: the
 // one that made the node; hooks: control.
+#include <chrono>
+#include <future>
+
 #include "server/dispatch/parked_call.h"
 #include "server/main/node.h"
 #include "server/persist/aof/aof.h"
@@ -78,10 +81,24 @@ Result<void> Node::load_append_only() {
   return {};
 }
 
+namespace {
+
+// CONFIG SET: what its reply says has been done, as it is in redis-server. Control thread; for a while only, since
+// the journal's thread may be waiting for a slow disk: then it is done some time later.
+void wait_for_journal(const std::function<void(std::function<void()> done)>& ask) {
+  constexpr std::chrono::seconds kAtMost{2};
+  auto done = std::make_shared<std::promise<void>>();
+  std::future<void> is_done = done->get_future();
+  ask([done] { done->set_value(); });
+  (void)is_done.wait_for(kAtMost);
+}
+
+}  // namespace
+
 Result<void> Node::switch_append_only(const config::Config& before, const config::Config& after) {
   if (before.boolean("appendonly") == after.boolean("appendonly")) return {};
   if (!after.boolean("appendonly")) {
-    aof_->turn_off([] {});
+    wait_for_journal([this](std::function<void()> done) { aof_->turn_off(std::move(done)); });
     return {};
   }
   aof_->set_settings(settings_of(after));
@@ -98,7 +115,8 @@ void Node::add_append_only_hooks() {
       {"appendfsync", "no-appendfsync-on-rewrite", "aof-timestamp-enabled", "aof-disable-auto-gc",
        "aof-use-rdb-preamble", "auto-aof-rewrite-percentage", "auto-aof-rewrite-min-size"},
       [this](const config::Config&, const config::Config& after) -> Result<void> {
-        aof_->set_settings(settings_of(after));
+        wait_for_journal(
+            [&](std::function<void()> done) { aof_->set_settings(settings_of(after), std::move(done)); });
         return {};
       });
 }

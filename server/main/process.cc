@@ -129,6 +129,7 @@ class StopSignals {
     }
     asked_ = true;
     log_.warning("Received %s scheduling shutdown...", number == SIGINT ? "SIGINT" : "SIGTERM");
+    log_.warning("User requested shutdown...");
     const auto config = node_.shared().settings->get()->config;
     const int64_t bits = config->integer(number == SIGINT ? "shutdown-on-sigint" : "shutdown-on-sigterm");
     const int save = (bits & config::kShutdownSave) ? 1 : (bits & config::kShutdownNoSave) ? -1 : 0;

@@ -71,6 +71,7 @@ TEST(Options, Modes) {
   EXPECT_EQ(cluster.options.mode, Mode::kCluster);
   EXPECT_EQ(cluster.options.cluster_args, (std::vector<std::string>{"info", "host:7000"}));
   EXPECT_TRUE(cluster.options.stdin_last_arg);
+  EXPECT_TRUE(parse_options({"-x", "-X", "tag", "set", "k", "tag"}, true).exit_code);
 }
 
 TEST(Options, OfClusters) {

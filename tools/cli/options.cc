@@ -283,6 +283,10 @@ void finish(Parser& p) {
     p.refuse("Options -2 and -3 are mutually exclusive.");
     return;
   }
+  if (o.stdin_last_arg && o.stdin_tag) {
+    p.refuse("Options -x and -X are mutually exclusive.");
+    return;
+  }
   if (o.resp2) o.resp3 = Resp3::kNo;
   if (o.ldb && o.mode != Mode::kEval) {
     p.refuse(

@@ -38,14 +38,16 @@ void Aof::start(io::Loop& loop) {
   now_ = loop.clock().mono();
 }
 
-void Aof::set_settings(const AofSettings& settings) {
-  post([this, settings] {
+void Aof::set_settings(const AofSettings& settings, std::function<void()> done) {
+  post([this, settings, done = std::move(done)] {
     settings_ = settings;
-    if (!is_on()) return;
-    if (phase_ == Phase::kOn) journal_.durability().set_policy(settings_.policy);
-    unsynced_since_ = {};
-    if (written_ > durable_) unsynced_since_ = now_;
-    publish();
+    if (is_on()) {
+      if (phase_ == Phase::kOn) journal_.durability().set_policy(settings_.policy);
+      unsynced_since_ = {};
+      if (written_ > durable_) unsynced_since_ = now_;
+      publish();
+    }
+    if (done) done();
   });
 }
 

@@ -73,7 +73,8 @@ class Aof : public io::Actor {
   void end_thread();
 
   // ---- any thread
-  void set_settings(const AofSettings& settings);
+  // `done`, if any: on the thread, once it holds.
+  void set_settings(const AofSettings& settings, std::function<void()> done = nullptr);
   // appendonly yes at run time; `done` on the journal thread once a rewrite is under way. `dir`: as below.
   void turn_on(std::string dir, std::function<void(Result<void>)> done);
   // appendonly no: all is written and synced first.
