@@ -32,8 +32,7 @@ void write_commandstats(const Source& source, std::string& out) {
                   "cmdstat_%s:calls=%" PRId64 ",usec=%" PRId64 ",usec_per_call=%.2f,rejected_calls=%" PRId64
                   ",failed_calls=%" PRId64 "\r\n",
                   row.full_name, calls, us,
-                  calls ? static_cast<double>(us) / static_cast<double>(calls) : 0.0, rejected,
-                  failed);
+                  calls ? static_cast<double>(us) / static_cast<double>(calls) : 0.0, rejected, failed);
     out += line;
   }
 }
@@ -87,17 +86,20 @@ void write_latencystats(const Source& source, std::string& out) {
 void write_keyspace(const Source& source, std::string& out) {
   const size_t count = source.node().engines.front()->shard().databases().size();
   for (size_t db = 0; db < count; ++db) {
-    int64_t keys = 0, expires = 0, ttl_sum = 0;
+    int64_t keys = 0, expires = 0;
+    double ttl_sum = 0;  // times may be near 2^63
     for (dispatch::Engine* engine : source.node().engines) {
       const shard::DatabaseCounters& counters = engine->shard().databases()[db];
       keys += counters.keys.get();
       expires += counters.expires.get();
-      ttl_sum += counters.average_ttl_ms.get() * counters.expires.get();
+      ttl_sum +=
+          static_cast<double>(counters.average_ttl_ms.get()) * static_cast<double>(counters.expires.get());
     }
     if (keys == 0 && expires == 0) continue;
     char line[128];
     std::snprintf(line, sizeof(line), "db%zu:keys=%" PRId64 ",expires=%" PRId64 ",avg_ttl=%" PRId64 "\r\n",
-                  db, keys, expires, expires ? ttl_sum / expires : 0);
+                  db, keys, expires,
+                  expires ? static_cast<int64_t>(std::min(ttl_sum / static_cast<double>(expires), 9e18)) : 0);
     out += line;
   }
 }

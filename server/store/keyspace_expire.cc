@@ -107,18 +107,20 @@ int64_t Keyspace::average_ttl_ms(int db, int64_t now_ms) const {
   if (!d || d->expires == 0) return 0;
   const size_t n = d->heap.size();
   const size_t step = std::max<size_t>(1, n / kLeaves);
-  int64_t sum = 0, samples = 0;
+  double sum = 0;  // times may be near 2^63
+  int64_t samples = 0;
   for (size_t i = 0; i < n; i += step) {
     const Leaf& leaf = *d->heap.at(i).leaf;
     for (uint32_t place = 0; place < std::min<size_t>(kPlaces, leaf.slot_count); ++place) {
       if (leaf.slots()[place] == 0) continue;
       const Entry& entry = *entry_of(leaf.slots()[place]);
       if (!entry.has_expire() || entry.expired(now_ms)) continue;
-      sum += entry.expire_ms() - now_ms;
+      sum += static_cast<double>(entry.expire_ms() - now_ms);
       ++samples;
     }
   }
-  return samples == 0 ? 0 : sum / samples;
+  constexpr double kMost = 9e18;
+  return samples == 0 ? 0 : static_cast<int64_t>(std::min(sum / static_cast<double>(samples), kMost));
 }
 
 }  // namespace tessera::store
