@@ -83,10 +83,10 @@ Result<void> Node::load_append_only() {
 
 namespace {
 
-// CONFIG SET: what its reply says has been done, as it is in redis-server. Control thread; for a while only, since
-// the journal's thread may be waiting for a slow disk: then it is done some time later.
+// CONFIG SET: what its reply says has been done, as it is in redis-server. Control thread; for a while only,
+// since the journal's thread may be waiting for a slow disk: then it is done some time later.
 void wait_for_journal(const std::function<void(std::function<void()> done)>& ask) {
-  constexpr std::chrono::seconds kAtMost{2};
+  constexpr std::chrono::milliseconds kAtMost{500};  // the cluster's plane lives on this thread
   auto done = std::make_shared<std::promise<void>>();
   std::future<void> is_done = done->get_future();
   ask([done] { done->set_value(); });
@@ -107,7 +107,8 @@ Result<void> Node::switch_append_only(const config::Config& before, const config
 }
 
 void Node::add_append_only_hooks() {
-  aof_->set_base_maker([this](persist::BaseRequest request) { persist::make_base(shared_, std::move(request)); });
+  aof_->set_base_maker(
+      [this](persist::BaseRequest request) { persist::make_base(shared_, std::move(request)); });
   editor_->on_change({"appendonly"}, [this](const config::Config& before, const config::Config& after) {
     return switch_append_only(before, after);
   });
