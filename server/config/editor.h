@@ -75,10 +75,13 @@ bool allowed(const Config& config, std::string_view parameter, bool client_is_lo
 bool is_sensitive(const ParameterTable& table, std::string_view name);
 
 // CONFIG REWRITE. `users` are the words behind "user", one line each, and replace all user lines of the file.
-std::string rewritten(const Config& config, std::string_view old_text, const std::vector<std::string>& users);
+// `everything`: also what the file does not have and is at its default.
+std::string rewritten(const Config& config, std::string_view old_text, const std::vector<std::string>& users,
+                      bool everything = false);
 // Reads, rewrites and replaces config.config_file(). Blocks: for a pool thread. The error is the reply
 // without "ERR ".
-Result<void> rewrite_file(io::Files& files, const Config& config, const std::vector<std::string>& users);
+Result<void> rewrite_file(io::Files& files, const Config& config, const std::vector<std::string>& users,
+                          bool everything = false);
 
 std::span<const char* const> config_help();
 

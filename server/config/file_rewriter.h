@@ -20,7 +20,7 @@ class FileRewriter {
   uint64_t next_turn() { return ++turns_; }
   // As rewrite_file(); nothing to do when a later configuration is in the file already.
   Result<void> rewrite(io::Files& files, const Config& config, const std::vector<std::string>& users,
-                       uint64_t turn);
+                       uint64_t turn, bool everything);
 
  private:
   uint64_t turns_ = 0;

@@ -53,7 +53,7 @@ std::string bounds_note(const registry::ParameterRow& row) {
 }  // namespace
 
 std::string rewritten(const Config& config, std::string_view old_text,
-                      const std::vector<std::string>& users) {
+                      const std::vector<std::string>& users, bool everything) {
   const ParameterTable& table = config.table();
   std::vector<conf::RewriteOption> options;
   for (int index = 0; index < static_cast<int>(table.size()); ++index) {
@@ -67,6 +67,7 @@ std::string rewritten(const Config& config, std::string_view old_text,
   // Users are in a file of their own: lines that somebody wrote here since would keep us from starting.
   if (!config.text("aclfile").empty()) options.push_back({"user", {}, true});
   conf::RewriteRules rules;
+  rules.append_defaults = everything;
   rules.canonical = [&](const std::vector<std::string>& words) -> std::string {
     const int index = table.find(words[0]).index;
     if (index >= 0) return table.row(index).name;
@@ -75,23 +76,24 @@ std::string rewritten(const Config& config, std::string_view old_text,
   return conf::rewrite(old_text, options, rules);
 }
 
-Result<void> rewrite_file(io::Files& files, const Config& config, const std::vector<std::string>& users) {
+Result<void> rewrite_file(io::Files& files, const Config& config, const std::vector<std::string>& users,
+                          bool everything) {
   const std::string& path = config.config_file();
   if (path.empty()) return Error{"The server is running without a config file"};
   Result<std::string> old_text = files.read_all(path);
   if (!old_text && old_text.error().code != ENOENT) {
     return failed(old_text.error());
   }
-  Result<void> written = files.replace(path, rewritten(config, old_text ? *old_text : "", users));
+  Result<void> written = files.replace(path, rewritten(config, old_text ? *old_text : "", users, everything));
   if (!written) return failed(written.error());
   return {};
 }
 
 Result<void> FileRewriter::rewrite(io::Files& files, const Config& config,
-                                   const std::vector<std::string>& users, uint64_t turn) {
+                                   const std::vector<std::string>& users, uint64_t turn, bool everything) {
   const std::lock_guard<std::mutex> lock(writing_);
   if (turn < written_) return {};
-  Result<void> done = rewrite_file(files, config, users);
+  Result<void> done = rewrite_file(files, config, users, everything);
   if (done.ok()) written_ = turn;
   return done;
 }

@@ -85,7 +85,7 @@ std::string flag_letters(const Session& session) {
   if (session.has(dispatch::kMonitor)) letters += 'O';
   if (session.has(dispatch::kSubscribed)) letters += 'P';
   if (session.has(dispatch::kMulti)) letters += 'x';
-  if (session.has(dispatch::kBlocked)) letters += 'b';
+  if (session.has(dispatch::kBlocked | dispatch::kHeld)) letters += 'b';
   if (session.has(dispatch::kTracking)) letters += 't';
   if (session.has(dispatch::kTrackingBroken)) letters += 'R';
   if (session.has(dispatch::kTrackingBcast)) letters += 'B';

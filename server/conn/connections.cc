@@ -178,6 +178,7 @@ void Connections::close(Connection& connection) {
     connection.session().set(dispatch::kCloseAsap);  // not only reset
     engine_.push_sink().forget(connection.session());
   }
+  if (connection.session().has(dispatch::kHeld)) engine_.forget_held(connection.session());
   engine_.counters().client_memory_bytes.add(-static_cast<int64_t>(connection.counted_bytes));
   engine_.counters().connections_open.add(-1);
   engine_.node().connected_clients.fetch_sub(1, std::memory_order_relaxed);

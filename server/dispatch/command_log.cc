@@ -93,6 +93,8 @@ void Engine::keep_logged(CommandLogKind kind, CommandLogEntry&& entry, ClientRef
   if (Pipeline* pipeline = clients_->find(client)) {
     entry.peer = pipeline->session().peer_text;
     entry.client_name = pipeline->session().name;
+  } else {
+    entry.peer = CommandLogEntry::kNobody;
   }
   command_log_.add(kind, std::move(entry), settings_->command_log.max_entries[kind]);
 }

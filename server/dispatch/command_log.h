@@ -28,6 +28,7 @@ struct CommandLogSettings {
 struct CommandLogEntry {
   static constexpr size_t kMaxArgs = 32;
   static constexpr size_t kMaxArgBytes = 128;
+  static constexpr const char* kNobody = "?:0";  // the peer, where a script called it, or the client has left
 
   int64_t number = 0;
   int64_t second = 0;  // wall clock

@@ -148,7 +148,7 @@ Micros Engine::tick(io::Loop& loop) {
   if (frozen_ && !shard_.waiting().has_ready()) thaw();  // whoever had us parked has served them
   blocked_.expire(mono_);
   const bool paused = pause_->until_ms > now_.ms;
-  if (!pause_waiters_.empty() && !paused && !frozen_) wake_all(pause_waiters_);
+  if (!held_clients_.empty() && !paused && !frozen_) wake_held_clients();
   if (tick_hook_ && !tick_hook_()) tick_hook_ = nullptr;
   if (!held_.empty()) more_work_ |= run_held();
   more_work_ |= clients_->run_ready();
@@ -632,6 +632,26 @@ void Engine::wake_all(std::vector<ClientRef>& waiters) {
     clients_->wake(waiter);
     launch_later(waiter);
   }
+}
+
+void Engine::hold(Session& session, const registry::CommandRow* row) {
+  session.last_row = row;
+  if (session.has(kHeld)) return;
+  session.set(kHeld);
+  counters_.blocked_clients.add();
+  held_clients_.push_back(session.ref);
+}
+
+void Engine::forget_held(Session& session) {
+  session.clear(kHeld);
+  counters_.blocked_clients.add(-1);
+  std::erase(held_clients_, session.ref);
+}
+
+void Engine::wake_held_clients() {
+  for (ClientRef client : held_clients_) clients_->find(client)->session().clear(kHeld);
+  counters_.blocked_clients.add(-static_cast<int64_t>(held_clients_.size()));
+  wake_all(held_clients_);
 }
 
 void Engine::launch_runs() {

@@ -224,7 +224,9 @@ class Engine : public io::Actor {
   // Wakes the connection when credit may have come back.
   void wait_for_credit(ClientRef ref) { credit_waiters_.push_back(ref); }
   // Wakes the connection when CLIENT PAUSE is over.
-  void wait_for_pause_end(ClientRef ref) { pause_waiters_.push_back(ref); }
+  // Its next command, of `row`, may not start (must_hold): it is woken when it may.
+  void hold(Session& session, const registry::CommandRow* row);
+  void forget_held(Session& session);  // it leaves
 
   // Calls the connection's Pipeline::launch() when all that can run in this tick has.
   void launch_later(ClientRef ref) { launches_.push_back(ref); }
@@ -287,6 +289,7 @@ class Engine : public io::Actor {
   void count_held(const RequestBatch& batch, int sign);
   bool run_held();
   void wake_all(std::vector<ClientRef>& waiters);
+  void wake_held_clients();
   void launch_runs();
   void prefetch(RequestBatch& batch, uint32_t first, uint32_t count);
   void expire();
@@ -370,7 +373,7 @@ class Engine : public io::Actor {
   std::vector<size_t> outstanding_;
   std::vector<std::unique_ptr<RequestBatch>> spare_batches_;
   std::vector<ClientRef> credit_waiters_;
-  std::vector<ClientRef> pause_waiters_;
+  std::vector<ClientRef> held_clients_;  // each once: kHeld
   std::vector<ClientRef> launches_;
   std::function<bool()> tick_hook_;
   std::unique_ptr<SliceWork> slice_work_;

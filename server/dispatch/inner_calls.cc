@@ -207,12 +207,20 @@ std::string_view InnerCalls::call(const registry::Args& args, int proto) {
   } else {
     run(row, args, reply);
   }
-  engine_.note_call(row, began, reply, 0);
+  const uint64_t ns = engine_.note_call(row, began, reply, 0);
+  if (__builtin_expect(engine_.is_notable(args, ns, chain_.size()), 0)) log(row, args, ns);
   std::array<io::Slice, 2> slices;
   const size_t pieces = chain_.slices(slices);
   if (pieces == 1) return {static_cast<const char*>(slices[0].data), slices[0].size};
   text_ = chain_.to_string();
   return text_;
+}
+
+// As redis-server, whose entry of such a call has no client of its own (CommandLogEntry::kNobody).
+void InnerCalls::log(const registry::CommandRow& row, const registry::Args& args, uint64_t ns) {
+  SessionBits nobody;
+  nobody.client.thread = static_cast<uint16_t>(engine_.index());
+  engine_.log_call({&row, args, {}}, nobody, ns, chain_.size());
 }
 
 void InnerCalls::run(const registry::CommandRow& row, const registry::Args& args, resp::Writer& reply) {

@@ -49,6 +49,7 @@ class InnerCalls {
   void find_keys(const registry::CommandRow& row, const registry::Args& args);
   const char* check_cluster(const registry::CommandRow& row);
   bool take_shards(bool all);
+  void log(const registry::CommandRow& row, const registry::Args& args, uint64_t ns);
   void run(const registry::CommandRow& row, const registry::Args& args, resp::Writer& reply);
   void run_parts(const registry::CommandRow& row, const registry::Args& args, resp::Writer& reply);
   void run_conn(const registry::CommandRow& row, const registry::Args& args, resp::Writer& reply);

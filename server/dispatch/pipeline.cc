@@ -239,7 +239,7 @@ Pipeline::Step Pipeline::start_multi_key(const CommandView& command, registry::K
 
   if (in_flight_ != 0 || has_run()) return Step::kStall;
   if (engine_.must_hold(command)) {
-    engine_.wait_for_pause_end(session_.ref);
+    engine_.hold(session_, command.row);
     return Step::kStall;
   }
   begin_command(command);
@@ -256,7 +256,7 @@ Pipeline::Step Pipeline::start_single(const CommandView& command, int target) {
   // CLIENT PAUSE: what must wait waits here, with everything behind it, and the connection is not read.
   // Shards hold only what was on its way to them already.
   if (__builtin_expect(engine_.must_hold(command), 0)) {
-    engine_.wait_for_pause_end(session_.ref);
+    engine_.hold(session_, command.row);
     return Step::kStall;
   }
   if (__builtin_expect((command.row->flags & registry::kBlocking) != 0, 0) && Engine::may_block(command)) {
@@ -484,7 +484,7 @@ Pipeline::Step Pipeline::start_barrier(const CommandView& command, Route route) 
   if (in_flight_ != 0 || !slots_empty()) return Step::kStall;
   // A client may always leave.
   if (engine_.must_hold(command) && std::string_view(command.row->name) != "quit") {
-    engine_.wait_for_pause_end(session_.ref);
+    engine_.hold(session_, command.row);
     return Step::kStall;
   }
   if (refused_now(command)) return Step::kDone;

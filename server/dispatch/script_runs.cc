@@ -43,7 +43,7 @@ Pipeline::Step Pipeline::start_script(const CommandView& command) {
     }
   }
   if (engine_.must_hold(command)) {
-    engine_.wait_for_pause_end(session_.ref);
+    engine_.hold(session_, command.row);
     return Step::kStall;
   }
   if (shards.empty()) shards.push_back(engine_.index());

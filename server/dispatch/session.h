@@ -44,6 +44,7 @@ enum SessionFlag : uint32_t {
   kProtectedRefused = 1u << 12,
   kBlocked = 1u << 13,  // waits for keys
   kMulti = 1u << 14,    // between MULTI and EXEC
+  kHeld = 1u << 15,     // its next command waits for the end of CLIENT PAUSE or of a freeze
   // Pushes, from the upper end: server/pubsub.
   kSubscribed = 1u << 31,     // to anything; in RESP2 only a few commands are taken then
   kTracking = 1u << 30,       // CLIENT TRACKING ON

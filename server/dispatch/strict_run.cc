@@ -86,7 +86,7 @@ bool Pipeline::launch() {
     }
   }
   if (engine_.must_hold(*commands[0].row)) {
-    engine_.wait_for_pause_end(session_.ref);
+    engine_.hold(session_, commands[0].row);
     return false;
   }
   in_flight_ = static_cast<uint32_t>(commands.size());

@@ -171,7 +171,7 @@ Pipeline::Step Pipeline::queue(const CommandView& command) {
   }
   if (refused_now(command)) return Step::kDone;
   if (engine_.must_hold(flags_in_transaction(row))) {
-    engine_.wait_for_pause_end(session_.ref);
+    engine_.hold(session_, command.row);
     return Step::kStall;
   }
   const bool is_lost = mine.failed || (session_.watcher && session_.watcher->changed());
@@ -222,7 +222,7 @@ Pipeline::Step Pipeline::start_exec(const CommandView& command) {
     }
   }
   if (engine_.must_hold(queue.row_flags())) {
-    engine_.wait_for_pause_end(session_.ref);
+    engine_.hold(session_, command.row);
     return Step::kStall;
   }
   const bool changed = session_.watcher && session_.watcher->changed();

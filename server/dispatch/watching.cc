@@ -50,7 +50,7 @@ Pipeline::Step Pipeline::start_watch(const CommandView& command) {
     }
   }
   if (engine_.must_hold(command)) {
-    engine_.wait_for_pause_end(session_.ref);
+    engine_.hold(session_, command.row);
     return Step::kStall;
   }
   const uint64_t began = Ticks::now();

@@ -118,6 +118,31 @@ def test_pause_writes_only(server):
         assert reader.call("GET", "k") == b"after"
 
 
+def test_who_waits_for_the_end_of_a_pause_is_blocked(server):
+    with server.connect() as control, server.connect() as writer, server.connect() as leaver:
+        ids = [client.call("CLIENT", "ID") for client in (writer, leaver)]
+
+        def flags():
+            of_all = {int(row["id"]): (row["flags"], row["cmd"]) for row in rows(control.call("CLIENT", "LIST"))}
+            return [of_all.get(each) for each in ids]
+
+        def blocked():
+            return int(control.call("INFO", "clients").split(b"blocked_clients:")[1].split(b"\r\n")[0])
+
+        assert control.call("CLIENT", "PAUSE", 60000, "WRITE") == "OK"
+        writer.send(encode("SET", "k", "after") + encode("GET", "k"))
+        leaver.send(encode("INCR", "never"))
+        eventually(lambda: flags() == [("b", "set"), ("b", "incr")])
+        assert blocked() == 2
+        leaver.close()
+        eventually(lambda: flags() == [("b", "set"), None])
+        assert blocked() == 1
+        assert control.call("CLIENT", "UNPAUSE") == "OK"
+        assert [writer.read(), writer.read()] == ["OK", b"after"]
+        assert flags() == [("N", "get"), None] and blocked() == 0
+        assert control.call("EXISTS", "never") == 0
+
+
 def test_pause_everything_ends_by_itself(server):
     with server.connect() as control, server.connect() as other:
         other.call("PING")

@@ -29,7 +29,11 @@ def logged(server, commands, parameters=(("slowlog-log-slower-than", "0"),)):
         numbers = [entry[0] for entry in entries]
         assert numbers == sorted(numbers, reverse=True)
         for entry in entries:
-            assert len(entry) == 6 and entry[2] >= 0 and entry[4] == address and entry[5] == b"somebody"
+            by_script = entry[4] == b"?:0"  # a script called it
+            assert len(entry) == 6 and entry[2] >= 0
+            assert by_script or (entry[4] == address and entry[5] == b"somebody")
+            if by_script:
+                entry[3].insert(0, b"by script, as " + entry[5])
         # It begins with the reset.
         return [entry[3] for entry in reversed(entries)]
 
@@ -52,6 +56,20 @@ COMMANDS = [
 def test_what_is_logged(pair):
     ours, theirs = pair
     assert logged(ours, COMMANDS) == logged(theirs, COMMANDS)
+
+
+def test_what_scripts_call(pair):
+    """redis-server tells of it before the script itself, with an address that is nobody's."""
+    commands = [
+        ("eval", "redis.call('set', KEYS[1], 'x') return redis.call('get', KEYS[1])", "1", "a"),
+        ("eval", "return redis.pcall('incr', KEYS[1])", "1", "a"), ("eval", "return redis.pcall('nosuch')", "0"),
+        ("eval", "return redis.call('ping')", "0"), ("eval", "return redis.call('dbsize')", "0"),
+        ("eval", "return redis.call('config', 'get', 'port')", "0"), ("multi",), ("set", "b", "1"),
+        ("eval", "return redis.call('incrby', KEYS[1], ARGV[1])", "1", "b", "5"), ("exec",),
+    ]
+    ours, theirs = (logged(server, commands) for server in pair)
+    assert ours == theirs
+    assert sum(words[0].startswith(b"by script") for words in ours) == 6
 
 
 @pytest.mark.parametrize("command", [

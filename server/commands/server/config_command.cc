@@ -7,6 +7,7 @@
 
 #include "common/text/strings.h"
 #include "server/acl/acl_store.h"
+#include "server/commands/server/rewrite_config.h"
 #include "server/commands/server/tables.h"
 #include "server/commands/support/arguments.h"
 #include "server/config/editor.h"
@@ -70,31 +71,7 @@ void set(ControlCtx& ctx, const Args& args, Writer& reply) {
 }
 
 void rewrite(ControlCtx& ctx, const Args&, Writer& reply) {
-  control::Services& services = ctx.services();
-  std::shared_ptr<const config::Config> current = services.editor->current();
-  if (current->config_file().empty()) {
-    reply.error("ERR The server is running without a config file");
-    return;
-  }
-  std::vector<std::string> users;
-  if (services.acl != nullptr && current->text("aclfile").empty()) users = services.acl->config_lines();
-  dispatch::NodeShared& node = *services.node;
-  config::FileRewriter& file = *services.rewriter;
-  node.env->pool().submit([&node, &file, current, users, turn = file.next_turn(), send = ctx.reply_later()] {
-    const Result<void> written = file.rewrite(node.env->files(), *current, users, turn);
-    if (written.ok()) {
-      node.log->notice("CONFIG REWRITE executed with success.");
-    } else {
-      node.log->warning("CONFIG REWRITE failed: %s", written.error().message.c_str());
-    }
-    send([&](Writer& out) {
-      if (written.ok()) {
-        out.ok();
-      } else {
-        out.error("ERR " + written.error().message);
-      }
-    });
-  });
+  rewrite_config_file(ctx, reply, false);
 }
 
 // What counts events; not what measures a state (open connections, memory).
@@ -223,6 +200,34 @@ constexpr CommandRow kRows[] = {
 };
 
 }  // namespace
+
+void rewrite_config_file(ControlCtx& ctx, Writer& reply, bool everything) {
+  control::Services& services = ctx.services();
+  std::shared_ptr<const config::Config> current = services.editor->current();
+  if (current->config_file().empty()) {
+    reply.error("ERR The server is running without a config file");
+    return;
+  }
+  std::vector<std::string> users;
+  if (services.acl != nullptr && current->text("aclfile").empty()) users = services.acl->config_lines();
+  dispatch::NodeShared& node = *services.node;
+  config::FileRewriter& file = *services.rewriter;
+  node.env->pool().submit([=, &node, &file, turn = file.next_turn(), send = ctx.reply_later()] {
+    const Result<void> written = file.rewrite(node.env->files(), *current, users, turn, everything);
+    if (written.ok()) {
+      node.log->notice("CONFIG REWRITE executed with success.");
+    } else {
+      node.log->warning("CONFIG REWRITE failed: %s", written.error().message.c_str());
+    }
+    send([&](Writer& out) {
+      if (written.ok()) {
+        out.ok();
+      } else {
+        out.error("ERR " + written.error().message);
+      }
+    });
+  });
+}
 
 RowTable config_rows() {
   return kRows;

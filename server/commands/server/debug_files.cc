@@ -1,5 +1,6 @@
 // Role: DEBUG's subcommands that concern what is on disk. Thread: control.
 #include "server/commands/server/debug.h"
+#include "server/commands/server/rewrite_config.h"
 #include "server/dispatch/node_shared.h"
 
 namespace tessera::commands {
@@ -10,8 +11,13 @@ void reload(control::ControlCtx& ctx, const registry::Args& args, resp::Writer& 
   ctx.services().node->reload(ctx, args, reply);
 }
 
+void rewrite_all(control::ControlCtx& ctx, const registry::Args&, resp::Writer& reply) {
+  rewrite_config_file(ctx, reply, true);
+}
+
 constexpr DebugEntry kEntries[] = {
     {.name = "RELOAD", .min_args = 2, .max_args = SIZE_MAX, .on_control = reload},
+    {.name = "CONFIG-REWRITE-FORCE-ALL", .min_args = 2, .max_args = 2, .on_control = rewrite_all},
 };
 
 }  // namespace
