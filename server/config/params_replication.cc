@@ -22,7 +22,10 @@ constexpr ParameterRow kRows[] = {
         .alias("primaryauth")
         .flags(kNoEffectYet | kSensitive)
         .about("Password for the primary."),
-    string("masteruser", "").alias("primaryuser").flags(kNoEffectYet | kSensitive).about("User for the primary."),
+    string("masteruser", "")
+        .alias("primaryuser")
+        .flags(kNoEffectYet | kSensitive)
+        .about("User for the primary."),
     yes_no("replica-serve-stale-data", true)
         .alias("slave-serve-stale-data")
         .flags(kNoEffectYet)

@@ -52,8 +52,8 @@ std::string bounds_note(const registry::ParameterRow& row) {
 
 }  // namespace
 
-std::string rewritten(const Config& config, std::string_view old_text,
-                      const std::vector<std::string>& users, bool everything) {
+std::string rewritten(const Config& config, std::string_view old_text, const std::vector<std::string>& users,
+                      bool everything) {
   const ParameterTable& table = config.table();
   std::vector<conf::RewriteOption> options;
   for (int index = 0; index < static_cast<int>(table.size()); ++index) {

@@ -13,6 +13,7 @@
 #include "common/base/result.h"
 #include "common/io/env.h"
 #include "common/resp/writer.h"
+#include "server/control/settling.h"
 #include "server/registry/args.h"
 
 namespace tessera::config {
@@ -57,6 +58,7 @@ struct Services {
   cluster::Plane* cluster = nullptr;   // nullptr: not a node of a cluster
   std::function<int64_t()> key_count;  // of all shards and databases, as published by them
   dispatch::NodeShared* node = nullptr;
+  Settling settling;
   // Makes a configuration the one that all threads adopt.
   std::function<void(std::shared_ptr<const config::Config>)> publish_config;
   // What `dir` becomes: the folder's absolute path. As config::SetOptions.

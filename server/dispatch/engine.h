@@ -171,8 +171,8 @@ class Engine : public io::Actor {
   BlockedRef run_blocking(const CommandView& command, const SessionBits& bits, int home, ClientRef client,
                           resp::Writer& reply);
   void run_for_another(const BlockedRef& wait);
-  // What another server or an earlier life of this one has done (persist/apply.h): as it was done then, whatever
-  // the time is now, and without statistics. What it needs is in reach. Errors are in `reply`.
+  // What another server or an earlier life of this one has done (persist/apply.h): as it was done then,
+  // whatever the time is now, and without statistics. What it needs is in reach. Errors are in `reply`.
   void apply(const CommandView& command, int db, resp::Writer& reply);
   BlockedClients& blocked() { return blocked_; }
   void wake_done();  // the gather that was asked for is home

@@ -1,8 +1,5 @@
 // Role: the append only file of a node: made, loaded, turned on and off with the configuration. Thread: the
 // one that made the node; hooks: control.
-#include <chrono>
-#include <future>
-
 #include "server/dispatch/parked_call.h"
 #include "server/main/node.h"
 #include "server/persist/aof/aof.h"
@@ -81,24 +78,17 @@ Result<void> Node::load_append_only() {
   return {};
 }
 
-namespace {
-
-// CONFIG SET: what its reply says has been done, as it is in redis-server. Control thread; for a while only,
-// since the journal's thread may be waiting for a slow disk: then it is done some time later.
-void wait_for_journal(const std::function<void(std::function<void()> done)>& ask) {
-  constexpr std::chrono::milliseconds kAtMost{500};  // the cluster's plane lives on this thread
-  auto done = std::make_shared<std::promise<void>>();
-  std::future<void> is_done = done->get_future();
-  ask([done] { done->set_value(); });
-  (void)is_done.wait_for(kAtMost);
+// CONFIG SET: what its reply says has been done, as it is in redis-server. The journal's thread may be
+// waiting for a slow disk: only who asked waits with it.
+std::function<void()> Node::settled_by_journal() {
+  control_.services().settling.ask();
+  return [this] { control_.post([this] { control_.services().settling.done(); }); };
 }
-
-}  // namespace
 
 Result<void> Node::switch_append_only(const config::Config& before, const config::Config& after) {
   if (before.boolean("appendonly") == after.boolean("appendonly")) return {};
   if (!after.boolean("appendonly")) {
-    wait_for_journal([this](std::function<void()> done) { aof_->turn_off(std::move(done)); });
+    aof_->turn_off(settled_by_journal());
     return {};
   }
   aof_->set_settings(settings_of(after));
@@ -116,8 +106,7 @@ void Node::add_append_only_hooks() {
       {"appendfsync", "no-appendfsync-on-rewrite", "aof-timestamp-enabled", "aof-disable-auto-gc",
        "aof-use-rdb-preamble", "auto-aof-rewrite-percentage", "auto-aof-rewrite-min-size"},
       [this](const config::Config&, const config::Config& after) -> Result<void> {
-        wait_for_journal(
-            [&](std::function<void()> done) { aof_->set_settings(settings_of(after), std::move(done)); });
+        aof_->set_settings(settings_of(after), settled_by_journal());
         return {};
       });
 }

@@ -94,6 +94,7 @@ class Node : public control::Workers {
   Result<void> load_append_only();
   void add_append_only_hooks();
   Result<void> switch_append_only(const config::Config& before, const config::Config& after);
+  std::function<void()> settled_by_journal();
   void take_answers();  // what engines posted to the main loop
   // Until `finished` or the end of the node; false: it ends, and what was asked for may still happen.
   bool wait_for(const bool& finished);

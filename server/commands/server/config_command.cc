@@ -57,6 +57,7 @@ void set(ControlCtx& ctx, const Args& args, Writer& reply) {
   options.protected_allowed =
       config::allowed(*services.editor->current(), "enable-protected-configs", ctx.client_is_local());
   options.resolve_dir = services.resolve_dir;
+  const uint64_t asked_before = services.settling.asked();
   auto next = services.editor->set(pairs, options);
   if (!next.ok()) {
     reply.error("ERR " + next.error().message);
@@ -66,8 +67,14 @@ void set(ControlCtx& ctx, const Args& args, Writer& reply) {
   for (const std::string& name : services.editor->take_unserved()) {
     services.node->log->warning("The parameter '%s' has no effect yet.", name.c_str());
   }
-  ctx.hold_reply_until_adopted();
-  reply.ok();
+  if (services.settling.asked() == asked_before) {
+    ctx.hold_reply_until_adopted();
+    reply.ok();
+    return;
+  }
+  ctx.control().when_adopted([&services, send = ctx.reply_later()] {
+    services.settling.when_done([send] { send([](Writer& out) { out.ok(); }); });
+  });
 }
 
 void rewrite(ControlCtx& ctx, const Args&, Writer& reply) {
