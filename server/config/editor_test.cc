@@ -315,6 +315,17 @@ TEST(Rewrite, WritesValuesThatAreReadBack) {
     EXPECT_EQ((*again)->value(i), editor.current()->value(i)) << table()->row(i).name;
   }
   EXPECT_EQ(rewritten(**again, text, {}), text) << "rewriting twice changes nothing";
+
+  const std::string everything = rewritten(*editor.current(), text, {}, true);
+  for (const char* line : {"\ntimeout 0\n", "\nappendonly no\n", "\nport 6379\n"}) {
+    EXPECT_EQ(text.find(line), std::string::npos) << line;
+    EXPECT_NE(("\n" + everything).find(line), std::string::npos) << line << "in\n" << everything;
+  }
+  const auto as_before = load_text(everything, options);
+  ASSERT_TRUE(as_before.ok()) << as_before.error().message;
+  for (int i = 0; i < static_cast<int>(table()->size()); ++i) {
+    EXPECT_EQ((*as_before)->value(i), editor.current()->value(i)) << table()->row(i).name;
+  }
 }
 
 TEST(Rewrite, WritesTheFile) {
@@ -368,7 +379,7 @@ TEST(Rewrite, SeveralAtOnceLeaveTheLast) {
           next = *editor.set(pairs, {});
           turn = file.next_turn();
         }
-        if (!file.rewrite(env->files(), *next, {}, turn).ok()) ++failed;
+        if (!file.rewrite(env->files(), *next, {}, turn, false).ok()) ++failed;
       }
     });
   }

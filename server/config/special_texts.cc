@@ -6,6 +6,7 @@
 
 #include "common/text/quoting.h"
 #include "common/text/strings.h"
+#include "common/text/words.h"
 #include "server/config/specials.h"
 
 namespace tessera::config {
@@ -104,14 +105,10 @@ const char* check_nodename(const std::string& text) {
   return nullptr;
 }
 
-// What decoders of the bus accept, see is_address_text in server/cluster/state: another text would cut this
-// node off from its peers.
+// What decoders of the bus accept: another text would cut this node off from its peers.
 const char* check_announced_ip(const std::string& text) {
-  constexpr size_t kFieldBytes = 46;  // in messages, with its end
-  if (text.size() >= kFieldBytes) return "Announced addresses must be less than 46 characters";
-  const auto fine = [](char c) { return is_name_character(c) || c == ':' || c == '_' || c == '%'; };
-  if (!std::all_of(text.begin(), text.end(), fine)) return "Announced address contains an invalid character";
-  return nullptr;
+  if (text.size() > text::kMostAddressBytes) return "Announced addresses must be less than 46 characters";
+  return text::is_address_word(text) ? nullptr : "Announced address contains an invalid character";
 }
 
 bool is_ip_of(int family, const std::string& text) {
@@ -126,13 +123,9 @@ const char* check_client_ipv6(const std::string& text) {
   return text.empty() || is_ip_of(AF_INET6, text) ? nullptr : "Invalid IPv6 address";
 }
 
-// It becomes a word of nodes.conf and of CLUSTER NODES: see is_plain_text in server/cluster/state.
+// It becomes a word of nodes.conf and of CLUSTER NODES.
 const char* check_zone(const std::string& text) {
-  const auto fine = [](char c) {
-    return c > ' ' && c < 127 && std::string_view(",\"'\\=").find(c) == std::string_view::npos;
-  };
-  if (!std::all_of(text.begin(), text.end(), fine)) return "availability-zone contains an invalid character";
-  return nullptr;
+  return text::is_plain_word(text) ? nullptr : "availability-zone contains an invalid character";
 }
 
 const char* check_proc_title(const std::string& text) {

@@ -20,11 +20,13 @@ Micros wait_until(int64_t at_ms, WallMs now) {
   if (at_ms <= now.ms) return millis(1);
   return millis(std::min(at_ms - now.ms, kLongest_ms));
 }
+
 // Of a tick; the rest follows in the next one.
 constexpr int64_t kExpireSliceUs = 1000;
 constexpr uint64_t kExpireSliceElements = 2048;
 constexpr size_t kMostBatchBytes = 8 * 1024 * 1024;
 constexpr int kCpuReadEvery = 16;  // ticks between two readings of the thread's CPU clock
+
 }  // namespace
 
 Engine::Engine(NodeShared& node, const shard::ShardOptions& options)

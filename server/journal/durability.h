@@ -24,7 +24,7 @@ class Durability {
   enum class Policy : uint8_t { kOff, kNo, kEverysec, kAlways };
   static constexpr int64_t kHoldAfterUs = 2'000'000;     // the oldest unsynced byte: replies of writes wait
   static constexpr int64_t kRefuseAfterUs = 10'000'000;  // ... writes are refused
-  static constexpr int kSlow = -1, kTooMuch = -2;        // beside errno values
+  static constexpr int kTooMuch = -2;                    // beside errno values
 
   // Whose replies wait, as of a tick.
   struct State {

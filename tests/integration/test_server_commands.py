@@ -471,6 +471,11 @@ def test_config_rewrite_is_read_by_redis(start):
     with open(server.config_path) as file:
         text = file.read()
     assert text.startswith("# kept\nmaxclients 600\n") and "\ntimeout 77\n" in text
+    assert "\ntcp-keepalive 300\n" not in text
+    assert server.call("DEBUG", "CONFIG-REWRITE-FORCE-ALL") == "OK"
+    with open(server.config_path) as file:
+        everything = file.read()
+    assert everything.startswith(text) and "\ntcp-keepalive 300\n" in everything
 
 
 def test_resetstat_sets_commandstats_to_zero(pair):

@@ -47,9 +47,4 @@ Result<std::optional<NodesFile>> parse(std::string_view text, bool tls_cluster);
 // REQUIRES: exactly one node has kFlagMyself. Texts that would change the meaning of a line are left out.
 std::string print(const Stored& stored, const Format& format);
 
-// Texts that leave a line what it is: no blanks, commas, quotes or backslashes, printable ASCII only.
-bool is_plain_text(std::string_view text);
-// Numeric addresses of both families, with scope, and names; shorter than the bus' field.
-bool is_address_text(std::string_view text);
-
 }  // namespace tessera::cluster::nodes_conf

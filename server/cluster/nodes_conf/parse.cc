@@ -7,6 +7,7 @@
 #include "common/text/integers.h"
 #include "common/text/quoting.h"
 #include "common/text/strings.h"
+#include "common/text/words.h"
 #include "server/cluster/nodes_conf/flags.h"
 #include "server/cluster/nodes_conf/nodes_file.h"
 
@@ -135,7 +136,7 @@ class Parser {
     const size_t colon = place.rfind(':');
     if (colon == std::string_view::npos) return fail("address without port: '" + std::string(word) + "'");
     node.ip = place.substr(0, colon);
-    if (!is_address_text(node.ip)) return fail("not an address: '" + node.ip + "'");
+    if (!text::is_address_word(node.ip)) return fail("not an address: '" + node.ip + "'");
     std::string_view ports = place.substr(colon + 1);
     const size_t at = ports.find('@');
     int first = 0;
@@ -146,7 +147,7 @@ class Parser {
       return fail("not a bus port: '" + std::string(ports) + "'");
     }
     if (parts.size() > 1) node.hostname = parts[1];
-    if (!is_plain_text(node.hostname)) return fail("not a host's name: '" + node.hostname + "'");
+    if (!text::is_plain_word(node.hostname)) return fail("not a host's name: '" + node.hostname + "'");
     bool has_tcp = false, has_tls = false;
     for (size_t i = 2; i < parts.size(); ++i) {
       has_tcp = has_tcp || parts[i].substr(0, 9) == "tcp-port=";
@@ -179,7 +180,7 @@ class Parser {
     for (const Text& known : kTexts) {
       if (name != known.name) continue;
       at_least(known.dialect);
-      if (!is_plain_text(value)) return fail("damaged " + std::string(name));
+      if (!text::is_plain_word(value)) return fail("damaged " + std::string(name));
       node.*known.member = value;
       return;
     }

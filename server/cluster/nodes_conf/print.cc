@@ -4,6 +4,7 @@
 
 #include "common/text/integers.h"
 #include "common/text/strings.h"
+#include "common/text/words.h"
 #include "server/cluster/nodes_conf/flags.h"
 #include "server/cluster/nodes_conf/nodes_file.h"
 
@@ -44,7 +45,7 @@ const std::string& shard_of(const StoredNode& node, const ById& by_id) {
 }
 
 void add_field(std::string& out, std::string_view name, std::string_view value) {
-  if (value.empty() || !is_plain_text(value)) return;
+  if (value.empty() || !text::is_plain_word(value)) return;
   out += ',';
   out += name;
   out += '=';
@@ -52,10 +53,10 @@ void add_field(std::string& out, std::string_view name, std::string_view value) 
 }
 
 void add_address(std::string& out, const StoredNode& node, const Format& format, const ById& by_id) {
-  if (is_address_text(node.ip)) out += node.ip;
+  if (text::is_address_word(node.ip)) out += node.ip;
   out += ':' + text::to_text(format.tls_cluster ? node.tls_port : node.port);
   out += '@' + text::to_text(node.bus_port);
-  const std::string_view hostname = is_plain_text(node.hostname) ? std::string_view(node.hostname) : "";
+  const std::string_view hostname = text::is_plain_word(node.hostname) ? std::string_view(node.hostname) : "";
   if (format.dialect == Dialect::kRedis70) {
     if (!hostname.empty()) (out += ',') += hostname;
     return;
@@ -113,21 +114,6 @@ void add_shards(std::string& out, const Stored& stored, const ById& by_id) {
 }
 
 }  // namespace
-
-bool is_plain_text(std::string_view text) {
-  constexpr std::string_view kMeaning = ",\"'\\";
-  return std::all_of(text.begin(), text.end(), [&](char c) {
-    return c > ' ' && text::is_print(c) && kMeaning.find(c) == std::string_view::npos;
-  });
-}
-
-bool is_address_text(std::string_view text) {
-  constexpr std::string_view kMarks = ".:-_%";
-  return text.size() < bus::kIpBytes && std::all_of(text.begin(), text.end(), [&](char c) {
-           const char low = text::lower(c);
-           return text::is_digit(c) || (low >= 'a' && low <= 'z') || kMarks.find(c) != std::string_view::npos;
-         });
-}
 
 std::string print(const Stored& stored, const Format& format) {
   ById by_id;

@@ -3,10 +3,10 @@
 
 #include <algorithm>
 
+#include "common/text/words.h"
 #include "server/cluster/state/failure.h"
 #include "server/cluster/state/faults.h"
 #include "server/cluster/state/links.h"
-#include "server/cluster/state/texts.h"
 
 namespace tessera::cluster::state {
 
@@ -51,7 +51,7 @@ void take_entry_of_known(Step& step, Node& sender, Node& node, const bus::Gossip
   take_pong_time(step, node, entry);
   // Others reach it where we do not look for it.
   if (!node.has(bus::kFlagFail | bus::kFlagPfail | bus::kFlagNoAddress)) return;
-  if ((entry.flags & bus::kFlagNoAddress) || !is_address_text(entry.ip) || entry.bus_port == 0) return;
+  if ((entry.flags & bus::kFlagNoAddress) || !can_reach(entry.ip) || entry.bus_port == 0) return;
   if (node.ip == entry.ip && node.bus_port == entry.bus_port && node.port == ports_of(step.s, entry).port)
     return;
   close_outbound(step, node);
@@ -62,7 +62,7 @@ void take_entry_of_known(Step& step, Node& sender, Node& node, const bus::Gossip
 
 void add_unknown(Step& step, const bus::GossipEntry& entry) {
   State& s = step.s;
-  if ((entry.flags & (bus::kFlagNoAddress | bus::kFlagHandshake)) || !is_address_text(entry.ip) ||
+  if ((entry.flags & (bus::kFlagNoAddress | bus::kFlagHandshake)) || !can_reach(entry.ip) ||
       entry.bus_port == 0)
     return;
   if (s.is_blacklisted(entry.id, step.now.mono) && !planted(s, Fault::kForgetBlacklist)) return;
@@ -106,7 +106,7 @@ struct Extensions {
 
 // What could end a word or a line of nodes.conf or of a reply is not kept.
 void keep_text(Result<std::string> read, std::string& to) {
-  if (read.ok() && is_plain_text(*read)) to = std::move(read).value();
+  if (read.ok() && text::is_plain_word(*read)) to = std::move(read).value();
 }
 void keep_port(Result<uint16_t> read, int& to) {
   if (read.ok()) to = *read;
@@ -156,7 +156,7 @@ Extensions read_extensions(const bus::Gossip& gossip) {
 
 void take_gossip(Step& step, Node& sender, const bus::Gossip& gossip) {
   for (const bus::GossipEntry& entry : gossip.entries) {
-    if (!is_node_id(entry.id)) continue;
+    if (!bus::is_node_id(entry.id)) continue;
     Node* node = step.s.find(entry.id);
     if (node == nullptr) {
       add_unknown(step, entry);
@@ -177,7 +177,7 @@ void take_extensions(Step& step, Node& sender, const bus::Gossip& gossip) {
   changed |= sender.client_port != read.client_port || sender.client_tls_port != read.client_tls_port;
   sender.client_port = read.client_port;
   sender.client_tls_port = read.client_tls_port;
-  if (is_node_id(read.shard_id)) changed |= assign_text(sender.shard_id, std::move(read.shard_id));
+  if (bus::is_node_id(read.shard_id)) changed |= assign_text(sender.shard_id, std::move(read.shard_id));
   if (changed) {
     step.save();
     step.publish();

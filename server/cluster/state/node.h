@@ -9,10 +9,16 @@
 #include <vector>
 
 #include "common/base/units.h"
+#include "common/text/words.h"
 #include "server/cluster/bus/message.h"
 #include "server/cluster/state/events.h"
 
 namespace tessera::cluster::state {
+
+// Whether a peer's text is an address at all.
+inline bool can_reach(std::string_view address) {
+  return !address.empty() && text::is_address_word(address);
+}
 
 constexpr MonoTime kNever{0};
 

@@ -12,7 +12,6 @@
 #include "server/cluster/state/links.h"
 #include "server/cluster/state/messages.h"
 #include "server/cluster/state/publish.h"
-#include "server/cluster/state/texts.h"
 #include "server/cluster/state/votes.h"
 
 namespace tessera::cluster::state {
@@ -34,7 +33,7 @@ struct Address {
 
 Address address_in(const State& s, const bus::Header& header, const std::string& remote_ip) {
   Address address;
-  address.ip = is_address_text(header.announced_ip) ? header.announced_ip : remote_ip;
+  address.ip = can_reach(header.announced_ip) ? header.announced_ip : remote_ip;
   address.port = s.settings.tls_cluster ? header.other_port : header.port;
   address.tls_port = s.settings.tls_cluster ? header.port : header.other_port;
   address.bus_port = header.bus_port;
@@ -264,7 +263,7 @@ void on_message(Step& step, const MessageReceived& event) {
   if (s.links.find(event.link) == s.links.end()) return;
   if (message.light) return on_published(step, event);
   const bus::Header& header = message.header;
-  if (!is_node_id(header.sender)) return;
+  if (!bus::is_node_id(header.sender)) return;
   const uint64_t most = std::max(kFarEpoch, s.current_epoch + kEpochStep);
   if (header.current_epoch > most || header.config_epoch > most) return on_far_epoch(step, event, most);
   Node* sender = s.find(header.sender);

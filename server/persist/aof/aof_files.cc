@@ -175,10 +175,10 @@ Result<void> Aof::open_loaded() {
   if (!size.ok()) return size.error();
   file_bytes_ = durable_bytes_ = *size;
   other_bytes_ = 0;
-  if (manifest_.base)
-    other_bytes_ += file_bytes(files, place_.path(manifest_.base->name)).ok()
-                        ? *file_bytes(files, place_.path(manifest_.base->name))
-                        : 0;
+  if (manifest_.base) {
+    const auto bytes = file_bytes(files, place_.path(manifest_.base->name));
+    if (bytes.ok()) other_bytes_ += *bytes;
+  }
   for (size_t i = 0; i + 1 < manifest_.increments.size(); ++i) {
     const auto bytes = file_bytes(files, place_.path(manifest_.increments[i].name));
     if (bytes.ok()) other_bytes_ += *bytes;
