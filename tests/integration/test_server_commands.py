@@ -464,13 +464,13 @@ def test_requirepass_and_hello(pair):
 
 
 def test_config_rewrite_is_read_by_redis(start):
-    config = "# kept\nmaxclients 500\n"
+    config = "# kept\nmaxclients 500\nenable-debug-command yes\n"
     server = start(config=config)
     assert server.call("CONFIG", "SET", "maxclients", 600, "timeout", 77) == "OK"
     assert server.call("CONFIG", "REWRITE") == "OK"
     with open(server.config_path) as file:
         text = file.read()
-    assert text.startswith("# kept\nmaxclients 600\n") and "\ntimeout 77\n" in text
+    assert text.startswith("# kept\nmaxclients 600\nenable-debug-command yes\n") and "\ntimeout 77\n" in text
     assert "\ntcp-keepalive 300\n" not in text
     assert server.call("DEBUG", "CONFIG-REWRITE-FORCE-ALL") == "OK"
     with open(server.config_path) as file:
