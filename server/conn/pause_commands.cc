@@ -35,11 +35,10 @@ void pause(ControlCtx& ctx, const Args& args, Writer& reply) {
                 "'. Try CLIENT HELP.");
     return;
   }
-  dispatch::Pause next;
-  next.all = true;
+  bool all = true;
   if (args.size() == 4) {
     if (text::iequals(args[3], "write")) {
-      next.all = false;
+      all = false;
     } else if (!text::iequals(args[3], "all")) {
       reply.error("ERR CLIENT PAUSE mode must be WRITE or ALL");
       return;
@@ -53,19 +52,19 @@ void pause(ControlCtx& ctx, const Args& args, Writer& reply) {
     reply.error("ERR timeout is out of range");
     return;
   }
-  next.until_ms = now_ms + timeout_ms;
-  const auto current = node.pause->get();
-  if (current->until_ms > now_ms) {
-    next.until_ms = std::max(next.until_ms, current->until_ms);
-    next.all |= current->all;
+  int64_t until_ms = now_ms + timeout_ms;
+  const dispatch::Pause& current = node.pauses.own(dispatch::PausedFor::kClient);
+  if (current.until_ms > now_ms) {
+    until_ms = std::max(until_ms, current.until_ms);
+    all |= current.all;
   }
-  node.pause->publish(std::make_shared<dispatch::Pause>(next));
+  node.pauses.set(dispatch::PausedFor::kClient, until_ms, all, now_ms);
   ctx.hold_reply_until_adopted();
   reply.ok();
 }
 
 void unpause(ControlCtx& ctx, const Args&, Writer& reply) {
-  ctx.services().node->pause->publish(std::make_shared<dispatch::Pause>());
+  ctx.services().node->pauses.clear(dispatch::PausedFor::kClient);
   ctx.hold_reply_until_adopted();
   reply.ok();
 }

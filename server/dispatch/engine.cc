@@ -37,7 +37,7 @@ Engine::Engine(NodeShared& node, const shard::ShardOptions& options)
       settings_(*node.settings),
       view_(*node.view),
       acl_(*node.acl),
-      pause_(*node.pause),
+      pause_(node.pauses.published()),
       outboxes_(static_cast<size_t>(options.shard_count)),
       outstanding_(static_cast<size_t>(options.shard_count), 0) {
   for (size_t range = 0; range < shard_of_range_.size(); ++range) {
@@ -59,6 +59,7 @@ Engine::~Engine() {
       box.head = static_cast<Envelope*>(next);
     }
   }
+  for (Envelope* part : parts_put_off_) delete part;
   while (deferred_head_) {
     io::Message* next = deferred_head_->next;
     delete deferred_head_;
@@ -151,6 +152,9 @@ Micros Engine::tick(io::Loop& loop) {
   blocked_.expire(mono_);
   const bool paused = pause_->until_ms > now_.ms;
   if (!held_clients_.empty() && !paused && !frozen_) wake_held_clients();
+  if (!parts_put_off_.empty() && !paused && !frozen_) {
+    for (Envelope* part : std::exchange(parts_put_off_, {})) part->arrive(*this);
+  }
   if (tick_hook_ && !tick_hook_()) tick_hook_ = nullptr;
   if (!held_.empty()) more_work_ |= run_held();
   more_work_ |= clients_->run_ready();

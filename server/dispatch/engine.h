@@ -133,6 +133,7 @@ class Engine : public io::Actor {
   bool must_hold(const registry::CommandRow& row) const;
   bool must_hold(const CommandView& command) const { return must_hold(*command.row); }
   bool must_hold(uint32_t row_flags) const;
+  bool is_frozen() const { return frozen_; }
   // ---- commands inside a command: inner_run.h
   shard::Ctx& enter_inner();
   void leave_inner() { --inner_depth_; }
@@ -227,6 +228,9 @@ class Engine : public io::Actor {
   // Its next command, of `row`, may not start (must_hold): it is woken when it may.
   void hold(Session& session, const registry::CommandRow* row);
   void forget_held(Session& session);  // it leaves
+  // A part of a command that has begun elsewhere: it arrives again when must_hold() may have changed. One for
+  // each client at most.
+  void put_off(Envelope* part) { parts_put_off_.push_back(part); }
 
   // Calls the connection's Pipeline::launch() when all that can run in this tick has.
   void launch_later(ClientRef ref) { launches_.push_back(ref); }
@@ -302,6 +306,7 @@ class Engine : public io::Actor {
   void gather_progress();
   void reach_parked();
   void run_gathers();
+  bool held_at_its_turn(Gather& gather);
   void run_gather(Gather& gather, MonoTime began);
   void run_of_gather(Gather& gather, MonoTime began);
   void ask_to_park(const std::vector<int>& shards);
@@ -374,6 +379,7 @@ class Engine : public io::Actor {
   std::vector<std::unique_ptr<RequestBatch>> spare_batches_;
   std::vector<ClientRef> credit_waiters_;
   std::vector<ClientRef> held_clients_;  // each once: kHeld
+  std::vector<Envelope*> parts_put_off_;
   std::vector<ClientRef> launches_;
   std::function<bool()> tick_hook_;
   std::unique_ptr<SliceWork> slice_work_;

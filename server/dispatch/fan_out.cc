@@ -112,6 +112,11 @@ struct PartCall : Envelope {
 
   void arrive(Engine& engine) override {
     if (!back) {
+      // CLIENT PAUSE was answered while it was on its way, or others are to be served first.
+      if (!state->on_threads && engine.must_hold(*state->command.row)) {
+        engine.put_off(this);
+        return;
+      }
       run(engine);
       back = true;
       engine.post(state->home, this);

@@ -20,8 +20,8 @@ struct GateResult {
 GateResult check_gates(Engine& engine, Session& session, const CommandView& command,
                        registry::KeyPositions& scratch);
 
-// Why nobody may write because of a disk, in redis-server's words: a snapshot that failed, the append only file.
-// Empty: one may. `script`: one that may write is about to start. Cost: two loads while all is well.
+// Why nobody may write because of a disk, in redis-server's words: a snapshot that failed, the append only
+// file. Empty: one may. `script`: one that may write is about to start. Cost: two loads while all is well.
 std::string disk_refusal(Engine& engine, bool script = false);
 
 // What check_slot has to know of a command's keys.

@@ -244,7 +244,18 @@ void Engine::run_gathers() {
   step_ = GatherStep::kRelease;
 }
 
+// CLIENT PAUSE was answered since its home looked: it starts there again when that is over.
+bool Engine::held_at_its_turn(Gather& gather) {
+  if (gather.call || gather.run) return false;  // a run's commands are looked at one by one
+  if (gather.transaction) return gather.transaction->held(*this);
+  if (!must_hold(gather.command())) return false;
+  gather.retry = true;
+  return true;
+}
+
 void Engine::run_gather(Gather& gather, MonoTime began) {
+  gather.done = true;
+  if (held_at_its_turn(gather)) return;
   resp::Writer reply(gather.reply(), gather.bits().proto);
   if (gather.call) {
     gather.call(reply);
@@ -272,7 +283,6 @@ void Engine::run_gather(Gather& gather, MonoTime began) {
     }
   }
   counters_.gathers_run.add();
-  gather.done = true;
 }
 
 // At least one command; then until the time is over: what is left comes back for another turn. The time is

@@ -39,8 +39,8 @@ InnerNeeds inner_needs(const registry::CommandRow& row, const registry::Args& ar
 // The keys of any command, in `keys`; false: it has none.
 bool find_keys(const registry::CommandRow& row, const registry::Args& args, registry::KeyPositions& keys);
 
-// A command of the kind that needs a connection, for whom there is none: `session` says in which database and as
-// whom. Any thread with an engine.
+// A command of the kind that needs a connection, for whom there is none: `session` says in which database and
+// as whom. Any thread with an engine.
 void run_unconnected(Engine& engine, const CommandView& command, Session& session, resp::Writer& reply);
 
 class InnerRun {

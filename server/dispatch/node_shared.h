@@ -16,6 +16,7 @@
 #include "server/control/control.h"
 #include "server/dispatch/command_log.h"
 #include "server/dispatch/gather_token.h"
+#include "server/dispatch/pauses.h"
 #include "server/dispatch/snapshot_status.h"
 #include "server/feed/feed.h"
 #include "server/journal/journal.h"
@@ -66,12 +67,6 @@ struct Settings {
 // Rates per second over the last samples, for INFO.
 enum Rate : int { kRateCommands, kRateInput, kRateOutput, kRateTicks, kRateTickUs, kRateCount };
 
-// CLIENT PAUSE. Written by the control thread, adopted by shards at the top of a tick.
-struct Pause {
-  int64_t until_ms = 0;  // wall clock
-  bool all = false;      // else writes only
-};
-
 struct NodeShared {
   io::Env* env = nullptr;
   Log* log = nullptr;
@@ -90,7 +85,7 @@ struct NodeShared {
   std::unique_ptr<Published<Settings>> settings;
   std::unique_ptr<Published<route::ClusterView>> view;
   std::unique_ptr<Published<acl::AclView>> acl;
-  std::unique_ptr<Published<Pause>> pause;
+  Pauses pauses;
   std::vector<Engine*> engines;  // by index; complete before any thread starts
   GatherToken token;
   std::unique_ptr<feed::Feed> feed;  // pub/sub, notifications, MONITOR, invalidations

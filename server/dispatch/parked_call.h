@@ -8,8 +8,8 @@ namespace tessera::dispatch {
 
 class Engine;
 
-// `call` runs on the engine's thread, in its turn for the token, while all shards are parked for it and within
-// its reach. It is destroyed without having run when the node ends before.
+// `call` runs on the engine's thread, in its turn for the token, while all shards are parked for it and
+// within its reach. It is destroyed without having run when the node ends before.
 void call_parked(Engine& coordinator, std::function<void(Engine&)> call);
 
 }  // namespace tessera::dispatch

@@ -57,8 +57,8 @@ class Pipeline {
   // Replies that may leave now.
   resp::OutChain& out() { return out_; }
   size_t memory_bytes() const {
-    return out_.memory_bytes() + blocked_.memory_bytes() + behind_barrier_.memory_bytes() + queued_bytes_ + run_bytes() +
-           (wait_ ? wait_->size_bytes() : 0) + (transaction_ ? transaction_bytes() : 0);
+    return out_.memory_bytes() + blocked_.memory_bytes() + behind_barrier_.memory_bytes() + queued_bytes_ +
+           run_bytes() + (wait_ ? wait_->size_bytes() : 0) + (transaction_ ? transaction_bytes() : 0);
   }
   // The bytes of runs that wait, and of the one that is gathered.
   size_t run_bytes() const;

@@ -1,6 +1,6 @@
-// Role: up to where the log has to be durable before the replies of a connection may leave (DESIGN.md section 6,
-// reply gate). Thread: the connection's. Invariants: what replies show or acknowledge is asked about when they
-// are to leave, after the effects of their tick were appended; nothing is kept while no gate is on.
+// Role: up to where the log has to be durable before the replies of a connection may leave (DESIGN.md section
+// 6, reply gate). Thread: the connection's. Invariants: what replies show or acknowledge is asked about when
+// they are to leave, after the effects of their tick were appended; nothing is kept while no gate is on.
 #pragma once
 
 #include <algorithm>

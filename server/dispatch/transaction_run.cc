@@ -270,6 +270,12 @@ void TransactionRun::end_elsewhere(Engine& engine, resp::OutChain&& reply) {
   if (done()) show_exec(engine);
 }
 
+bool TransactionRun::held(Engine& engine) {
+  if (segment_ > 0 || !engine.must_hold(row_flags_)) return false;  // what has begun goes on
+  outcome_ = Outcome::kRetry;
+  return true;
+}
+
 // ---- as a message
 
 void TransactionRun::arrive(Engine& engine) {
@@ -278,10 +284,12 @@ void TransactionRun::arrive(Engine& engine) {
     comes_home(engine, std::move(mine));
     return;
   }
+  if (segment_ > 0 && engine.is_frozen()) {  // it has begun: those who are to be served first are waited for
+    engine.post(engine.index(), mine.release());
+    return;
+  }
   returning_ = true;
-  if (engine.must_hold(row_flags_)) {
-    outcome_ = Outcome::kRetry;
-  } else {
+  if (!held(engine)) {
     run(engine, nullptr);
     if (engine.shard_.waiting().has_ready()) (void)engine.serve_ready();
   }

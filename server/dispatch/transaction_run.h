@@ -110,6 +110,9 @@ class TransactionRun : public Envelope {
   void run(Engine& engine, shard::Shard* const* by_index);
   void run_into(Engine& engine, shard::Shard* const* by_index, resp::Writer& reply);
 
+  // Whether it may not begin now (Engine::must_hold): it comes home to begin again.
+  bool held(Engine& engine);
+
   // As a message to the one shard of its keys, and home again.
   void arrive(Engine& engine) override;
   bool arrive_at_busy(Engine& engine) override;

@@ -22,6 +22,12 @@ const config::Config& config_of(const Source& s) {
   return *s.settings().config;
 }
 
+// nullptr: nothing is paused.
+std::shared_ptr<const dispatch::Pause> pause_of(const Source& s) {
+  auto pause = s.node().pauses.published().get();
+  return pause->until_ms > s.wall_us() / 1000 ? pause : nullptr;
+}
+
 const InfoRow kServer[] = {
     {"redis_version", [](const Source&, std::string& o) { o += kRedisVersion; }},
     {"server_name", [](const Source&, std::string& o) { o += "tessera"; }},
@@ -89,16 +95,20 @@ const InfoRow kClients[] = {
      [](const Source& s, std::string& o) { add(o, s.totals().blocking_keys_when_gone); }},
     {"paused_reason",
      [](const Source& s, std::string& o) {
-       o += s.node().pause->get()->until_ms > s.wall_us() / 1000 ? "client_pause" : "none";
+       const auto pause = pause_of(s);
+       o += !pause                                            ? "none"
+            : pause->reason == dispatch::PausedFor::kShutdown ? "shutdown_in_progress"
+                                                              : "client_pause";
      }},
     {"paused_actions",
      [](const Source& s, std::string& o) {
-       const auto pause = s.node().pause->get();
-       o += pause->until_ms <= s.wall_us() / 1000 ? "none" : pause->all ? "all" : "write";
+       const auto pause = pause_of(s);
+       o += !pause ? "none" : pause->all ? "all" : "write";
      }},
     {"paused_timeout_milliseconds",
      [](const Source& s, std::string& o) {
-       add(o, std::max<int64_t>(s.node().pause->get()->until_ms - s.wall_us() / 1000, 0));
+       const auto pause = pause_of(s);
+       add(o, pause ? pause->until_ms - s.wall_us() / 1000 : 0);
      }},
 };
 

@@ -95,7 +95,6 @@ void Node::make_shared_state() {
   shared_.control = &control_;
   shared_.settings = std::make_unique<Published<dispatch::Settings>>(settings_from(options_.config));
   shared_.view = std::make_unique<Published<route::ClusterView>>(std::make_shared<route::ClusterView>());
-  shared_.pause = std::make_unique<Published<dispatch::Pause>>(std::make_shared<dispatch::Pause>());
   shared_.started = options_.env->clock().mono();
   shared_.started_wall_s = options_.env->clock().wall_ms().ms / 1000;
   shared_.run_id = hex40(*options_.env);
@@ -214,8 +213,9 @@ void Node::stop(int index) {
   dispatch::ask_engine_to_stop(*engines_[static_cast<size_t>(index)]);
 }
 
-void Node::request_shutdown(int save, bool now, bool force) {
-  control_.post([this, save, now, force] { shut_down(save, now, force, nullptr); });
+void Node::request_shutdown(int save, bool now, bool force, std::function<void(bool)> answer) {
+  control_.post(
+      [this, save, now, force, answer = std::move(answer)] { shut_down(save, now, force, answer); });
 }
 
 // Control thread.
@@ -230,8 +230,13 @@ void Node::shut_down(int save, bool, bool force, const std::function<void(bool)>
   }
   options_.log->notice("Saving the final RDB snapshot before exiting.");
   saves_->save_to_stop([this, force, answer](const Result<persist::CutInfo>& result) {
-    const bool stops = result.ok() || force;
-    if (!stops) options_.log->warning("Error trying to save the DB, can't exit.");
+    const bool aborted = !result.ok() && result.error().code == persist::Saves::kAborted;
+    const bool stops = result.ok() || (force && !aborted);
+    if (aborted) {
+      options_.log->notice("Shutdown manually aborted.");
+    } else if (!stops) {
+      options_.log->warning("Error trying to save the DB, can't exit.");
+    }
     if (answer) answer(stops);
     if (stops) end_all();
   });

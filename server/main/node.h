@@ -68,7 +68,8 @@ class Node : public control::Workers {
   // Until SHUTDOWN or request_shutdown; the process' exit code. `poll` is called now and then on this thread.
   int wait();
   // As SHUTDOWN: `save` 0 as configured, 1, -1.
-  void request_shutdown(int save, bool now, bool force);
+  // `answer`: whether it stops; on the control thread.
+  void request_shutdown(int save, bool now, bool force, std::function<void(bool stops)> answer = nullptr);
 
   dispatch::NodeShared& shared() { return shared_; }
   int port() const { return shared_.tcp_port.load(); }

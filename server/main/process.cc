@@ -122,25 +122,26 @@ class StopSignals {
   StopSignals(Node& node, PidFile& pid_file, Log& log) : node_(node), pid_file_(pid_file), log_(log) {}
 
   void on_signal(int number) {
-    if (asked_ && number == SIGINT) {
+    if (*asked_ && number == SIGINT) {
       log_.warning("You insist... exiting now.");
       pid_file_.remove(log_);
       _exit(1);
     }
-    asked_ = true;
+    *asked_ = true;  // until it turns out that the server goes on
     log_.warning("Received %s scheduling shutdown...", number == SIGINT ? "SIGINT" : "SIGTERM");
     log_.warning("User requested shutdown...");
     const auto config = node_.shared().settings->get()->config;
     const int64_t bits = config->integer(number == SIGINT ? "shutdown-on-sigint" : "shutdown-on-sigterm");
     const int save = (bits & config::kShutdownSave) ? 1 : (bits & config::kShutdownNoSave) ? -1 : 0;
-    node_.request_shutdown(save, (bits & config::kShutdownNow) != 0, (bits & config::kShutdownForce) != 0);
+    node_.request_shutdown(save, (bits & config::kShutdownNow) != 0, (bits & config::kShutdownForce) != 0,
+                           [asked = asked_](bool stops) { *asked = stops; });
   }
 
  private:
   Node& node_;
   PidFile& pid_file_;
   Log& log_;
-  bool asked_ = false;
+  std::shared_ptr<std::atomic<bool>> asked_ = std::make_shared<std::atomic<bool>>(false);
 };
 
 // Absolute, whatever folder the server was started in and is in by now.

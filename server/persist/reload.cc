@@ -13,19 +13,16 @@ namespace tessera::persist {
 
 namespace {
 
-constexpr int64_t kLongPauseMs = 1000LL * 3600 * 24 * 365;
-
 using dispatch::Engine;
 using dispatch::NodeShared;
 
 struct Call {
   bool merge = false, flush = true, save = true;
   control::SendReply send;
-  dispatch::Pause pause_before;
 };
 
 void answer(NodeShared& node, const std::shared_ptr<Call>& call, const std::string& error) {
-  node.pause->publish(std::make_shared<dispatch::Pause>(call->pause_before));
+  node.pauses.clear(dispatch::PausedFor::kReload);
   call->send([&](resp::Writer& reply) {
     if (error.empty()) {
       reply.ok();
@@ -86,10 +83,13 @@ void reload(control::ControlCtx& ctx, const registry::Args& args, resp::Writer& 
     reply.error("ERR Background save already in progress");
     return;
   }
+  const int64_t now_ms = node.env->clock().wall_ms().ms;
+  if (node.pauses.own(dispatch::PausedFor::kReload).until_ms > now_ms) {
+    reply.error("ERR DEBUG RELOAD is under way already");
+    return;
+  }
   call->send = ctx.reply_later();
-  call->pause_before = *node.pause->get();
-  node.pause->publish(std::make_shared<dispatch::Pause>(
-      dispatch::Pause{node.env->clock().wall_ms().ms + kLongPauseMs, true}));
+  node.pauses.set(dispatch::PausedFor::kReload, dispatch::Pauses::kUntilEndedMs, true, now_ms);
   ctx.control().when_adopted([&node, call] {
     if (!call->save) {
       begin(node, call);

@@ -16,7 +16,6 @@ namespace tessera::persist {
 
 namespace {
 
-constexpr int64_t kLongPauseMs = 1000LL * 3600 * 24 * 365;
 constexpr int64_t kRetryUs = 5000000;  // after a failure
 
 int64_t dirty_now(const dispatch::NodeShared& node) {
@@ -130,15 +129,12 @@ void Saves::cron() {
 }
 
 void Saves::hold_writes(bool hold) {
-  if (hold == holds_) return;
-  holds_ = hold;
-  auto pause = std::make_shared<dispatch::Pause>(pause_before_);
   if (hold) {
-    pause_before_ = *node_.pause->get();
-    *pause = pause_before_;
-    pause->until_ms = node_.env->clock().wall_ms().ms + kLongPauseMs;
+    node_.pauses.set(dispatch::PausedFor::kShutdown, dispatch::Pauses::kUntilEndedMs, false,
+                     node_.env->clock().wall_ms().ms);
+  } else {
+    node_.pauses.clear(dispatch::PausedFor::kShutdown);
   }
-  node_.pause->publish(std::move(pause));
 }
 
 void Saves::save_to_stop(Done done) {
@@ -179,7 +175,7 @@ bool Saves::abort_stop() {
   stopping_ = writes_are_held_ = false;
   ++stop_round_;
   hold_writes(false);
-  answer_stops(Error{"aborted", 0});
+  answer_stops(Error{"aborted", kAborted});
   return true;
 }
 

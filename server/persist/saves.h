@@ -27,7 +27,8 @@ class Saves {
 
   // SHUTDOWN: holds writes, saves, answers all who asked meanwhile. On failure writes go on.
   void save_to_stop(Done done);
-  bool abort_stop();  // false: there is none to abort
+  static constexpr int kAborted = -1;  // what those who asked get then
+  bool abort_stop();                   // false: there is none to abort
 
  private:
   void over(bool in_background, bool cancelled, const Result<CutInfo>& result);
@@ -40,11 +41,10 @@ class Saves {
   uint64_t request_ = 0;
   bool scheduled_ = false;
   bool cancelled_ = false;
-  bool holds_ = false, stopping_ = false;
+  bool stopping_ = false;
   bool writes_are_held_ = false;  // by all threads, for a SHUTDOWN whose file has not begun
   uint64_t stop_round_ = 0;
   std::vector<Done> stops_;  // who waits for the end
-  dispatch::Pause pause_before_;
   MonoTime last_try_;
   int64_t flushes_ = 0;  // FLUSHALLs that are known
 };

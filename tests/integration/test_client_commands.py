@@ -1,5 +1,6 @@
 """CLIENT and its subcommands, connection state, MONITOR's absence of harm."""
 import re
+import threading
 import time
 
 import pytest
@@ -13,6 +14,27 @@ def server(request):
     from tests.support.server import Server
     with Server("--enable-debug-command", "yes", shards=request.param) as made:
         yield made
+
+
+class Task(threading.Thread):
+    """A function beside the test; result() fails as it did."""
+
+    def __init__(self, run, *args):
+        super().__init__(daemon=True)
+        self.work, self.args, self.failure = run, args, None
+        self.start()
+
+    def run(self):
+        try:
+            self.work(*self.args)
+        except BaseException as failure:
+            self.failure = failure
+
+    def result(self):
+        self.join(60)
+        assert not self.is_alive()
+        if self.failure is not None:
+            raise self.failure
 
 
 def rows(text):
@@ -141,6 +163,39 @@ def test_who_waits_for_the_end_of_a_pause_is_blocked(server):
         assert [writer.read(), writer.read()] == ["OK", b"after"]
         assert flags() == [("N", "get"), None] and blocked() == 0
         assert control.call("EXISTS", "never") == 0
+
+
+def test_nothing_changes_once_a_pause_was_answered(server):
+    """Whatever a write needs: one shard, several, all, its turn, what it had begun."""
+    keys = ["paused:%d" % i for i in range(8)]
+    library = "local n = 0 for _, key in ipairs(KEYS) do n = n + redis.call('INCR', key) end return n"
+    forms = [[("MSET",) + tuple(word for key in keys for word in (key, 1))], [("INCR", keys[0])],
+             [("MULTI",)] + [("INCR", key) for key in keys] + [("CONFIG", "GET", "port"), ("INCR", keys[1]), ("EXEC",)],
+             [("EVAL", library, len(keys)) + tuple(keys)], [("FLUSHALL",), ("MSET", keys[0], 1, keys[1], 2)],
+             [("DEL",) + tuple(keys)], [("RPOPLPUSH", "paused:list", "paused:other"), ("LPUSH", "paused:list", 1)]]
+    reads = [("GET", key) for key in keys] + [("LLEN", "paused:list"), ("LLEN", "paused:other")]
+    ended = []
+    with server.connect() as control:
+        def write(words):
+            with server.connect() as writer:
+                done = 0
+                while not ended:
+                    for reply in writer.pipeline(words):
+                        assert not isinstance(reply, ReplyError), reply
+                    done += 1
+                assert done > 0
+
+        writers = [Task(write, each) for each in forms]
+        for _ in range(100):
+            assert control.call("CLIENT", "PAUSE", 60000, "WRITE") == "OK"
+            before = control.pipeline(reads)
+            for _ in range(5):
+                control.call("DEBUG", "DIGEST")  # behind all that waits for several shards
+                assert control.pipeline(reads) == before
+            assert control.call("CLIENT", "UNPAUSE") == "OK"
+        ended.append(True)
+        for writer in writers:
+            writer.result()
 
 
 def test_pause_everything_ends_by_itself(server):

@@ -9,7 +9,7 @@ import threading
 
 import pytest
 
-from tests.support.resp import ReplyError, encode
+from tests.support.resp import Closed, ReplyError, encode
 from tests.support.server import ORACLE, Server, eventually
 
 CHECKER = os.path.join(os.path.dirname(ORACLE), "redis-check-rdb")
@@ -231,6 +231,45 @@ def test_several_ask_for_the_end():
         assert server.process.wait(20) == 0
         with Server("--dir", server.dir, shards=1) as again, again.connect() as other:
             assert other.call("DBSIZE") == 300000
+
+
+def begin_to_stop(server, connection, ask):
+    """A last file that takes a while is under way."""
+    connection.call("DEBUG", "POPULATE", 1000000, "key", 100)
+    before = server.log().count("Saving the final RDB snapshot")
+    ask()
+    eventually(lambda: server.log().count("Saving the final RDB snapshot") > before)
+
+
+def test_nobody_ends_the_hold_of_writes_for_the_last_file():
+    with Server("--save", "3600 1", "--enable-debug-command", "yes", shards=2) as server, server.connect() as connection:
+        last, other = server.connect(), server.connect()
+        begin_to_stop(server, connection, lambda: last.send(encode("SHUTDOWN", "SAVE")))
+        assert b"paused_reason:shutdown_in_progress" in other.call("INFO", "clients")
+        assert other.call("CLIENT", "UNPAUSE") == "OK"
+        connection.send(encode("SET", "late", 1))
+        assert b"paused_actions:write" in other.call("INFO", "clients")
+        with pytest.raises(Closed):
+            connection.read()
+        assert server.process.wait(20) == 0
+        with Server("--dir", server.dir, shards=1) as again, again.connect() as reader:
+            assert reader.call("DBSIZE") == 1000000
+
+
+@pytest.mark.parametrize("how", ["SIGINT", "FORCE"])
+def test_after_an_aborted_end_all_is_as_before(how):
+    with Server("--save", "3600 1", "--enable-debug-command", "yes", shards=2) as server, server.connect() as connection:
+        last, other = server.connect(), server.connect()
+        ask = (lambda: os.kill(server.pid, signal.SIGINT)) if how == "SIGINT" else (lambda: last.send(encode("SHUTDOWN", "SAVE", "FORCE")))
+        begin_to_stop(server, connection, ask)
+        assert other.call("SHUTDOWN", "ABORT") == "OK"
+        eventually(lambda: "Shutdown manually aborted" in server.log())
+        assert connection.call("SET", "late", 1) == "OK"
+        os.kill(server.pid, signal.SIGINT)
+        assert server.process.wait(20) == 0
+        assert "You insist" not in server.log()
+        with Server("--dir", server.dir, shards=1) as again, again.connect() as reader:
+            assert reader.call("GET", "late") == b"1"
 
 
 @pytest.mark.parametrize("shards", [1, 3])
