@@ -23,7 +23,7 @@ constexpr ParameterRow kRows[] = {
     ParameterRow{"unixsocketperm", ParameterType::kOctal, "0", 0, 0777}
         .flags(kImmutable)
         .about("Permissions of the unix socket, octal; 0 leaves them to the umask."),
-    string("bind-source-addr", "").flags(kNoEffectYet).about("Local address of connections this node opens."),
+    string("bind-source-addr", "").about("Local address of connections this node opens."),
     integer("timeout", "0", 0, kMaxInt).about("Seconds after which an idle client is closed; 0 for never."),
     integer("tcp-keepalive", "300", 0, kMaxInt).about("Seconds between TCP keepalive probes; 0 for none."),
     yes_no("protected-mode", true).about("Without a password, only clients of this machine are served."),

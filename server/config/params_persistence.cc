@@ -55,28 +55,17 @@ constexpr ParameterRow kRows[] = {
         .flags(kImmutable)
         .about("Directory of the append only files, in dir."),
     choice("appendfsync", "everysec", kAppendfsyncNames)
-
         .about("When the append only file is synced: always, everysec, no."),
-    yes_no("no-appendfsync-on-rewrite", false)
-
-        .about("Do not sync while a rewrite or snapshot runs."),
+    yes_no("no-appendfsync-on-rewrite", false).about("Do not sync while a rewrite or snapshot runs."),
     integer("auto-aof-rewrite-percentage", "100", 0, kMaxInt)
-
         .about("Rewrite when the file has grown by this percentage; 0 for never."),
     memory("auto-aof-rewrite-min-size", "67108864", 0, kMaxLong)
-
         .about("Do not rewrite files smaller than this."),
     yes_no("aof-load-truncated", true).about("Load a file whose end is missing."),
     yes_no("aof-use-rdb-preamble", true).about("Base files are in snapshot format."),
-    yes_no("aof-timestamp-enabled", false)
-
-        .about("Write times into the append only file."),
-    yes_no("aof-rewrite-incremental-fsync", true)
-        .flags(kNoEffectYet)
-        .about("Sync base files while they are written."),
-    yes_no("aof-disable-auto-gc", false)
-
-        .about("Keep append only files that are no longer needed."),
+    yes_no("aof-timestamp-enabled", false).about("Write times into the append only file."),
+    yes_no("aof-rewrite-incremental-fsync", true).about("Sync base files while they are written."),
+    yes_no("aof-disable-auto-gc", false).about("Keep append only files that are no longer needed."),
 };
 
 }  // namespace

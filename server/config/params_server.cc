@@ -60,7 +60,10 @@ constexpr ParameterRow kRows[] = {
         .flags(kProtectedParam)
         .about("Working directory: files of data and relative paths are in it."),
     integer("databases", "16", 1, kMaxInt).flags(kImmutable).about("Number of databases."),
-    integer("hz", "10", 0, kMaxInt).hooks(&kHzHooks).about("Turns of background work in a second."),
+    integer("hz", "10", 0, kMaxInt)
+        .hooks(&kHzHooks)
+        .flags(kCompatOnly)
+        .about("Turns of background work in a second; here it is done when it is due."),
     yes_no("dynamic-hz", true)
         .flags(kCompatOnly)
         .about("Background work already follows the number of clients."),

@@ -258,7 +258,11 @@ void Connections::run_nested() {
   std::vector<Connection*> now;
   now.swap(ready_);
   for (Connection* connection : now) {
-    if (connection == nullptr || connection == current_) continue;
+    if (connection == nullptr) continue;
+    if (connection == current_) {  // what came for it waits for the end of its script
+      ready_.push_back(connection);
+      continue;
+    }
     connection->queued_to_run = false;
     if (!connection->run()) to_run(*connection);
   }
@@ -346,6 +350,10 @@ void Connections::flush_replies() {
   for (size_t i = 0; i < dirty_.size(); ++i) {
     Connection* connection = dirty_[i];
     if (connection == nullptr) continue;
+    if (connection == current_) {  // its script is running below us: it may not be closed
+      put_off_.push_back(connection);
+      continue;
+    }
     connection->queued_to_flush = false;
     if (!acknowledge && !connection->is_held() && connection->has_replies() &&
         connection->pipeline().acknowledges_writes()) {

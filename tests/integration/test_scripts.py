@@ -119,6 +119,17 @@ def test_others_are_told_busy():
             assert other.call("SET", "k", "v") == "OK"
 
 
+def test_a_client_that_leaves_its_busy_script_is_forgotten():
+    with Server(shards=1) as server, server.connect() as other:
+        other.call("CONFIG", "SET", "busy-reply-threshold", 50)
+        with server.connect() as runner:
+            runner.send(encode("EVAL", LOOP, 0))
+            eventually(lambda: other.call("GET", "k") == BUSY, what="the script is busy")
+        assert other.call("GET", "k") == BUSY
+        assert other.call("SCRIPT", "KILL") == "OK"
+        eventually(lambda: len(other.call("CLIENT", "LIST").splitlines()) == 1)
+
+
 @pytest.mark.parametrize("shards", [1, 2])
 def test_the_end_waits_for_a_script_that_wrote(shards):
     """Only SHUTDOWN NOSAVE ends it."""
