@@ -16,7 +16,7 @@ import time
 
 import pytest
 
-from tests.support.server import ORACLE, Server, bin_dir
+from tests.support.server import ORACLE, Server, bin_dir, die_with_parent
 
 TTY = {"FAKETTY": "1"}  # both print what they print on a terminal
 NAMES = re.compile(rb"(/[a-z/]*/)?(redis|tessera)-cli")
@@ -362,3 +362,91 @@ def test_json_is_json(oracle):
     fill(oracle)
     _, out, _ = run("tessera-cli", ["-p", str(oracle.port), "--json", "hgetall", "hash"])
     assert json.loads(out) == {"a": "1", "b": "2"}
+
+
+def first_lines(name, words, count):
+    """The first lines of a mode that runs until it is stopped; numbers, and how wide they are, are made equal."""
+    process = subprocess.Popen([program(name)] + words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                               preexec_fn=die_with_parent, env=dict(os.environ, FAKETTY="1"))
+    end = Timer(30, process)
+    try:
+        lines = [process.stdout.readline() for _ in range(count)]
+    finally:
+        end.stop()
+    return [re.sub(rb" +", b" ", re.sub(rb"[0-9.]+[KMG]?", b"N", line)).strip() for line in lines]
+
+
+class Timer:
+    """Kills a process that has not been stopped in time, so that who reads from it goes on."""
+
+    def __init__(self, seconds, process):
+        self.process = process
+        self.timer = threading.Timer(seconds, process.kill)
+        self.timer.start()
+
+    def stop(self):
+        self.timer.cancel()
+        self.process.kill()
+        self.process.wait()
+        self.process.stdout.close()
+
+
+def test_stat_is_a_line_each_interval(oracle):
+    words = ["-p", str(oracle.port), "--stat", "-i", "0.05"]
+    ours, theirs = (first_lines(name, words, 24) for name in ("tessera-cli", "redis-cli"))
+    assert ours == theirs
+    assert ours[1].startswith(b"keys mem clients blocked requests") and ours[2].startswith(b"N N N N N (+N) N")
+    assert ours.count(ours[0]) == 2, "the head comes again"
+
+
+def test_latency_is_one_line_where_nobody_looks(oracle):
+    for more in ([], ["--raw"]):
+        results = [run(name, ["-p", str(oracle.port), "--latency"] + more) for name in ("tessera-cli", "redis-cli")]
+        for code, out, error in results:
+            assert (code, error) == (0, b"")
+            low, high, average, samples = map(float, out.split())
+            assert low <= average <= high and samples > 1
+    for name in ("tessera-cli", "redis-cli"):
+        code, out, error = run(name, ["-p", str(oracle.port), "--latency", "--csv"])
+        assert (code, error) == (0, b"") and re.fullmatch(rb"\d+,\d+,\d+\.\d+,\d+\n", out)
+
+
+def test_latency_history_begins_anew_each_interval(oracle):
+    """Ours prints a line for an interval where nobody looks too; redis-cli one for each sample then."""
+    process = subprocess.Popen([program("tessera-cli"), "-p", str(oracle.port), "--latency-history", "-i", "0.2", "--raw"],
+                               stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, preexec_fn=die_with_parent)
+    end = Timer(30, process)
+    try:
+        counts = [int(process.stdout.readline().split()[3]) for _ in range(4)]
+    finally:
+        end.stop()
+    assert all(0 < count < 100 for count in counts) and len(counts) == 4
+
+
+def test_latency_distribution(oracle):
+    def lines(name):
+        words = ["-p", str(oracle.port), "--latency-dist", "-i", "0.2"]
+        process = subprocess.Popen([program(name)] + words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                                   preexec_fn=die_with_parent, env=dict(os.environ, FAKETTY="1"))
+        end = Timer(30, process)
+        try:
+            return [process.stdout.readline() for _ in range(16)]
+        finally:
+            end.stop()
+    ours, theirs = lines("tessera-cli"), lines("redis-cli")
+    is_spectrum = [re.match(rb"\x1b\[38;5;0m", line) is not None for line in theirs]
+    assert is_spectrum == [re.match(rb"\x1b\[38;5;0m", line) is not None for line in ours] and any(is_spectrum)
+    for mine, other, spectrum in zip(ours, theirs, is_spectrum):
+        # How dark a letter is depends on what was measured.
+        shown = [re.sub(rb"\x1b\[48;5;\d+m", b"", line) if spectrum else line for line in (mine, other)]
+        assert shown[0] == shown[1]
+
+
+def test_intrinsic_latency():
+    for name in ("tessera-cli", "redis-cli"):
+        code, out, error = run(name, ["--intrinsic-latency", "1"])
+        assert (code, error) == (0, b"")
+        lines = out.decode().splitlines()
+        assert re.fullmatch(r"Max latency so far: \d+ microseconds\.", lines[0])
+        assert re.fullmatch(r"\d+ total runs \(avg latency: [\d.]+ microseconds / [\d.]+ nanoseconds per run\)\.", lines[-2])
+        assert re.fullmatch(r"Worst run took \d+x longer than the average latency\.", lines[-1])

@@ -121,10 +121,8 @@ void client_eviction(ConnCtx& ctx, const Args&, Writer& reply) {
   reply.verbatim("txt", text);
 }
 
-// Saving and loading are persistence's.
-void without_persistence(ConnCtx&, const Args& args, Writer& reply) {
-  reply.error("ERR DEBUG " + std::string(c_text(args[1])) +
-              " needs persistence, which this version does not have");
+void load_aof(ConnCtx&, const Args&, Writer& reply) {
+  reply.error("ERR DEBUG LOADAOF is not supported: a restart loads the append only file");
 }
 
 // ---- others
@@ -172,7 +170,7 @@ constexpr DebugEntry kEntries[] = {
     {.name = "CHANGE-REPL-ID", .min_args = 2, .max_args = 2, .on_connection = change_replication_id},
     {.name = "REPLYBUFFER", .min_args = 4, .max_args = 4, .on_connection = reply_buffer},
     {.name = "CLIENT-EVICTION", .min_args = 2, .max_args = SIZE_MAX, .on_connection = client_eviction},
-    {.name = "LOADAOF", .min_args = 2, .max_args = SIZE_MAX, .on_connection = without_persistence},
+    {.name = "LOADAOF", .min_args = 2, .max_args = SIZE_MAX, .on_connection = load_aof},
     {.name = "STRUCTSIZE", .min_args = 2, .max_args = SIZE_MAX, .on_connection = struct_size},
     {.name = "STRINGMATCH-LEN", .min_args = 4, .max_args = 4, .on_connection = match_once},
     {.name = "STRINGMATCH-TEST", .min_args = 2, .max_args = 2, .on_connection = match_test},
