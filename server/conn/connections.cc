@@ -254,7 +254,7 @@ void Connections::begin_nested() {
   put_off_.swap(dirty_);
 }
 
-void Connections::run_nested() {
+bool Connections::run_nested() {
   std::vector<Connection*> now;
   now.swap(ready_);
   for (Connection* connection : now) {
@@ -267,6 +267,7 @@ void Connections::run_nested() {
     if (!connection->run()) to_run(*connection);
   }
   flush_replies();
+  return ready_.size() > (current_ != nullptr ? 1 : 0);
 }
 
 void Connections::end_nested() {
@@ -363,7 +364,12 @@ void Connections::flush_replies() {
     if (connection->is_held() && !connection->wants_close()) continue;
     if (connection->is_held() || !connection->flush()) {
       dirty_[i] = nullptr;
-      close(*connection);
+      if (engine_.is_parked()) {  // what watches or waits for it is in somebody else's hands
+        connection->queued_to_flush = true;
+        put_off_.push_back(connection);
+      } else {
+        close(*connection);
+      }
     }
   }
   dirty_.clear();
@@ -374,7 +380,8 @@ void Connections::flush_replies() {
       engine_.come_back();
     }
   }
-  if (__builtin_expect(engine_.settings().max_clients_memory != 0, 0)) evict_clients();
+  if (__builtin_expect(engine_.settings().max_clients_memory != 0, 0) && !engine_.is_parked())
+    evict_clients();
 }
 
 // maxmemory-clients: the largest go, until the node's clients fit. A thread looks after its own as long as

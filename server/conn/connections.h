@@ -38,7 +38,7 @@ class Connections : public dispatch::ClientSink, public io::ListenHandler {
   bool run_ready() override;
   void flush_replies() override;
   void begin_nested() override;
-  void run_nested() override;
+  bool run_nested() override;
   void end_nested() override;
   bool holds_replies() const override { return !held_.empty(); }
   void cron(MonoTime now) override;

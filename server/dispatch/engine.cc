@@ -143,7 +143,8 @@ Micros Engine::tick(io::Loop& loop) {
   take_inbox();
   if (parked_) {
     tick_began_us_.store(0, std::memory_order_release);
-    return stopping_ ? kDone : kInboxOnly;
+    if (stopping_) return kDone;
+    return __builtin_expect(busy_, 0) ? busy_tick() : kInboxOnly;
   }
   adopt_now();
   deliver_pushes();
@@ -222,6 +223,8 @@ void Engine::arrive_all(io::Message* message) {
       auto* envelope = static_cast<Envelope*>(message);
       if (envelope->is_gather_lane()) {
         envelope->arrive(*this);
+      } else if (parked_ && busy_ && envelope->arrive_at_busy(*this)) {
+        // Told.
       } else {
         (rest_tail ? rest_tail->next : rest_head) = message;
         rest_tail = message;

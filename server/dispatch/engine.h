@@ -47,7 +47,7 @@ class ClientSink {
   // The same while a command of a connection is still running (Engine::poll_while_busy): the first call,
   // those that follow, and the end.
   virtual void begin_nested() = 0;
-  virtual void run_nested() = 0;
+  virtual bool run_nested() = 0;  // whether there is more
   virtual void end_nested() = 0;
   // Replies of writes wait, since the write lease was over when they were to leave.
   virtual bool holds_replies() const = 0;
@@ -205,6 +205,12 @@ class Engine : public io::Actor {
   void poll_while_busy();
   bool is_busy() const { return busy_; }
   void end_busy();
+  // What others are told then.
+  std::string_view busy_error() const;
+  // Parked, by a coordinator whose script is past the threshold: clients here are told so as well. Until
+  // unpark() nothing may touch the shard, nor may a client leave that something in it knows.
+  void begin_busy_elsewhere(std::string error);
+  bool is_parked() const { return parked_; }
 
   // Node-wide: maxmemory is set and reached.
   bool over_maxmemory() const;
@@ -306,6 +312,9 @@ class Engine : public io::Actor {
   void gather_progress();
   void reach_parked();
   void run_gathers();
+  Micros busy_tick();
+  void tell_parked_busy();
+  void offer_while_busy(io::Message* message);
   bool held_at_its_turn(Gather& gather);
   void run_gather(Gather& gather, MonoTime began);
   void run_of_gather(Gather& gather, MonoTime began);
@@ -351,6 +360,8 @@ class Engine : public io::Actor {
   BlockedClients blocked_{*this};
   std::unique_ptr<Scripts> scripts_;
   bool busy_ = false;
+  bool offers_deferred_ = false;
+  std::string busy_elsewhere_;
   bool frozen_ = false;       // see must_hold
   bool wake_asked_ = false;   // a gather is under way that will serve
   std::vector<int> missing_;  // what serve_key() needs

@@ -353,6 +353,8 @@ void Engine::grow(const std::vector<int>& shards) {
   for (shard::Shard* shard : parked_by_index_) {
     if (shard) parked_list_.push_back(shard);
   }
+  if (busy_) tell_parked_busy();
+  offers_deferred_ = true;
 }
 
 // What answers a request to park; all else is put aside, in its order, for the next tick.
@@ -387,6 +389,10 @@ void Engine::parked_by(int coordinator) {
 }
 
 void Engine::unpark(uint64_t) {
+  if (busy_) {
+    busy_ = false;
+    clients_->end_nested();
+  }
   parked_ = false;
   shard_.keyspace().unpark();
   const int64_t us = (clock().mono() - parked_since_).us;

@@ -84,8 +84,9 @@ void Pipeline::submit(std::span<CommandView> commands) {
   const store::Keyspace& keys = engine_.shard().keyspace();
   const CommandView* local[kMaxSubmit];
   size_t local_count = 0;
+  const bool fetches = !engine_.is_parked();
   for (CommandView& command : commands) {
-    if (!locate(command) || local_count == kMaxSubmit) continue;
+    if (!locate(command) || local_count == kMaxSubmit || !fetches) continue;
     keys.prefetch_root(session_.db, command.key);
     local[local_count++] = &command;
   }
@@ -140,6 +141,12 @@ void Pipeline::end_submit() {
 
 // ---- one command
 
+// A parked shard is somebody else's: what forgets or registers watched keys cannot run. Nor need it.
+bool Pipeline::may_run_while_parked(const CommandView& command) const {
+  if (!engine_.is_parked()) return true;
+  return is_of_transactions(*command.row) ? is_multi(command.row) : session_.watcher == nullptr;
+}
+
 Pipeline::Step Pipeline::start(const CommandView& command) {
   if (__builtin_expect(session_.flags != 0, 0)) {
     if (session_.has(kCloseAfterReply)) return Step::kDone;  // nothing behind QUIT or a fatal error is run
@@ -165,8 +172,9 @@ Pipeline::Step Pipeline::start(const CommandView& command) {
     reject(command, gate.error);
     return Step::kDone;
   }
-  if (__builtin_expect(engine_.is_busy(), 0) && !Scripts::allowed_while_busy(command)) {
-    reject(command, engine_.scripts()->busy_error());
+  if (__builtin_expect(engine_.is_busy(), 0) &&
+      !(Scripts::allowed_while_busy(command) && may_run_while_parked(command))) {
+    reject(command, engine_.busy_error());
     return Step::kDone;
   }
   if (__builtin_expect(session_.has(kMulti), 0)) {

@@ -149,6 +149,7 @@ class Pipeline {
   };
 
   Step start(const CommandView& command);
+  bool may_run_while_parked(const CommandView& command) const;
   Step start_shard(const CommandView& command);
   Step start_multi_key(const CommandView& command, registry::KeyPositions& keys);
   Step start_single(const CommandView& command, int target);

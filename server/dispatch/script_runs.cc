@@ -147,17 +147,68 @@ void Engine::poll_while_busy() {
     busy_ = true;
     loop().hold_reads(true);
     clients_->begin_nested();
+    tell_parked_busy();
+    offers_deferred_ = true;
   }
   loop().poll(Micros{0});
-  io::Message* message = loop().inbox().take_all();
+  if (std::exchange(offers_deferred_, false)) {
+    // What was put aside while shards were waited for: who sent it is told as well.
+    io::Message* aside = std::exchange(deferred_head_, nullptr);
+    deferred_tail_ = nullptr;
+    offer_while_busy(aside);
+  }
+  offer_while_busy(loop().inbox().take_all());
+  clients_->run_nested();
+  flush_outboxes();
+}
+
+void Engine::offer_while_busy(io::Message* message) {
   while (message) {
     io::Message* next = message->next;
     message->next = nullptr;
     if (!static_cast<Envelope*>(message)->arrive_at_busy(*this)) put_aside(message);
     message = next;
   }
-  clients_->run_nested();
+}
+
+namespace {
+
+struct BusyElsewhere : Envelope {
+  std::string error;
+  explicit BusyElsewhere(std::string_view text) : error(text) {}
+  bool is_gather_lane() const override { return true; }
+  void arrive(Engine& engine) override {
+    const std::unique_ptr<BusyElsewhere> mine(this);
+    engine.begin_busy_elsewhere(std::move(error));
+  }
+};
+
+}  // namespace
+
+// Those in reach; who knows it already hears it again.
+void Engine::tell_parked_busy() {
+  if (!reaches_parked_) return;
+  for (const shard::Shard* each : parked_list_) {
+    if (each->index() == index()) continue;
+    node_.engines[static_cast<size_t>(each->index())]->loop().post(new BusyElsewhere(scripts_->busy_error()));
+  }
+}
+
+std::string_view Engine::busy_error() const {
+  return parked_ ? std::string_view(busy_elsewhere_) : scripts_->busy_error();
+}
+
+void Engine::begin_busy_elsewhere(std::string error) {
+  busy_elsewhere_ = std::move(error);
+  if (busy_) return;
+  busy_ = true;
+  clients_->begin_nested();
+}
+
+Micros Engine::busy_tick() {
+  const bool more = clients_->run_nested();
   flush_outboxes();
+  return more ? Micros{0} : millis(100);
 }
 
 void Engine::end_busy() {
@@ -185,7 +236,7 @@ bool RequestBatch::arrive_at_busy(Engine& engine) {
     for (uint32_t i = 0; i < group.command_count; ++i) {
       Command& command = commands_[group.command_first + i];
       const size_t before = replies_.size();
-      reply.error(engine.scripts()->busy_error());
+      reply.error(engine.busy_error());
       engine.stats().rejected(command.row->id);
       engine.stats().error("BUSY");
       command.reply_size = replies_.size() - before;

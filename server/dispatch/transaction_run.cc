@@ -305,7 +305,7 @@ bool TransactionRun::arrive_at_busy(Engine& engine) {
   }
   returning_ = true;
   resp::Writer reply(reply_, start_.bits.proto);
-  reply.error("EXECABORT Transaction discarded because of: " + std::string(engine.scripts()->busy_error()));
+  reply.error("EXECABORT Transaction discarded because of: " + std::string(engine.busy_error()));
   forget_watches(engine, nullptr);
   outcome_ = Outcome::kRefused;
   engine.stats().rejected(start_.row->id);

@@ -119,6 +119,43 @@ def test_others_are_told_busy():
             assert other.call("SET", "k", "v") == "OK"
 
 
+@pytest.mark.parametrize("how", ["keys", "strays", "grows"])
+def test_clients_of_parked_shards_are_told_busy(how):
+    """Whichever shard serves a client: it is told, and it can end the script."""
+    script = {"keys": LOOP, "strays": "for i = 1, 64 do redis.call('get', 'k' .. i) end " + LOOP,
+              # It takes the others when it is busy already.
+              "grows": "local n = 0 while true do n = n + 1 if n % 100000 == 0 then redis.call('get', 'k' .. n) end end"}[how]
+    keys = ["k%d" % i for i in range(64)] if how == "keys" else []
+    with Server("--busy-reply-threshold", "50", shards=4) as server, server.connect() as runner:
+        others = [server.connect() for _ in range(16)]
+        watcher, waiter, leaver = server.connect(), server.connect(), server.connect()
+        assert watcher.call("WATCH", *["k%d" % i for i in range(16)]) == "OK"
+        assert leaver.call("WATCH", *["k%d" % i for i in range(16)]) == "OK"
+        waiter.send(encode("BLPOP", *["list%d" % i for i in range(16)], 0))
+        eventually(lambda: b"blocked_clients:1" in runner.call("INFO", "clients"))
+        for _ in range(3):
+            runner.send(encode("EVAL", script, len(keys), *keys))
+            for other in others:
+                eventually(lambda: other.call("GET", "k1") == BUSY, what="a client is told")
+            late = server.connect()
+            assert late.call("PING") == BUSY and late.call("HELLO", 3)
+            late.send(encode("SET", "k1", 1) + encode("GET", "k2") + encode("MULTI") + encode("GET", "k3") + encode("EXEC"))
+            assert [late.read() for _ in range(4)] == [BUSY, BUSY, "OK", BUSY]
+            assert str(late.read()).startswith("EXECABORT")
+            late.close()
+            leaver.close()
+            assert others.pop().call("SCRIPT", "KILL") == "OK"
+            assert "Script killed by user" in str(runner.read())
+            for other in others:
+                assert other.call("GET", "k1") is None
+        assert watcher.pipeline([("MULTI",), ("PING",), ("EXEC",)]) == ["OK", "QUEUED", ["PONG"]]
+        assert runner.call("RPUSH", "list3", "x") == 1
+        assert waiter.read() == [b"list3", b"x"]
+        for client in others + [watcher, waiter]:
+            client.close()
+        eventually(lambda: len(runner.call("CLIENT", "LIST").splitlines()) == 1)
+
+
 def test_a_client_that_leaves_its_busy_script_is_forgotten():
     with Server(shards=1) as server, server.connect() as other:
         other.call("CONFIG", "SET", "busy-reply-threshold", 50)
