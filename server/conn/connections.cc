@@ -251,7 +251,8 @@ void Connections::begin_nested() {
   for (Connection*& connection : running_) {
     if (connection != nullptr) ready_.push_back(std::exchange(connection, nullptr));
   }
-  put_off_.swap(dirty_);
+  put_off_.insert(put_off_.end(), dirty_.begin(), dirty_.end());
+  dirty_.clear();
 }
 
 bool Connections::run_nested() {

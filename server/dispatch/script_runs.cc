@@ -146,6 +146,12 @@ void Engine::poll_while_busy() {
   if (!busy_) {
     busy_ = true;
     loop().hold_reads(true);
+    // Who was answered in this tick hears it now, unless the script has changed something: effects go first.
+    if (!shard_.batch().has_open()) {
+      shard_.flush_effects();
+      append_pushes();
+      clients_->flush_replies();
+    }
     clients_->begin_nested();
     tell_parked_busy();
     offers_deferred_ = true;

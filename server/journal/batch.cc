@@ -93,6 +93,7 @@ Batch* BatchBuilder::take() {
   batch->bytes.swap(bytes_);
   batch->records.swap(records_);
   batch->slots.swap(slots_);
+  command_begin_ = 0;
   // The next tick will be like this one.
   bytes_.reserve(std::min(size + size / 4, kRoomBytes));
   records_.reserve(std::min(count + count / 4, kRoomRecords));

@@ -58,8 +58,10 @@ class BatchBuilder {
   void begin_command();
   void effect(int db, uint16_t slot, std::span<const std::string_view> args);
   void end_command();
-  // Everything so far, ready for Journal::append; the builder is empty afterwards. REQUIRES: !empty(), no
-  // open command.
+  // The command in progress, if there is one, has changed something.
+  bool has_open() const { return !open_.empty(); }
+  // Everything so far, ready for Journal::append; the builder is empty afterwards. REQUIRES: !empty(),
+  // !has_open()
   Batch* take();
 
  private:

@@ -37,6 +37,25 @@ TEST(Batch, SeveralEffectsAreOneTransactionAndTheEndIsInDatabase0) {
   EXPECT_EQ(batch->records[1].begin, batch->records[0].size);
 }
 
+TEST(Batch, WhatCameBeforeACommandCanLeaveWhileThatRuns) {
+  BatchBuilder builder;
+  builder.begin_command();
+  add(builder, 3, 5, {"SET", "k", "v"});
+  builder.end_command();
+  builder.begin_command();
+  EXPECT_FALSE(builder.has_open());
+  const std::unique_ptr<Batch> before(builder.take());
+  EXPECT_TRUE(before->bytes.ends_with("*2\r\n$6\r\nSELECT\r\n$1\r\n0\r\n"));
+  add(builder, 3, 5, {"DEL", "k"});
+  EXPECT_TRUE(builder.has_open());
+  add(builder, 3, 5, {"DEL", "l"});
+  builder.end_command();
+  const std::unique_ptr<Batch> after(builder.take());
+  EXPECT_EQ(after->bytes,
+            "*1\r\n$5\r\nMULTI\r\n*2\r\n$6\r\nSELECT\r\n$1\r\n3\r\n*2\r\n$3\r\nDEL\r\n$1\r\nk\r\n"
+            "*2\r\n$3\r\nDEL\r\n$1\r\nl\r\n*1\r\n$4\r\nEXEC\r\n*2\r\n$6\r\nSELECT\r\n$1\r\n0\r\n");
+}
+
 TEST(Journal, EveryCursorSeesOneOrderWithoutGaps) {
   constexpr int kThreads = 3, kBatches = 2000;
   Journal journal;

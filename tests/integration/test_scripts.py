@@ -138,7 +138,8 @@ def test_clients_of_parked_shards_are_told_busy(how):
             for other in others:
                 eventually(lambda: other.call("GET", "k1") == BUSY, what="a client is told")
             late = server.connect()
-            assert late.call("PING") == BUSY and late.call("HELLO", 3)
+            eventually(lambda: late.call("PING") == BUSY, what="its shard is taken")
+            assert late.call("HELLO", 3)
             late.send(encode("SET", "k1", 1) + encode("GET", "k2") + encode("MULTI") + encode("GET", "k3") + encode("EXEC"))
             assert [late.read() for _ in range(4)] == [BUSY, BUSY, "OK", BUSY]
             assert str(late.read()).startswith("EXECABORT")
