@@ -56,9 +56,9 @@ void pause(ControlCtx& ctx, const Args& args, Writer& reply) {
   const dispatch::Pause& current = node.pauses.own(dispatch::PausedFor::kClient);
   if (current.until_ms > now_ms) {
     until_ms = std::max(until_ms, current.until_ms);
-    all |= current.all;
+    all |= current.all_until_ms > now_ms;
   }
-  node.pauses.set(dispatch::PausedFor::kClient, until_ms, all, now_ms);
+  node.pauses.set(dispatch::PausedFor::kClient, until_ms, all);
   ctx.hold_reply_until_adopted();
   reply.ok();
 }

@@ -152,4 +152,17 @@ void BlockingMessage::arrive(Engine& engine) {
   }
 }
 
+// A script keeps the shard busy: as any other command that comes there.
+bool BlockingMessage::arrive_at_busy(Engine& engine) {
+  if (what != What::kRun) return false;
+  const std::unique_ptr<BlockingMessage> mine(this);
+  resp::Writer reply(wait->reply, wait->bits.proto);
+  reply.error(engine.busy_error());
+  engine.stats().rejected(wait->command.row->id);
+  engine.stats().error("BUSY");
+  wait->word.finish();
+  engine.post(wait->home, new BlockingMessage(What::kAnswer, wait));
+  return true;
+}
+
 }  // namespace tessera::dispatch

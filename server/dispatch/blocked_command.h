@@ -68,6 +68,7 @@ struct BlockingMessage : Envelope {
   };
   BlockingMessage(What its_what, BlockedRef its_wait) : what(its_what), wait(std::move(its_wait)) {}
   void arrive(Engine& engine) override;
+  bool arrive_at_busy(Engine& engine) override;
 
   What what;
   BlockedRef wait;

@@ -33,6 +33,9 @@ struct ControlReply : Envelope {
   }
   // An answer, which needs nothing of the shard: SHUTDOWN's, who may ask meanwhile.
   bool arrive_at_busy(Engine& engine) override {
+    Pipeline* pipeline = engine.clients().find(client);
+    // A part of a transaction, whose next one would run in the middle of the script.
+    if (pipeline != nullptr && pipeline->runs_transaction()) return false;
     arrive(engine);
     return true;
   }

@@ -115,7 +115,7 @@ void Engine::adopt_now() {
     close_users_that_left();
     push_sink_->users_changed();
   }
-  pause_.adopt();
+  if (pause_.adopt()) pause_changes_at_ms_ = 0;
   shard_.expire_paused = pause_->until_ms > now_.ms || node_.loading.load(std::memory_order_relaxed);
   if (slots_changed) push_sink_->slots_changed();
   if (slots_changed && counters_.blocked_clients.get() > 0) blocked_.slots_changed();
@@ -151,11 +151,7 @@ Micros Engine::tick(io::Loop& loop) {
   shard_.waiting().later_is_now();
   if (frozen_ && !shard_.waiting().has_ready()) thaw();  // whoever had us parked has served them
   blocked_.expire(mono_);
-  const bool paused = pause_->until_ms > now_.ms;
-  if (!held_clients_.empty() && !paused && !frozen_) wake_held_clients();
-  if (!parts_put_off_.empty() && !paused && !frozen_) {
-    for (Envelope* part : std::exchange(parts_put_off_, {})) part->arrive(*this);
-  }
+  if (pause_changes_at_ms_ <= now_.ms && !frozen_) let_held_go();
   if (tick_hook_ && !tick_hook_()) tick_hook_ = nullptr;
   if (!held_.empty()) more_work_ |= run_held();
   more_work_ |= clients_->run_ready();
@@ -186,7 +182,7 @@ Micros Engine::tick(io::Loop& loop) {
   if (more_work_) return Micros{0};
   Micros wait = next_cron_ - mono_;
   if (clients_->holds_replies()) wait = std::min(wait, millis(1));
-  if (paused) wait = std::min(wait, wait_until(pause_->until_ms, now_));
+  if (pause_changes_at_ms_ != kNever) wait = std::min(wait, wait_until(pause_changes_at_ms_, now_));
   if (const MonoTime timeout = blocked_.next_timeout(); timeout.us != 0)
     wait = std::min(wait, timeout - mono_);
   const int64_t soonest = shard_.keyspace().soonest_expire_ms();
@@ -242,10 +238,10 @@ void Engine::arrive_all(io::Message* message) {
     message = rest_head;
   }
   while (message) {
-    io::Message* next = message->next;
+    arriving_ = message->next;  // what comes behind a script that turns out to be slow is told
     message->next = nullptr;
     static_cast<Envelope*>(message)->arrive(*this);
-    message = next;
+    message = std::exchange(arriving_, nullptr);
   }
 }
 
@@ -399,8 +395,8 @@ bool Engine::must_hold(const registry::CommandRow& row) const {
 bool Engine::must_hold(uint32_t row_flags) const {
   if (__builtin_expect(frozen_, 0)) return true;
   if (__builtin_expect(pause_->until_ms == 0, 1)) return false;
-  if (pause_->until_ms <= now_.ms) return false;
-  return pause_->all || (row_flags & (registry::kWrite | registry::kMayReplicate));
+  if (pause_->all_until_ms > now_.ms) return true;
+  return pause_->until_ms > now_.ms && (row_flags & (registry::kWrite | registry::kMayReplicate)) != 0;
 }
 
 shard::Ctx& Engine::enter_inner() {
@@ -655,6 +651,14 @@ void Engine::forget_held(Session& session) {
   session.clear(kHeld);
   counters_.blocked_clients.add(-1);
   std::erase(held_clients_, session.ref);
+}
+
+// What is held less from now on, or not any more. Who still has to wait says so again.
+void Engine::let_held_go() {
+  const int64_t next_ms = pause_->all_until_ms > now_.ms ? pause_->all_until_ms : pause_->until_ms;
+  pause_changes_at_ms_ = next_ms > now_.ms ? next_ms : kNever;
+  if (!held_clients_.empty()) wake_held_clients();
+  for (Envelope* part : std::exchange(parts_put_off_, {})) part->arrive(*this);
 }
 
 void Engine::wake_held_clients() {

@@ -300,6 +300,7 @@ class Engine : public io::Actor {
   bool run_held();
   void wake_all(std::vector<ClientRef>& waiters);
   void wake_held_clients();
+  void let_held_go();
   void launch_runs();
   void prefetch(RequestBatch& batch, uint32_t first, uint32_t count);
   void expire();
@@ -361,6 +362,7 @@ class Engine : public io::Actor {
   std::unique_ptr<Scripts> scripts_;
   bool busy_ = false;
   bool offers_deferred_ = false;
+  io::Message* arriving_ = nullptr;  // behind the one that is being dealt with
   std::string busy_elsewhere_;
   bool frozen_ = false;       // see must_hold
   bool wake_asked_ = false;   // a gather is under way that will serve
@@ -391,6 +393,8 @@ class Engine : public io::Actor {
   std::vector<ClientRef> credit_waiters_;
   std::vector<ClientRef> held_clients_;  // each once: kHeld
   std::vector<Envelope*> parts_put_off_;
+  static constexpr int64_t kNever = INT64_MAX;
+  int64_t pause_changes_at_ms_ = kNever;  // wall clock: held clients are to be looked at
   std::vector<ClientRef> launches_;
   std::function<bool()> tick_hook_;
   std::unique_ptr<SliceWork> slice_work_;

@@ -86,22 +86,22 @@ GateResult check_gates(Engine& engine, Session& session, const CommandView& comm
     const acl::Access access = acl::check(*session.user, *command.row, command.args, scratch);
     if (!access.allowed()) return refuse(engine, session, command, access);
   }
-  if (__builtin_expect(session.has(kSubscribed), 0) && session.proto == 2 &&
-      !allowed_while_subscribed(*command.row)) {
-    return {false, std::string("ERR Can't execute '") + command.row->full_name +
-                       "': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed in this "
-                       "context"};
+  return {};
+}
+
+std::string state_refusal(Engine& engine, const Session& session, const CommandView& command) {
+  if (session.has(kSubscribed) && session.proto == 2 && !allowed_while_subscribed(*command.row)) {
+    return std::string("ERR Can't execute '") + command.row->full_name +
+           "': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed in this context";
   }
-  if (__builtin_expect(engine.node().loading.load(std::memory_order_relaxed), 0) &&
-      !(flags & registry::kLoading)) {
-    return {false, "LOADING Redis is loading the dataset in memory"};
-  }
-  // As redis-server: a health check that writes nothing fails as well.
-  if (__builtin_expect(snapshot_refuses(engine), 0) &&
-      ((flags & registry::kWrite) || std::string_view(command.row->name) == "ping")) {
-    return {false, disk_refusal(engine)};
+  if (engine.node().loading.load(std::memory_order_relaxed) && !(command.row->flags & registry::kLoading)) {
+    return "LOADING Redis is loading the dataset in memory";
   }
   return {};
+}
+
+bool disk_refuses(Engine& engine) {
+  return snapshot_refuses(engine) || engine.log_state().refuses_writes;
 }
 
 std::string disk_refusal(Engine& engine, bool script) {

@@ -1,5 +1,5 @@
 // Role: what a command must pass before it runs, in redis-server's order: protected commands, authentication,
-// ACL, loading; and the slot's gate in cluster mode. Thread: the connection's, or the shard's for
+// ACL; then slots in cluster mode, memory, disks; then the connection's and the node's state. Thread: the connection's, or the shard's for
 // check_slot_bits. Cost: a few tests of flags for the all-powerful default user.
 #pragma once
 
@@ -20,6 +20,12 @@ struct GateResult {
 GateResult check_gates(Engine& engine, Session& session, const CommandView& command,
                        registry::KeyPositions& scratch);
 
+// What comes behind the gates of slots, memory and disks: a subscriber's context, loading; behind them BUSY.
+// Empty: open.
+std::string state_refusal(Engine& engine, const Session& session, const CommandView& command);
+
+// Whether disk_refusal() has something to say. Cost: two loads.
+bool disk_refuses(Engine& engine);
 // Why nobody may write because of a disk, in redis-server's words: a snapshot that failed, the append only
 // file. Empty: one may. `script`: one that may write is about to start. Cost: two loads while all is well.
 std::string disk_refusal(Engine& engine, bool script = false);

@@ -126,6 +126,18 @@ void Gather::arrive(Engine& engine) {
   }
 }
 
+// A script for a shard that another one keeps busy. What has the token or asks for it waits.
+bool Gather::arrive_at_busy(Engine& engine) {
+  if (done || !without_token) return false;
+  resp::Writer reply(reply_, bits_.proto);
+  reply.error(engine.busy_error());
+  engine.stats().rejected(command_.row->id);
+  engine.stats().error("BUSY");
+  done = true;
+  engine.post(home_, this);
+  return true;
+}
+
 void Engine::begin_gather(Gather* gather) {
   if (node_.token.acquire(gather)) grant(gather);
 }

@@ -41,6 +41,7 @@ class Gather : public Envelope, public TokenWaiter {
 
   // The token came, or the reply comes home.
   void arrive(Engine& engine) override;
+  bool arrive_at_busy(Engine& engine) override;
 
   int home() const { return home_; }
   // Whose thread runs it; home, unless it says otherwise.

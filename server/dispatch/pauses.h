@@ -1,8 +1,9 @@
 // Role: who holds clients' commands, and for how long: CLIENT PAUSE, the last save before the end, DEBUG
 // RELOAD. Thread: control; shards adopt what is published at the top of a tick. Invariant: nobody ends or
-// shortens the pause of another one: what holds is the strictest of all, until the last of them is over.
+// changes the pause of another one: a command waits as long as any of them holds it.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <memory>
@@ -14,9 +15,10 @@ namespace tessera::dispatch {
 enum class PausedFor : uint8_t { kClient, kShutdown, kReload };
 inline constexpr size_t kPausedForCount = 3;
 
+// What holds: writes until the one time, everything until the other.
 struct Pause {
-  int64_t until_ms = 0;  // wall clock
-  bool all = false;      // else writes only
+  int64_t until_ms = 0;      // wall clock; the later one of both
+  int64_t all_until_ms = 0;  // 0: writes only
   PausedFor reason = PausedFor::kClient;
 };
 
@@ -24,11 +26,8 @@ class Pauses {
  public:
   static constexpr int64_t kUntilEndedMs = INT64_MAX / 2;
 
-  void set(PausedFor reason, int64_t until_ms, bool all, int64_t now_ms) {
-    for (Pause& each : own_) {
-      if (each.until_ms <= now_ms) each = {};  // it is over
-    }
-    own_[static_cast<size_t>(reason)] = {until_ms, all, reason};
+  void set(PausedFor reason, int64_t until_ms, bool all) {
+    own_[static_cast<size_t>(reason)] = {until_ms, all ? until_ms : 0, reason};
     publish();
   }
   void clear(PausedFor reason) {
@@ -37,19 +36,19 @@ class Pauses {
   }
   const Pause& own(PausedFor reason) const { return own_[static_cast<size_t>(reason)]; }
 
-  // What holds. Any thread.
+  // Any thread.
   const Published<Pause>& published() const { return published_; }
 
  private:
   void publish() {
-    auto strictest = std::make_shared<Pause>();
+    auto together = std::make_shared<Pause>();
     for (const Pause& each : own_) {
-      strictest->all |= each.all;
-      if (each.until_ms <= strictest->until_ms) continue;
-      strictest->until_ms = each.until_ms;
-      strictest->reason = each.reason;
+      together->all_until_ms = std::max(together->all_until_ms, each.all_until_ms);
+      if (each.until_ms <= together->until_ms) continue;
+      together->until_ms = each.until_ms;
+      together->reason = each.reason;
     }
-    published_.publish(std::move(strictest));
+    published_.publish(std::move(together));
   }
 
   std::array<Pause, kPausedForCount> own_;

@@ -141,6 +141,29 @@ void Pipeline::end_submit() {
 
 // ---- one command
 
+// Why a command may not run in a special state; slots, memory and disks would be looked at before.
+std::string Pipeline::late_refusal(const CommandView& command) {
+  std::string late = state_refusal(engine_, session_, command);
+  if (late.empty() && engine_.is_busy() &&
+      !(Scripts::allowed_while_busy(command) && may_run_while_parked(command))) {
+    late = engine_.busy_error();
+  }
+  if (late.empty()) return late;
+  if (engine_.settings().cluster_enabled && find_keys(*command.row, command.args, keys_)) {
+    KeysOfCommand keys{.several = keys_.size() > 1};
+    for (size_t i = 0; i < keys_.size(); ++i) {
+      const int slot =
+          engine_.shard().keyspace().make_key(command.args[static_cast<size_t>(keys_[i].at)]).slot;
+      if (i == 0) keys.slot = slot;
+      keys.cross_slot |= slot != keys.slot;
+    }
+    GateResult gate = check_slot(engine_, session_, command, keys);
+    if (!gate.open) return std::move(gate.error);
+  }
+  std::string first = resource_refusal(command);
+  return first.empty() ? late : first;
+}
+
 // A parked shard is somebody else's: what forgets or registers watched keys cannot run. Nor need it.
 bool Pipeline::may_run_while_parked(const CommandView& command) const {
   if (!engine_.is_parked()) return true;
@@ -172,10 +195,13 @@ Pipeline::Step Pipeline::start(const CommandView& command) {
     reject(command, gate.error);
     return Step::kDone;
   }
-  if (__builtin_expect(engine_.is_busy(), 0) &&
-      !(Scripts::allowed_while_busy(command) && may_run_while_parked(command))) {
-    reject(command, engine_.busy_error());
-    return Step::kDone;
+  const bool in_special_state =
+      session_.has(kSubscribed) || engine_.is_busy() || engine_.node().loading.load(std::memory_order_relaxed);
+  if (__builtin_expect(in_special_state, 0)) {
+    if (const std::string refusal = late_refusal(command); !refusal.empty()) {
+      reject(command, refusal);
+      return Step::kDone;
+    }
   }
   if (__builtin_expect(session_.has(kMulti), 0)) {
     bool taken = false;
@@ -315,16 +341,23 @@ void Pipeline::count_command(const CommandView& command) {
   }
 }
 
-bool Pipeline::refused_now(const CommandView& command) {
+std::string Pipeline::resource_refusal(const CommandView& command) const {
   const uint32_t flags = command.row->flags;
   if ((flags & registry::kDenyOom) && engine_.over_maxmemory()) {
-    reject(command, "OOM command not allowed when used memory > 'maxmemory'.");
-    return true;
+    return "OOM command not allowed when used memory > 'maxmemory'.";
   }
-  if (__builtin_expect(!engine_.log_state().refuses_writes, 1)) return false;
+  if (__builtin_expect(!disk_refuses(engine_), 1)) return {};
   // As redis-server: a health check that writes nothing fails as well.
-  if (!(flags & registry::kWrite) && std::string_view(command.row->name) != "ping") return false;
-  reject(command, disk_refusal(engine_));
+  if (!(flags & registry::kWrite) && std::string_view(command.row->name) != "ping") return {};
+  return disk_refusal(engine_);
+}
+
+bool Pipeline::refused_now(const CommandView& command) {
+  const bool has_memory = !(command.row->flags & registry::kDenyOom) || !engine_.over_maxmemory();
+  if (__builtin_expect(has_memory && !disk_refuses(engine_), 1)) return false;
+  const std::string refusal = resource_refusal(command);
+  if (refusal.empty()) return false;
+  reject(command, refusal);
   return true;
 }
 

@@ -105,6 +105,7 @@ class Pipeline {
   void gather_call(const CommandView& command, std::function<void(resp::Writer&)> call);
 
   // ---- transactions: transaction.h
+  bool runs_transaction() const;  // between two parts of EXEC
   // EXEC's run, or the part of it that was away, is home.
   void transaction_came(std::unique_ptr<TransactionRun> run);
   // One more shard has registered what WATCH named.
@@ -203,6 +204,8 @@ class Pipeline {
   void answer_at_once(const CommandView& command, F&& write);
   // The state of the node refuses it (memory, disk): it is answered.
   bool refused_now(const CommandView& command);
+  std::string resource_refusal(const CommandView& command) const;
+  std::string late_refusal(const CommandView& command);
   void end_submit();
   bool locate(CommandView& command);
   bool is_local(const CommandView& command) const;

@@ -158,10 +158,11 @@ void Engine::poll_while_busy() {
   }
   loop().poll(Micros{0});
   if (std::exchange(offers_deferred_, false)) {
-    // What was put aside while shards were waited for: who sent it is told as well.
+    // What was put aside while shards were waited for, or came in the same tick: who sent it is told as well.
     io::Message* aside = std::exchange(deferred_head_, nullptr);
     deferred_tail_ = nullptr;
     offer_while_busy(aside);
+    offer_while_busy(std::exchange(arriving_, nullptr));
   }
   offer_while_busy(loop().inbox().take_all());
   clients_->run_nested();

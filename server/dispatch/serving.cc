@@ -240,7 +240,7 @@ void Engine::wake_done() {
 void Engine::thaw() {
   frozen_ = false;
   more_work_ = true;
-  if (pause_->until_ms <= now_.ms) wake_held_clients();
+  let_held_go();
 }
 
 }  // namespace tessera::dispatch

@@ -278,6 +278,10 @@ bool Pipeline::is_home(const std::vector<int>& shards) const {
   return shards.empty() || (shards.size() == 1 && shards[0] == engine_.index());
 }
 
+bool Pipeline::runs_transaction() const {
+  return transaction_ && transaction_->run;
+}
+
 // REQUIRES: barrier_. Runs segments until one is on its way or all are done.
 void Pipeline::next_segment() {
   Transaction& mine = *transaction_;

@@ -298,6 +298,10 @@ void TransactionRun::arrive(Engine& engine) {
 
 // A script keeps the shard busy: as any other command that comes there.
 bool TransactionRun::arrive_at_busy(Engine& engine) {
+  // The next part would run in the middle of the script; and what is watched is known to a shard that may be
+  // parked: it waits.
+  if (returning_ ? !done() : segment_ > 0) return false;
+  if (engine.is_parked() && !start_.watched.empty()) return false;
   std::unique_ptr<TransactionRun> mine(this);
   if (returning_) {
     comes_home(engine, std::move(mine));
@@ -341,6 +345,13 @@ void WatchMessage::arrive(Engine& engine) {
   if (!add_) return;
   back_ = true;
   engine.post(home_, mine.release());
+}
+
+// A shard that is parked is somebody else's.
+bool WatchMessage::arrive_at_busy(Engine& engine) {
+  if (!back_ && engine.is_parked()) return false;
+  arrive(engine);
+  return true;
 }
 
 void WatchMessage::run(Engine& engine) {

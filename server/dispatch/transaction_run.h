@@ -156,10 +156,7 @@ class WatchMessage : public Envelope {
   WatchMessage(int home, ClientRef client, shard::WatcherRef watcher, bool add)
       : home_(home), client_(client), watcher_(std::move(watcher)), add_(add) {}
   void arrive(Engine& engine) override;
-  bool arrive_at_busy(Engine& engine) override {
-    arrive(engine);
-    return true;
-  }
+  bool arrive_at_busy(Engine& engine) override;
   void run(Engine& engine);
   std::vector<WatchedKey> keys;
 

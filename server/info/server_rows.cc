@@ -103,7 +103,7 @@ const InfoRow kClients[] = {
     {"paused_actions",
      [](const Source& s, std::string& o) {
        const auto pause = pause_of(s);
-       o += !pause ? "none" : pause->all ? "all" : "write";
+       o += !pause ? "none" : pause->all_until_ms > s.wall_us() / 1000 ? "all" : "write";
      }},
     {"paused_timeout_milliseconds",
      [](const Source& s, std::string& o) {

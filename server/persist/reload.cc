@@ -89,7 +89,7 @@ void reload(control::ControlCtx& ctx, const registry::Args& args, resp::Writer& 
     return;
   }
   call->send = ctx.reply_later();
-  node.pauses.set(dispatch::PausedFor::kReload, dispatch::Pauses::kUntilEndedMs, true, now_ms);
+  node.pauses.set(dispatch::PausedFor::kReload, dispatch::Pauses::kUntilEndedMs, true);
   ctx.control().when_adopted([&node, call] {
     if (!call->save) {
       begin(node, call);

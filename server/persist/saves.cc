@@ -43,6 +43,7 @@ void Saves::begin(bool in_background, Done done) {
   const MonoTime began = node_.env->clock().mono();
   last_try_ = began;
   cancelled_ = false;
+  flushes_at_begin_ = flushes_now(node_);
   status.began_us = began.us;
   status.saving = true;
   status.in_background = in_background;
@@ -108,7 +109,9 @@ void Saves::cron() {
   if (node_.loading.load() || node_.shutting_down.load() || stopping_) return;
   // All keys are gone: a file under way is of no use, and what is on disk is to follow.
   if (const int64_t flushes = flushes_now(node_); flushes != std::exchange(flushes_, flushes)) {
-    if (in_progress()) (void)cancel("all keys were deleted");
+    // Not one that somebody waits for, nor one that began behind that.
+    const bool is_stale = node_.snapshot_status.in_background.load() && flushes != flushes_at_begin_;
+    if (in_progress() && is_stale) (void)cancel("all keys were deleted");
     if (!config.save_rules().empty()) scheduled_ = true;
   }
   if (in_progress()) return;
@@ -130,8 +133,7 @@ void Saves::cron() {
 
 void Saves::hold_writes(bool hold) {
   if (hold) {
-    node_.pauses.set(dispatch::PausedFor::kShutdown, dispatch::Pauses::kUntilEndedMs, false,
-                     node_.env->clock().wall_ms().ms);
+    node_.pauses.set(dispatch::PausedFor::kShutdown, dispatch::Pauses::kUntilEndedMs, false);
   } else {
     node_.pauses.clear(dispatch::PausedFor::kShutdown);
   }

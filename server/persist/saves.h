@@ -47,6 +47,7 @@ class Saves {
   std::vector<Done> stops_;  // who waits for the end
   MonoTime last_try_;
   int64_t flushes_ = 0;  // FLUSHALLs that are known
+  int64_t flushes_at_begin_ = 0;  // of the last save
 };
 
 }  // namespace tessera::persist

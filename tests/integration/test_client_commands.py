@@ -198,6 +198,21 @@ def test_nothing_changes_once_a_pause_was_answered(server):
             writer.result()
 
 
+def test_what_another_pause_held_goes_on_when_that_is_over(server):
+    with server.connect() as control, server.connect() as reader, server.connect() as writer:
+        control.call("DEBUG", "POPULATE", 20000)
+        control.call("SET", "k", "v")
+        assert control.call("CLIENT", "PAUSE", 60000, "WRITE") == "OK"
+        for _ in range(5):
+            control.send(encode("DEBUG", "RELOAD"))  # holds everything for a while
+            assert [reader.call("GET", "k") for _ in range(50)] == [b"v"] * 50
+            assert control.read() == "OK"
+        writer.send(encode("SET", "k", "w"))
+        eventually(lambda: b"blocked_clients:1" in control.call("INFO", "clients"))
+        assert reader.call("GET", "k") == b"v" and control.call("CLIENT", "UNPAUSE") == "OK"
+        assert writer.read() == "OK"
+
+
 def test_pause_everything_ends_by_itself(server):
     with server.connect() as control, server.connect() as other:
         other.call("PING")

@@ -233,6 +233,19 @@ def test_several_ask_for_the_end():
             assert other.call("DBSIZE") == 300000
 
 
+def test_a_save_behind_a_flush_is_not_given_up():
+    with Server("--enable-debug-command", "yes", "--save", "", shards=2) as server, server.connect() as connection:
+        for save in ("SAVE", "BGSAVE") * 4:
+            connection.call("DEBUG", "POPULATE", 50000)
+            connection.call("FLUSHALL")
+            connection.call("DEBUG", "POPULATE", 100000)
+            saves = int(server_info(connection)["rdb_saves"])
+            assert connection.call(save) in ("OK", "Background saving started")
+            eventually(lambda: server_info(connection)["rdb_bgsave_in_progress"] == "0")
+            assert int(server_info(connection)["rdb_saves"]) == saves + 1
+        assert "given up" not in server.log()
+
+
 def begin_to_stop(server, connection, ask):
     """A last file that takes a while is under way."""
     connection.call("DEBUG", "POPULATE", 1000000, "key", 100)
