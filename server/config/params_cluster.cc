@@ -30,16 +30,13 @@ constexpr ParameterRow kRows[] = {
     integer("cluster-migration-barrier", "1", 0, kMaxInt)
         .flags(kNoEffectYet)
         .about("Replicas a primary keeps before one may migrate."),
-    yes_no("cluster-allow-replica-migration", true)
-        .flags(kNoEffectYet)
-        .about("Replicas may move to primaries without one."),
+    yes_no("cluster-allow-replica-migration", true).about("Replicas may move to primaries without one."),
     integer("cluster-replica-validity-factor", "10", 0, kMaxInt)
         .alias("cluster-slave-validity-factor")
         .flags(kNoEffectYet)
         .about("How old the data of a replica may be to be elected; 0 for any age."),
     yes_no("cluster-replica-no-failover", false)
         .alias("cluster-slave-no-failover")
-        .flags(kNoEffectYet)
         .about("This node is never elected on its own."),
     yes_no("cluster-require-full-coverage", true).about("Serve nothing while a slot has no owner."),
     yes_no("cluster-allow-reads-when-down", false).about("Reads are served while the cluster is down."),

@@ -99,9 +99,13 @@ void Connections::stop() {
 
 bool Connections::admit(io::Stream& stream) {
   dispatch::NodeShared& node = engine_.node();
-  const int64_t open = node.connected_clients.fetch_add(1, std::memory_order_relaxed);
+  // As redis-server: links of the bus take descriptors as well.
+  const int64_t open = node.connected_clients.fetch_add(1, std::memory_order_relaxed) +
+                       node.cluster_link_count.load(std::memory_order_relaxed);
   if (open >= engine_.settings().max_clients) {
-    refuse(stream, "-ERR max number of clients reached\r\n");
+    refuse(stream, engine_.settings().cluster_enabled
+                       ? "-ERR max number of clients + cluster connections reached\r\n"
+                       : "-ERR max number of clients reached\r\n");
     engine_.counters().connections_rejected.add();
     node.connected_clients.fetch_sub(1, std::memory_order_relaxed);
     return false;

@@ -1,6 +1,7 @@
 // Role: what a command must pass before it runs, in redis-server's order: protected commands, authentication,
-// ACL; then slots in cluster mode, memory, disks; then the connection's and the node's state. Thread: the connection's, or the shard's for
-// check_slot_bits. Cost: a few tests of flags for the all-powerful default user.
+// ACL; then slots in cluster mode, memory, disks; then the connection's and the node's state. Thread: the
+// connection's, or the shard's for check_slot_bits. Cost: a few tests of flags for the all-powerful default
+// user.
 #pragma once
 
 #include <string>

@@ -100,7 +100,7 @@ struct NodeShared {
   MonoTime started;
   int64_t started_wall_s = 0;
   std::string run_id;  // 40 hex digits
-  std::string executable, config_file;
+  std::string executable, config_file, supervised;
   std::atomic<int> tcp_port{0};  // control writes
   // Of a node of a cluster: writes are acknowledged before this moment only (DESIGN.md 3.6); control writes.
   std::atomic<int64_t> write_until_us{INT64_MAX};

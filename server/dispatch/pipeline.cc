@@ -195,8 +195,8 @@ Pipeline::Step Pipeline::start(const CommandView& command) {
     reject(command, gate.error);
     return Step::kDone;
   }
-  const bool in_special_state =
-      session_.has(kSubscribed) || engine_.is_busy() || engine_.node().loading.load(std::memory_order_relaxed);
+  const bool in_special_state = session_.has(kSubscribed) || engine_.is_busy() ||
+                                engine_.node().loading.load(std::memory_order_relaxed);
   if (__builtin_expect(in_special_state, 0)) {
     if (const std::string refusal = late_refusal(command); !refusal.empty()) {
       reject(command, refusal);

@@ -49,7 +49,7 @@ const InfoRow kServer[] = {
        o += std::to_string(__GNUC__) + "." + std::to_string(__GNUC_MINOR__) + "." + std::to_string(__GNUC_PATCHLEVEL__);
      }},
     {"process_id", [](const Source&, std::string& o) { add(o, getpid()); }},
-    {"process_supervised", [](const Source& s, std::string& o) { o += config_of(s).text("supervised"); }},
+    {"process_supervised", [](const Source& s, std::string& o) { o += s.node().supervised; }},
     {"run_id", [](const Source& s, std::string& o) { o += s.node().run_id; }},
     {"tcp_port", [](const Source& s, std::string& o) { add(o, s.node().tcp_port.load()); }},
     {"server_time_usec", [](const Source& s, std::string& o) { add(o, s.wall_us()); }},
@@ -65,9 +65,15 @@ const InfoRow kServer[] = {
     {"availability_zone", [](const Source& s, std::string& o) { o += config_of(s).text("availability-zone"); }},
     {"listener0",
      [](const Source& s, std::string& o) {
-       o += "name=tcp";
-       for (const std::string& host : config_of(s).bind_addresses()) o += ",bind=" + host;
-       o += ",port=" + std::to_string(s.node().tcp_port.load());
+       const std::string& path = config_of(s).text("unixsocket");
+       const bool has_port = s.node().tcp_port.load() != 0;
+       if (has_port) {
+         o += "name=tcp";
+         for (const std::string& host : config_of(s).bind_addresses()) o += ",bind=" + host;
+         o += ",port=" + std::to_string(s.node().tcp_port.load());
+         if (!path.empty()) o += "\r\nlistener1:";
+       }
+       if (!path.empty()) o += "name=unix,bind=" + path;
      }},
     {"shards", [](const Source& s, std::string& o) { add(o, static_cast<int64_t>(s.node().engines.size())); }},
 };

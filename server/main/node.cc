@@ -99,6 +99,7 @@ void Node::make_shared_state() {
   shared_.started_wall_s = options_.env->clock().wall_ms().ms / 1000;
   shared_.run_id = hex40(*options_.env);
   shared_.executable = options_.executable;
+  shared_.supervised = options_.supervised;
   shared_.config_file = config.config_file();
   control::Services& services = control_.services();
   services.editor = editor_.get();

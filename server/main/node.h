@@ -40,6 +40,7 @@ struct NodeOptions {
   Log* log = nullptr;
   std::shared_ptr<const config::Config> config;
   std::string executable;
+  std::string supervised = "no";  // by whom
   // What the process has to do when parameters change; called once, before threads start.
   std::function<void(config::Editor&)> process_hooks = nullptr;
   // Called once when the node begins to stop, on the thread that waits for it.

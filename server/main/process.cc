@@ -175,6 +175,9 @@ int run_node(std::shared_ptr<const config::Config> config, Supervisor supervisor
   options.log = &log;
   options.config = config;
   options.executable = executable_path(program);
+  options.supervised = supervisor == Supervisor::kSystemd   ? "systemd"
+                       : supervisor == Supervisor::kUpstart ? "upstart"
+                                                            : "no";
   options.resolve_dir = resolve_dir;
   options.process_hooks = [&](config::Editor& editor) {
     add_process_hooks(editor, oom_base, program, title, log);

@@ -190,3 +190,23 @@ def test_without_cluster_mode(start):
     assert server.call("CLUSTER", "INFO") == ReplyError("ERR This instance has cluster support disabled")
     assert server.call("READONLY") == ReplyError("ERR This instance has cluster support disabled")
     assert server.call("CLUSTER", "KEYSLOT", "foo") == ReplyError("ERR This instance has cluster support disabled")
+
+
+@pytest.mark.tessera_only
+def test_texts_beside_redis_server():
+    from tests.support.server import ORACLE, Server, eventually
+    commands = [("SORT", "a", "BY", "b_*"), ("SORT", "a", "GET", "b_*"), ("SORT_RO", "a", "BY", "x*"), ("COPY", "a", "{a}2", "DB", 1),
+                ("COPY", "a", "{a}2", "DB", 0), ("COPY", "a", "{a}2", "DB", 99), ("COPY", "a", "{a}2", "DB", "x"),
+                ("COPY", "a", "{a}2", "DB", 1, "NOSUCH"), ("MOVE", "a", 1), ("SELECT", 1), ("SWAPDB", 0, 1)]
+    replies = []
+    for binary in (None, ORACLE):
+        with Server("--cluster-enabled", "yes", "--maxclients", "2", binary=binary) as server, server.connect() as client:
+            client.call("CLUSTER", "ADDSLOTSRANGE", 0, 16383)
+            eventually(lambda: b"cluster_state:ok" in client.call("CLUSTER", "INFO"))
+            got = [str(client.call(*words)) for words in commands]
+            with server.connect() as second, server.connect() as third:
+                assert second.call("PING") == "PONG"
+                got.append(str(third.read()))
+            replies.append(got)
+    assert replies[0] == replies[1]
+    assert "cluster connections" in replies[0][-1]

@@ -603,3 +603,22 @@ def test_shutdown_ends_the_process(start):
             connection.read()
     assert server.wait_exit() == 0
     assert is_redis(server.binary) or "User requested shutdown..." in server.log()
+
+
+def test_resetstat_forgets_what_counts_events(pair):
+    ours, _ = pair
+    with ours.connect() as client:
+        client.pipeline([("MULTI",), ("SET", "a", 1), ("EXEC",)])
+        before = {line.split(b":")[0]: line.split(b":")[1] for line in client.call("INFO", "stats").split(b"\r\n") if b":" in line}
+        assert client.call("CONFIG", "RESETSTAT") == "OK"
+        after = {line.split(b":")[0]: line.split(b":")[1] for line in client.call("INFO", "stats").split(b"\r\n") if b":" in line}
+        assert int(after[b"eventloop_duration_sum"]) < int(before[b"eventloop_duration_sum"])
+        assert int(after[b"total_commands_processed"]) <= 2
+
+
+def test_who_supervises_and_listens(start, tmp_path):
+    server = start("--supervised", "auto", "--unixsocket", str(tmp_path / "s"))
+    info = server.call("INFO", "server")
+    assert b"process_supervised:no\r\n" in info
+    assert b"listener0:name=tcp,bind=127.0.0.1" in info or b"listener0:name=tcp,bind=*" in info
+    assert b"\r\nlistener1:name=unix,bind=%s\r\n" % str(tmp_path / "s").encode() in info

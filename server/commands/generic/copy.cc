@@ -21,11 +21,19 @@ struct CopyCall {
 
 bool read_copy(const Ctx& ctx, const Args& args, Writer& reply, CopyCall& call) {
   call.target_db = ctx.db();
+  bool is_elsewhere = false;
   for (size_t i = 3; i < args.size(); ++i) {
     if (token_is(args[i], "REPLACE")) {
       call.replace = true;
     } else if (token_is(args[i], "DB") && i + 1 < args.size()) {
       if (!read_int32(args[++i], reply, call.target_db)) return false;
+      // Indices that redis-server's usual sixteen databases have.
+      constexpr int kUsualDatabases = 16;
+      if (ctx.is_cluster() && ctx.database_count() == 1 && call.target_db > 0 &&
+          call.target_db < kUsualDatabases) {
+        is_elsewhere = true;
+        continue;
+      }
       if (call.target_db < 0 || call.target_db >= ctx.database_count()) {
         reply.error("ERR DB index is out of range");
         return false;
@@ -34,6 +42,10 @@ bool read_copy(const Ctx& ctx, const Args& args, Writer& reply, CopyCall& call) 
       syntax_error(reply);
       return false;
     }
+  }
+  if (is_elsewhere) {
+    reply.error("ERR Copying to another database is not allowed in cluster mode");
+    return false;
   }
   return true;
 }

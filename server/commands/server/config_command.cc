@@ -105,7 +105,12 @@ void reset_counters(dispatch::Engine& engine) {
                            &thread.acl_denied_cmd,
                            &thread.acl_denied_key,
                            &thread.acl_denied_channel,
-                           &thread.ticks}) {
+                           &thread.evicted_clients,
+                           &thread.transactions,
+                           &thread.transactions_gathered,
+                           &thread.transaction_messages,
+                           &thread.ticks,
+                           &thread.tick_us}) {
     counter->set(0);
   }
   shard::ShardCounters& shard = engine.shard().counters();
@@ -120,6 +125,7 @@ void reset_counters(dispatch::Engine& engine) {
 
 void resetstat_part(ThreadCtx& ctx, const Args&, Part&) {
   reset_counters(ctx.engine());
+  if (ctx.engine().index() == 0) ctx.engine().node().journal->aof().delayed_syncs = 0;
 }
 
 void resetstat_merge(std::span<Part>, const Args&, Writer& reply) {

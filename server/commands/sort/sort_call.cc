@@ -18,7 +18,7 @@ bool has_star(std::string_view pattern) {
 // Patterns name keys that no gate has seen.
 bool may_use_pattern(const Ctx& ctx, const char* option, resp::Writer& reply) {
   if (ctx.is_cluster()) {
-    reply.errorf("ERR %s option of SORT denied in cluster mode.", option);
+    reply.errorf("ERR %s option of SORT denied in Cluster mode.", option);
     return false;
   }
   if (!ctx.may_read_any_key()) {
