@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "common/base/check.h"
+#include "server/cluster/bus/layout.h"
 #include "server/cluster/bus/wire.h"
 
 namespace tessera::cluster::bus {
@@ -37,12 +38,32 @@ bool is_node_id(std::string_view text) {
          });
 }
 
+namespace {
+
+// What a message of this type can have to say.
+size_t most_bytes(uint16_t type) {
+  switch (static_cast<MessageType>(type)) {
+    case MessageType::kPublish:
+    case MessageType::kPublishShard:
+    case MessageType::kModule:
+      return SIZE_MAX;  // what clients send
+    default:
+      return kHeaderBytes + size_t{UINT16_MAX} * layout::kGossipBytes + kMostExtensionBytes;
+  }
+}
+
+}  // namespace
+
 Result<size_t> frame_length(std::string_view prefix, size_t max_bytes) {
   if (prefix.size() < kPrefixBytes) return Error{"prefix: fewer than 8 bytes", 0};
   if (prefix.substr(0, 4) != "RCmb") return Error{"signature: not that of a bus message", 0};
   const auto length = static_cast<size_t>(load_big(prefix, 4, 4));
   if (length < kLightHeaderBytes) {
     return Error{"length: " + std::to_string(length) + " bytes are shorter than any header", 0};
+  }
+  if (prefix.size() >= kTypedPrefixBytes) {
+    const auto type = static_cast<uint16_t>(load_big(prefix, layout::kType, 2) & ~layout::kLightBit);
+    max_bytes = std::min(max_bytes, most_bytes(type));
   }
   if (length > max_bytes) {
     return Error{"length: " + std::to_string(length) + " bytes are more than the limit of " +

@@ -20,7 +20,9 @@ namespace tessera::cluster::bus {
 
 constexpr size_t kHeaderBytes = 2256;
 constexpr size_t kLightHeaderBytes = 16;
-constexpr size_t kPrefixBytes = 8;  // signature and length: what frame_length() needs
+constexpr size_t kPrefixBytes = 8;               // signature and length: what frame_length() needs
+constexpr size_t kTypedPrefixBytes = 14;         // with the type, by which it knows a closer limit
+constexpr size_t kMostExtensionBytes = 1 << 20;  // all of a message
 constexpr size_t kNodeIdBytes = 40;
 constexpr size_t kIpBytes = 46;
 

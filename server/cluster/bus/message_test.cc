@@ -174,6 +174,13 @@ TEST(Frame, Lengths) {
   EXPECT_FALSE(frame_length(prefix, 4096).ok());
   store_big(prefix, 4, 4, 0xffffffff);
   EXPECT_FALSE(frame_length(prefix, 1 << 30).ok());
+  // By its type a message is one of a few megabytes at most, unless clients' bytes are in it.
+  const auto typed = [](char type) { return std::string("RCmb\x10\0\0\0\0\1\0\0\0", 13) + type; };
+  EXPECT_FALSE(frame_length(typed(0), 1 << 30).ok());
+  EXPECT_FALSE(frame_length(typed(2), 1 << 30).ok());
+  EXPECT_TRUE(frame_length(typed(4), 1 << 30).ok());
+  EXPECT_TRUE(frame_length(typed(10), 1 << 30).ok());
+  EXPECT_FALSE(frame_length(typed(10), 1 << 20).ok());
   EXPECT_FALSE(frame_length("RCmB\0\0\1\0", 4096).ok());
 }
 
@@ -204,7 +211,8 @@ TEST(Refused, ErrorsNameTheField) {
   EXPECT_EQ(refused(ping, set16(12, 11)), "type: unknown: 11");
   EXPECT_EQ(refused(ping, set16(12, 0x8000)), "type: a light header is not for this type");
   EXPECT_EQ(refused(ping, set16(14, 500)), "count: 500 entries do not fit the message");
-  EXPECT_EQ(refused(ping, set16(14, 1)), "extension length: 808464432 does not fit the message") << "read at an entry";
+  EXPECT_EQ(refused(ping, set16(14, 1)), "extension length: 808464432 does not fit the message")
+      << "read at an entry";
   EXPECT_EQ(refused(ping, set16(2214, 3)), "extensions: more than the message holds");
   EXPECT_EQ(refused(ping, set16(2214, 1)), "length: 56 bytes behind entries and extensions");
   const size_t extension = kHeaderBytes + 2 * 104;

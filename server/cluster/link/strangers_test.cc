@@ -194,6 +194,7 @@ TEST_F(StrangersTest, ANodeThatLiesGetsNoMemoryForIt) {
   victim_->links->set_peer(victim_->inbound[1], "liar");
   std::string head = "RCmb";
   bus::append_big(head, 4, 500u << 20);
+  head += std::string("\0\1\0\0\0\4", 6);  // PUBLISH: what clients send may be large
   liar->write(head + std::string(1000, 'x'));
   turns(seconds(1));
   EXPECT_FALSE(liar->gone);

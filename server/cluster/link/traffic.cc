@@ -44,7 +44,7 @@ void Links::received(Link& link, std::string_view bytes) {
 bool Links::has_message(const Link& link) const {
   const std::string_view unread = link.unread();
   if (unread.size() < bus::kPrefixBytes) return false;
-  const auto length = bus::frame_length(unread.substr(0, bus::kPrefixBytes), message_limit(link));
+  const auto length = bus::frame_length(unread.substr(0, bus::kTypedPrefixBytes), message_limit(link));
   return !length || unread.size() >= *length;
 }
 
@@ -107,7 +107,7 @@ size_t Links::serve(LinkId id, size_t budget) {
 bool Links::next_message(Link& link) {
   const std::string_view unread = link.unread();
   if (unread.size() < bus::kPrefixBytes) return false;
-  const auto length = bus::frame_length(unread.substr(0, bus::kPrefixBytes), message_limit(link));
+  const auto length = bus::frame_length(unread.substr(0, bus::kTypedPrefixBytes), message_limit(link));
   if (!length) {
     complain(link, length.error().message);
     if (link.is_stranger()) ++statistics_.strangers_dropped;

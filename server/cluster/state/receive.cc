@@ -222,6 +222,8 @@ void on_gossip_message(Step& step, const MessageReceived& event, Node* sender) {
   if (!is_inbound(event.link)) {
     Node* node = s.links.at(event.link).node;
     if (node == nullptr || !check_identity(step, *node, message, address)) return;
+    // The end of a handshake: it had no name above.
+    if (sender != node && !node->in_handshake()) take_epochs(step, *node, header);
     sender = node;
     if (type == MessageType::kPong) on_pong(step, event, s.links.at(event.link), *node);
   }
