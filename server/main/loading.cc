@@ -18,8 +18,16 @@ Result<void> Node::find_what_to_load() {
 }
 
 Result<void> Node::load() {
-  if (options_.config->boolean("appendonly")) return load_append_only();
-  return snapshot_.empty() ? Result<void>{} : load_snapshot();
+  Result<void> loaded;
+  if (options_.config->boolean("appendonly")) {
+    loaded = load_append_only();
+  } else if (!snapshot_.empty()) {
+    loaded = load_snapshot();
+  } else {
+    return {};
+  }
+  if (!loaded.ok()) return loaded;
+  return compare_slots_with_data() ? Result<void>{} : Error{"stopped", kStopped};
 }
 
 Result<void> Node::load_snapshot() {

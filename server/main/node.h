@@ -5,6 +5,7 @@
 
 #include <array>
 #include <deque>
+#include <bitset>
 #include <functional>
 #include <memory>
 #include <string>
@@ -106,6 +107,9 @@ class Node : public control::Workers {
   Result<void> open_cluster();
   Result<void> start_cluster();
   void change_cluster(const config::Config& config);
+  // After loading; false: the node ends.
+  bool compare_slots_with_data();
+  void take_slots_of_data(const std::bitset<hash::kSlotCount>& with_keys);
   // Runs a job on the control thread and waits for its end, or the node's: then its result is not there. What
   // the job touches lives as long as the node. On the main thread.
   void on_control(std::function<void()> job);

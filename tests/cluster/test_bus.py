@@ -149,9 +149,12 @@ def test_place_is_taken_over_and_given_back(members):
     make_cluster(nodes)
     before = {tuple(words[:1] + words[8:]) for words in nodes[0].nodes()}
     epochs = {words[0]: words[6] for words in nodes[0].nodes()}
-    for binary in (OURS, ORACLE):
+    for i in range(50):
+        assert theirs("-c", "-p", nodes[i % 3].port, "SET", "key:%d" % i, "0:%d" % i).out == "OK\n"
+    for turn, binary in enumerate((OURS, ORACLE), 1):
         for i, old in enumerate(nodes):
             name = old.id()
+            assert old.call("SAVE") == "OK"
             old.end()
             nodes[i] = old.again(binary)
             members.track(nodes[i])
@@ -159,8 +162,10 @@ def test_place_is_taken_over_and_given_back(members):
             settle(nodes)
         assert {tuple(words[:1] + words[8:]) for words in nodes[1].nodes()} == before
         assert {words[0]: words[6] for words in nodes[1].nodes()} == epochs
+        assert sum(node.call("DBSIZE") for node in nodes) == 50
         for i in range(50):
-            assert theirs("-c", "-p", nodes[i % 3].port, "SET", "key:%d" % i, i).out == "OK\n"
+            assert theirs("-c", "-p", nodes[i % 3].port, "GET", "key:%d" % i).out == "%d:%d\n" % (turn - 1, i)
+            assert theirs("-c", "-p", nodes[i % 3].port, "SET", "key:%d" % i, "%d:%d" % (turn, i)).out == "OK\n"
 
 
 def start_in(folder):

@@ -210,3 +210,32 @@ def test_texts_beside_redis_server():
             replies.append(got)
     assert replies[0] == replies[1]
     assert "cluster connections" in replies[0][-1]
+
+
+@pytest.mark.tessera_only
+@pytest.mark.parametrize("owner", ["nobody", "another"])
+def test_slots_of_the_data_that_is_loaded(owner, tmp_path):
+    """Beside redis-server: keys without an owner make us the owner, keys of another's slots make the slot one that comes here."""
+    import shutil
+    from tests.support.server import ORACLE, Server, eventually
+    with Server("--dir", str(tmp_path), binary=ORACLE) as maker:
+        maker.call("MSET", "a", 1, "b", 2, "{b}c", 3)
+        assert maker.call("SAVE") == "OK"
+    me, other = "a" * 40, "b" * 40
+    conf = ("%s 127.0.0.1:6379@16379 myself,master - 0 0 1 connected\n%s 127.0.0.1:1@10001 master - 0 0 2 connected %s\n"
+            "vars currentEpoch 2 lastVoteEpoch 0\n" % (me, other, "0-16383" if owner == "another" else "0-100"))
+    seen = []
+    for name, binary in (("ours", None), ("theirs", ORACLE)):
+        folder = tmp_path / name
+        folder.mkdir()
+        shutil.copy(tmp_path / "dump.rdb", folder / "dump.rdb")
+        (folder / "nodes.conf").write_text(conf)
+        with Server("--dir", str(folder), "--cluster-enabled", "yes", binary=binary, shards=3 if binary is None else None) as server:
+            words = eventually(lambda: [line.split()[8:] for line in server.call("CLUSTER", "NODES").decode().splitlines()
+                                        if "myself" in line and len(line.split()) > 8])[0]
+            assert server.call("DBSIZE") == 3
+            told = [line.split("I have keys", 1)[1] for line in server.log().splitlines() if "I have keys" in line]
+            saved = (folder / "nodes.conf").read_text()
+            seen.append((words, told, [word in saved for word in words]))
+    assert seen[0] == seen[1]
+    assert len(seen[0][0]) == 2 and all(("-<-" in word) == (owner == "another") for word in seen[0][0])
