@@ -132,7 +132,7 @@ const char* InnerCalls::check_cluster(const registry::CommandRow& row) {
     if (!gate.error.starts_with("CLUSTERDOWN")) {
       return "ERR Script attempted to access a non local key in a cluster node";
     }
-    return gate.error.find("read-only") != std::string::npos
+    return gate.error.find("only accepts read") != std::string::npos
                ? "ERR Script attempted to execute a write command while the cluster is down and readonly"
                : "ERR Script attempted to execute a command while the cluster is down";
   }

@@ -58,7 +58,9 @@ struct DropSlots : dispatch::Envelope {
   cluster::state::SlotSet slots;
   void arrive(dispatch::Engine& engine) override {
     const std::unique_ptr<DropSlots> mine(this);
-    engine.shard().drop_slots([this](int slot) { return slots[static_cast<size_t>(slot)]; });
+    // One that has come back meanwhile has new keys.
+    engine.shard().drop_slots(
+        [&](int slot) { return slots[static_cast<size_t>(slot)] && !engine.view().is_mine(slot); });
   }
 };
 

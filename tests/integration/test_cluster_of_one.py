@@ -239,3 +239,23 @@ def test_slots_of_the_data_that_is_loaded(owner, tmp_path):
             seen.append((words, told, [word in saved for word in words]))
     assert seen[0] == seen[1]
     assert len(seen[0][0]) == 2 and all(("-<-" in word) == (owner == "another") for word in seen[0][0])
+
+
+@pytest.mark.tessera_only
+def test_scripts_while_the_cluster_is_down():
+    from tests.support.server import ORACLE, Server, eventually
+    write, read = "return redis.call('set', KEYS[1], 1)", "return redis.call('get', KEYS[1])"
+    replies = []
+    for binary in (None, ORACLE):
+        with Server("--cluster-enabled", "yes", binary=binary) as server, server.connect() as client:
+            client.call("CLUSTER", "ADDSLOTSRANGE", 0, 16000)
+            got = [str(client.call("EVAL", text, 1, "b")) for text in (write, read)]
+            client.call("CONFIG", "SET", "cluster-allow-reads-when-down", "yes")
+            eventually(lambda: client.call("GET", "b") is None)
+            got += [str(client.call("EVAL", text, 1, "b")) for text in (write, read)]
+            client.call("CONFIG", "SET", "cluster-require-full-coverage", "no")
+            eventually(lambda: client.call("SET", "b", 0) == "OK")
+            got += [str(client.call("EVAL", text, 1, "b")) for text in (write, read)]
+            replies.append(got)
+    assert replies[0] == replies[1]
+    assert "write command while the cluster is down and readonly" in replies[0][2]
