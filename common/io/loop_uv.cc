@@ -124,6 +124,7 @@ class UvTimer final : public Timer {
   static void fired(uv_timer_t* uv) {
     auto* block = static_cast<Block*>(uv->data);
     block->loop->note_awake();
+    block->loop->stay_awake();
     // The block, and so the function, outlives a timer that is destroyed by what it calls.
     if (block->owner != nullptr && block->fire) block->fire();
   }
@@ -204,6 +205,8 @@ UvLoop::UvLoop(const Clock& clock, Pool& pool)
   TESSERA_CHECK(wake_watcher_->valid());
   wake_watcher_->arm(true, false);
   wait_timer_ = std::make_unique<UvTimer>(*this, [] {});
+  idle_ = new uv_idle_t;
+  TESSERA_CHECK(uv_idle_init(uv_.get(), idle_) == 0);
 }
 
 UvLoop::~UvLoop() {
@@ -214,6 +217,8 @@ UvLoop::~UvLoop() {
   }
   wake_watcher_.reset();
   wait_timer_.reset();
+  uv_close(reinterpret_cast<uv_handle_t*>(idle_),
+           [](uv_handle_t* uv) { delete reinterpret_cast<uv_idle_t*>(uv); });
   while (uv_run(uv_.get(), UV_RUN_NOWAIT) != 0) {
     // Only handles that are closing may be left, and each turn finishes those: anything else outlived its
     // loop.
@@ -241,6 +246,7 @@ void UvLoop::poll(Micros max_wait) {
   }
   if (max_wait.us == 0 || !inbox_.prepare_sleep()) {
     uv_run(uv_.get(), UV_RUN_NOWAIT);
+    may_sleep_again();
     return;
   }
   asleep_ = true;
@@ -252,6 +258,21 @@ void UvLoop::poll(Micros max_wait) {
     uv_run(uv_.get(), UV_RUN_ONCE);
   }
   note_awake();
+  may_sleep_again();
+}
+
+// libuv runs timers that are due first and then waits all the same, for ever when they were the last: also
+// when it is the timer of this very wait, and the thread had no processor for that long.
+void UvLoop::stay_awake() {
+  if (stays_awake_) return;
+  stays_awake_ = true;
+  uv_idle_start(idle_, [](uv_idle_t*) {});
+}
+
+void UvLoop::may_sleep_again() {
+  if (!stays_awake_) return;
+  stays_awake_ = false;
+  uv_idle_stop(idle_);
 }
 
 void UvLoop::wait_inbox(Micros max_wait) {

@@ -19,6 +19,7 @@
 #include "common/io/loop.h"
 #include "common/io/read_arena.h"
 
+struct uv_idle_s;
 struct uv_loop_s;
 
 namespace tessera::io {
@@ -137,6 +138,9 @@ class UvLoop final : public Loop, public FdWatcher::Owner {
                                           StreamHandler* handler) override;
   void resolve(const std::string& host, std::function<void(Result<std::vector<std::string>>)> done) override;
 
+  // A timer has fired: the wait that is about to begin would not know of it.
+  void stay_awake();
+
   // For streams. What is deferred runs at the start of the next poll, which then does not wait.
   ReadArena& arena() { return arena_; }
   void defer(UvStream* stream) { deferred_.push_back(stream); }
@@ -160,6 +164,8 @@ class UvLoop final : public Loop, public FdWatcher::Owner {
   std::unique_ptr<uv_loop_s> uv_;
   Mailbox inbox_;
   ReadArena arena_;
+  void may_sleep_again();
+
   std::vector<UvStream*> deferred_;
   std::vector<UvStream*> running_deferred_;
   std::shared_ptr<Wakeup> wakeup_;
@@ -167,6 +173,8 @@ class UvLoop final : public Loop, public FdWatcher::Owner {
   std::unique_ptr<Timer> wait_timer_;
   Micros spin_{0};
   bool asleep_ = false;
+  bool stays_awake_ = false;
+  uv_idle_s* idle_ = nullptr;  // active: a wait of libuv ends at once
 };
 
 class UvStream final : public Stream, public FdWatcher::Owner {
