@@ -186,8 +186,11 @@ void Connections::close(Connection& connection) {
   engine_.counters().client_memory_bytes.add(-static_cast<int64_t>(connection.counted_bytes));
   engine_.counters().connections_open.add(-1);
   engine_.node().connected_clients.fetch_sub(1, std::memory_order_relaxed);
-  if (connection.queued_to_run)
+  if (connection.queued_to_run) {
     std::replace(ready_.begin(), ready_.end(), &connection, static_cast<Connection*>(nullptr));
+    // Its turn is still to come, and a script that turns out to be slow sends replies before that.
+    std::replace(running_.begin(), running_.end(), &connection, static_cast<Connection*>(nullptr));
+  }
   if (connection.queued_to_flush)
     std::replace(dirty_.begin(), dirty_.end(), &connection, static_cast<Connection*>(nullptr));
   std::replace(put_off_.begin(), put_off_.end(), &connection, static_cast<Connection*>(nullptr));
