@@ -230,7 +230,6 @@ class Engine : public io::Actor {
   static constexpr size_t kCreditBytes = 4 * 1024 * 1024;  // per target; beyond it connections wait
   // Wakes the connection when credit may have come back.
   void wait_for_credit(ClientRef ref) { credit_waiters_.push_back(ref); }
-  // Wakes the connection when CLIENT PAUSE is over.
   // Its next command, of `row`, may not start (must_hold): it is woken when it may.
   void hold(Session& session, const registry::CommandRow* row);
   void forget_held(Session& session);  // it leaves
