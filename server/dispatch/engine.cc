@@ -152,6 +152,11 @@ Micros Engine::tick(io::Loop& loop) {
   if (frozen_ && !shard_.waiting().has_ready()) thaw();  // whoever had us parked has served them
   blocked_.expire(mono_);
   if (pause_changes_at_ms_ <= now_.ms && !frozen_) let_held_go();
+  if (others_stand_parked()) {
+    // They come before our own clients, whose commands may take long, and are let go at once.
+    gather_progress();
+    send_early();
+  }
   if (tick_hook_ && !tick_hook_()) tick_hook_ = nullptr;
   if (!held_.empty()) more_work_ |= run_held();
   more_work_ |= clients_->run_ready();
@@ -284,6 +289,13 @@ void Engine::close_tick() {
     parked_ = true;
     park_for_ = -1;
   }
+  flush_outboxes();
+}
+
+// In the middle of a tick, in the order of its end. Replies to clients of this thread wait for it.
+void Engine::send_early() {
+  shard_.flush_effects();
+  append_pushes();
   flush_outboxes();
 }
 

@@ -308,6 +308,10 @@ class Engine : public io::Actor {
   void deliver_pushes();
   void close_batch(size_t target);
   void flush_outboxes();
+  void send_early();
+  bool others_stand_parked() const {
+    return active_ != nullptr && step_ == GatherStep::kParking && awaited_ == 0;
+  }
   void note_tick(uint64_t began_ticks);
   void gather_progress();
   void reach_parked();

@@ -3,7 +3,6 @@ import os
 import re
 import signal
 import subprocess
-import time
 
 import pytest
 
@@ -204,9 +203,7 @@ def test_a_bus_that_is_deaf(nodes):
     these = nodes(3, "--bind", "127.0.0.1")
     far = "127.0.0.9"
     with Forwarder(far, these[0].port), Forwarder(far, these[0].port + 10000, deaf=True):
-        begin = time.monotonic()
         mine = ours("--cluster", "create", these[0].on(far), these[1].address, these[2].address, "--cluster-yes", "--wait", 2)
-        assert time.monotonic() - begin < 20
     assert mine.code == 1
     assert "\n..\n[ERR] The nodes have not agreed within 2 seconds:\n" in mine.out
     for node in these[1:]:
