@@ -93,6 +93,9 @@ constexpr ParameterRow kRows[] = {
     memory("slot-migration-max-failover-repl-bytes", "0", 0, kMaxLong)
         .flags(kNoEffectYet | kValkeyOnly)
         .about("Bytes a slot migration may have unsent at its hand-over."),
+    yes_no("cluster-refused-is-evidence", true)
+        .flags(kTesseraOnly)
+        .about("A node whose link broke and who refuses two connects is suspected at once."),
     integer("cluster-shard-stall-timeout", "0", 0, kMaxLong)
         .flags(kTesseraOnly | kNoEffectYet)
         .about("Milliseconds a shard may be stuck before a replica is asked to take over; 0 for never."),

@@ -75,7 +75,7 @@ TEST(Rows, NothingElseButOurOwn) {
   std::set<std::string> own;
   for (const auto& row : names) own.insert(row.first);
   EXPECT_EQ(own, (std::set<std::string>{"dir", "logfile", "pidfile", "shards", "pipeline-order",
-                                        "cluster-shard-stall-timeout"}));
+                                        "cluster-refused-is-evidence", "cluster-shard-stall-timeout"}));
 }
 
 TEST(Rows, ShardsAreTheCores) {

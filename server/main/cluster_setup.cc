@@ -36,6 +36,7 @@ cluster::state::Settings state_settings(const config::Config& config) {
   s.bus_port = bus_port != 0 ? bus_port : s.port + kBusPortOffset;
   s.replica_no_failover = config.boolean("cluster-replica-no-failover");
   s.allow_replica_migration = config.boolean("cluster-allow-replica-migration");
+  s.refused_is_evidence = config.boolean("cluster-refused-is-evidence");
   s.blacklist_ttl = seconds(config.integer("cluster-blacklist-ttl"));
   s.view.require_full_coverage = config.boolean("cluster-require-full-coverage");
   s.view.allow_reads_when_down = config.boolean("cluster-allow-reads-when-down");

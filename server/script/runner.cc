@@ -213,8 +213,15 @@ bool Runner::wants_token(const CommandView& command) {
 // ---- running
 
 // What redis-server says before a script starts; empty: nothing.
-std::string Runner::refusal(const CommandView& command, const Plan& plan) {
+std::string Runner::refusal(const CommandView& command, const SessionBits& bits, const Plan& plan) {
   if (plan.flags & kCompat) return {};
+  if (!(plan.flags & kNoWrites) && !(command.row->flags & registry::kWrite) &&
+      command.key.bytes.data() != nullptr) {
+    // Only now it is known to be one that may write: reads alone may be served here.
+    const dispatch::GateResult gate =
+        dispatch::check_slot_of(engine_, registry::kWrite, {.slot = command.key.slot}, bits);
+    if (!gate.open) return gate.error;
+  }
   if ((plan.flags & kNoCluster) && engine_.settings().cluster_enabled) {
     return "ERR Can not run script on cluster, 'no-cluster' flag is set.";
   }
@@ -256,7 +263,7 @@ bool Runner::run(const CommandView& command, const SessionBits& bits, resp::Writ
   }
   if (!is_function && !find_script(command, plan, reply)) return true;
   if (!(plan.flags & kCompat)) {
-    const std::string error = refusal(command, plan);
+    const std::string error = refusal(command, bits, plan);
     if (!error.empty()) {
       reply.error(error);
       return true;

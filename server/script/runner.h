@@ -85,7 +85,8 @@ class Runner final : public dispatch::Scripts, private Host {
   bool find_function(const dispatch::CommandView& command, Plan& plan, resp::Writer& reply);
   void adopt_libraries();
   void load_here(const LibraryRef& library);
-  std::string refusal(const dispatch::CommandView& command, const Plan& plan);
+  std::string refusal(const dispatch::CommandView& command, const dispatch::SessionBits& bits,
+                      const Plan& plan);
   bool run_plan(const dispatch::CommandView& command, const dispatch::SessionBits& bits, const Plan& plan,
                 size_t key_count, resp::Writer& reply);
   void publish_busy();
