@@ -89,6 +89,7 @@ struct Applier::Batch : dispatch::Envelope {
   void arrive(dispatch::Engine& engine) override {
     const std::unique_ptr<Batch> mine(this);
     run(engine);
+    engine.shard().publish_sizes();  // INFO is exact when loading is over, not a tick later
     done();
   }
   void done() {
