@@ -13,7 +13,8 @@ Config::Config(std::shared_ptr<const ParameterTable> table, std::string director
     defaults_[static_cast<size_t>(dir)].text = std::move(directory);
   }
   if (const int shards = table_->find("shards").index; shards >= 0) {
-    defaults_[static_cast<size_t>(shards)].number = cores;
+    // Marked: whoever names that number all the same has set it.
+    defaults_[static_cast<size_t>(shards)] = {cores, kAutomatic};
   }
   values_ = defaults_;
 }

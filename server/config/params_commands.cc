@@ -17,8 +17,8 @@ constexpr ParameterRow kRows[] = {
         .alias("lua-time-limit")
         .about("Milliseconds after which a script or function lets others be told BUSY."),
     yes_no("lua-enable-deprecated-api", false)
-        .flags(kNoEffectYet | kHidden | kImmutable)
-        .about("Lua functions that newer versions dropped."),
+        .flags(kHidden | kImmutable)
+        .about("Scripts have getfenv, setfenv and newproxy, by which they can change what others find."),
     string("aclfile", "").flags(kImmutable).about("File that holds the users, instead of `user` lines here."),
     integer("acllog-max-len", "128", 0, kMaxLong).about("Entries of ACL LOG."),
     choice("acl-pubsub-default", "resetchannels", kAclPubsubDefaultNames)

@@ -50,7 +50,10 @@ constexpr ParameterRow kRows[] = {
     yes_no("lazyfree-lazy-user-flush", false)
         .flags(kCompatOnly)
         .about("Large values are always freed by other threads."),
-    yes_no("activedefrag", false).flags(kNoEffectYet).about("Defragment memory while running."),
+    yes_no("activedefrag", false)
+        .hooks(&kDefragHooks)
+        .flags(kNoEffectYet)
+        .about("Defragment memory while running; cannot be turned on yet."),
     memory("active-defrag-ignore-bytes", "104857600", 1, kMaxLong)
         .flags(kNoEffectYet)
         .about("Wasted bytes below which defragmentation does not start."),

@@ -33,17 +33,17 @@ constexpr ParameterRow kRows[] = {
         .flags(kNoEffectYet | kValkeyOnly)
         .about("Refuse snapshots of versions that are not known (\"strict\"), or try (\"relaxed\")."),
     integer("rdb-key-save-delay", "0", -kMaxInt - 1, kMaxInt)
-        .flags(kNoEffectYet | kHidden)
+        .flags(kHidden)
         .about("Microseconds to wait for each key of a snapshot; for tests."),
     integer("key-load-delay", "0", -kMaxInt - 1, kMaxInt)
-        .flags(kNoEffectYet | kHidden)
-        .about("Microseconds to wait for each key that is loaded; for tests."),
+        .flags(kHidden)
+        .about("Microseconds to wait for each key of a snapshot that is loaded; for tests."),
     integer("loading-process-events-interval-bytes", "2097152", 1024, kMaxInt)
-        .flags(kNoEffectYet | kHidden)
-        .about("Bytes loaded between two looks at clients."),
+        .flags(kCompatOnly | kHidden)
+        .about("Bytes loaded between two looks at clients; here other threads serve them meanwhile."),
     choice("sanitize-dump-payload", "no", kSanitizeDumpPayloadNames)
-        .flags(kNoEffectYet)
-        .about("Check values of RESTORE and replication in depth."),
+        .flags(kCompatOnly)
+        .about("Check values of RESTORE and replication in depth; here they always are."),
     yes_no("stop-writes-on-bgsave-error", true).about("Refuse writes after a snapshot failed."),
     yes_no("appendonly", false).about("Log every change to the append only file."),
     string("appendfilename", "appendonly.aof")

@@ -119,8 +119,8 @@ constexpr ParameterRow kRows[] = {
         .flags(kCompatOnly | kValkeyOnly)
         .about("Name and version in replies are those of Redis, which Tessera always does."),
     yes_no("hide-user-data-from-log", true)
-        .flags(kNoEffectYet | kValkeyOnly)
-        .about("Keep keys, values and names of clients out of the log."),
+        .flags(kValkeyOnly)
+        .about("Keep keys, values and names of clients and users out of the log."),
     string("availability-zone", "")
         .hooks(&kZoneHooks)
         .flags(kValkeyOnly)
@@ -133,8 +133,8 @@ constexpr ParameterRow kRows[] = {
         .about("Keys do not expire while data is imported."),
     string("locale-collate", "").flags(kNoEffectYet | kValkeyOnly).about("Locale of SORT ALPHA."),
     yes_no("use-exit-on-panic", false)
-        .flags(kNoEffectYet | kHidden)
-        .about("Leave with exit() when an internal check fails."),
+        .flags(kHidden)
+        .about("End with status 1 when an internal check fails, instead of a signal."),
     integer("watchdog-period", "0", 0, kMaxInt)
         .hooks(&kWatchdogHooks)
         .flags(kNoEffectYet | kHidden)

@@ -14,7 +14,10 @@ constexpr EnumName kTlsAuthClientsNames[] = {{"no", 0}, {"yes", 1}, {"optional",
 constexpr EnumName kTlsUserFields[] = {{"off", 0}, {"CN", 1}, {"URI", 2}};
 
 constexpr ParameterRow kRows[] = {
-    integer("tls-port", "0", 0, kMaxPort).flags(kNoEffectYet).about("Port for TLS connections; 0 for none."),
+    integer("tls-port", "0", 0, kMaxPort)
+        .hooks(&kTlsPortHooks)
+        .flags(kNoEffectYet)
+        .about("Port for TLS connections; 0 for none, which is all there is yet."),
     yes_no("tls-replication", false).flags(kNoEffectYet).about("Use TLS for the link to the primary."),
     yes_no("tls-cluster", false).flags(kNoEffectYet).about("Use TLS for the cluster bus."),
     choice("tls-auth-clients", "yes", kTlsAuthClientsNames)

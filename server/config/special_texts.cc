@@ -148,6 +148,22 @@ int64_t adjust_watchdog(int64_t number) {
   return number ? std::max<int64_t>(number, 200) : 0;
 }
 
+// Defragmentation is still to come; redis-server with the system's allocator says the same.
+const char* check_defrag(int64_t on) {
+  return on == 0 ? nullptr
+                 : "Active defragmentation cannot be enabled: it requires a Redis server compiled with a "
+                   "modified Jemalloc like the one shipped by default with the Redis source distribution";
+}
+// Who asks for TLS must not be served without it.
+const char* check_tls_port(int64_t port) {
+  return port == 0 ? nullptr : "TLS is not supported by this server: there is no port for it";
+}
+
+constexpr ParameterHooks checked_number(const char* (*check)(int64_t)) {
+  ParameterHooks hooks;
+  hooks.check_number = check;
+  return hooks;
+}
 constexpr ParameterHooks checked(const char* (*check)(const std::string&)) {
   ParameterHooks hooks;
   hooks.check = check;
@@ -193,5 +209,7 @@ const ParameterHooks kShutdownHooks = checked(check_shutdown);
 const ParameterHooks kHzHooks = adjusted(adjust_hz);
 const ParameterHooks kBacklogSizeHooks = adjusted(adjust_backlog_size);
 const ParameterHooks kWatchdogHooks = adjusted(adjust_watchdog);
+const ParameterHooks kDefragHooks = checked_number(check_defrag);
+const ParameterHooks kTlsPortHooks = checked_number(check_tls_port);
 
 }  // namespace tessera::config

@@ -76,5 +76,7 @@ extern const registry::ParameterHooks kShutdownHooks;
 extern const registry::ParameterHooks kHzHooks;
 extern const registry::ParameterHooks kBacklogSizeHooks;
 extern const registry::ParameterHooks kWatchdogHooks;
+extern const registry::ParameterHooks kDefragHooks;
+extern const registry::ParameterHooks kTlsPortHooks;
 
 }  // namespace tessera::config

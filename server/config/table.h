@@ -14,6 +14,9 @@
 
 namespace tessera::config {
 
+// The text of a number that the machine has decided: the one of cores for "shards 0".
+inline constexpr const char* kAutomatic = "automatic";
+
 // One value. Which part counts follows from the row's type: number for kBool (0/1), kInt, kMemory (bits of an
 // unsigned number), kMemoryOrPercent (negative: percent), kOctal, kEnum (the name's value, or'ed when several
 // are allowed); text for kString, kSpecial and, canonical, kEnum.

@@ -159,6 +159,9 @@ Result<Value> parse_value(const ParameterRow& row, std::span<const std::string> 
   if (value && hooks && hooks->check) {
     if (const char* reason = hooks->check(value->text)) return Error{reason};
   }
+  if (value && hooks && hooks->check_number) {
+    if (const char* reason = hooks->check_number(value->number)) return Error{reason};
+  }
   return value;
 }
 
@@ -197,6 +200,9 @@ std::vector<SpecialLine> value_lines(const ParameterRow& row, const Value& value
       return {{memory_text(static_cast<uint64_t>(value.number)), is_default}};
     case ParameterType::kMemoryOrPercent:
       if (value.number >= 0) return {{memory_text(static_cast<uint64_t>(value.number)), is_default}};
+      return {{print_value(row, value), is_default}};
+    case ParameterType::kInt:
+      if (value.text == kAutomatic) return {{"0", is_default}};
       return {{print_value(row, value), is_default}};
     default:
       return {{print_value(row, value), is_default}};

@@ -58,7 +58,7 @@ void Connection::on_data(io::Stream&, std::string_view bytes) {
 
 void Connection::on_end(io::Stream&, const Error&) {
   if (!ended_ && engine_.node().log->enabled(LogLevel::kVerbose)) {
-    engine_.node().log->verbose("Client closed connection %s", engine_.clients().describe(session_).c_str());
+    engine_.node().log->verbose("Client closed connection %s", table_.describe_for_log(session_).c_str());
   }
   ended_ = true;
   table_.to_run(*this);
@@ -104,7 +104,7 @@ bool Connection::run() {
   if (static_cast<int64_t>(query_bytes) > engine_.settings().query_buffer_limit_bytes) {
     engine_.counters().query_buffer_limit_disconnections.add();
     engine_.node().log->warning("Closing client that reached max query buffer length: %s",
-                                engine_.clients().describe(session_).c_str());
+                                table_.describe_for_log(session_).c_str());
     session_.set(dispatch::kCloseAsap);
   }
   if (ended_ && has_done_all(done)) session_.set(dispatch::kCloseAsap);
@@ -254,7 +254,7 @@ bool Connection::over_output_limit(MonoTime now) {
     engine_.counters().output_buffer_limit_disconnections.add();
     engine_.node().log->warning(
         "Client %s scheduled to be closed ASAP for overcoming of output buffer limits.",
-        engine_.clients().describe(session_).c_str());
+        table_.describe_for_log(session_).c_str());
   }
   return over;
 }

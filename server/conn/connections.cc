@@ -418,7 +418,7 @@ void Connections::evict_clients() {
       if (largest == nullptr || each->counted_bytes > largest->counted_bytes) largest = each;
     }
     if (largest == nullptr) return;
-    engine_.node().log->notice("Evicting client: %s", describe(largest->session()).c_str());
+    engine_.node().log->notice("Evicting client: %s", describe_for_log(largest->session()).c_str());
     engine_.counters().evicted_clients.add();
     close(*largest);
   }

@@ -48,6 +48,8 @@ class Connections : public dispatch::ClientSink, public io::ListenHandler {
   void settings_changed() override;
   void for_each(const std::function<void(dispatch::Session&, dispatch::Pipeline&)>& f) override;
   std::string describe(dispatch::Session& session) override;
+  // The same for the log: names of clients and users are left out where hide-user-data-from-log wants that.
+  std::string describe_for_log(dispatch::Session& session);
   void kill(dispatch::Session& session) override;
   void pushed(dispatch::ClientRef ref) override;
   size_t memory_bytes() const override;
@@ -71,6 +73,7 @@ class Connections : public dispatch::ClientSink, public io::ListenHandler {
     std::unique_ptr<Connection> connection;
     uint32_t generation = 0;
   };
+  std::string describe_as(dispatch::Session& session, bool hide_names);
   bool admit(io::Stream& stream);
   void open(std::unique_ptr<io::Stream> stream);
   void close(Connection& connection);

@@ -3,12 +3,15 @@
 // programs read them by name.
 #include <algorithm>
 
+#include "server/config/config.h"
 #include "server/conn/client_filter.h"
 #include "server/conn/connections.h"
 
 namespace tessera::conn {
 
 namespace {
+
+constexpr std::string_view kHidden = "*redacted*";
 
 class Line {
  public:
@@ -30,6 +33,14 @@ class Line {
 }  // namespace
 
 std::string Connections::describe(dispatch::Session& session) {
+  return describe_as(session, false);
+}
+
+std::string Connections::describe_for_log(dispatch::Session& session) {
+  return describe_as(session, engine_.settings().config->boolean("hide-user-data-from-log"));
+}
+
+std::string Connections::describe_as(dispatch::Session& session, bool hide_names) {
   Connection* found = connection(session.ref);
   if (found == nullptr) return {};
   Connection& client = *found;
@@ -51,7 +62,7 @@ std::string Connections::describe(dispatch::Session& session) {
       .text("addr", session.peer_text)
       .text("laddr", session.local_text)
       .number("fd", client.stream().fd_for_display())
-      .text("name", session.name)
+      .text("name", hide_names ? kHidden : std::string_view(session.name))
       .number("age", (now - session.created).us / 1000000)
       .number("idle", (now - session.last_active).us / 1000000)
       .text("flags", flag_letters(session))
@@ -72,7 +83,7 @@ std::string Connections::describe(dispatch::Session& session) {
       .size("tot-mem", client.memory_bytes())
       .text("events", events)
       .text("cmd", command)
-      .text("user", session.user_name)
+      .text("user", hide_names ? kHidden : std::string_view(session.user_name))
       .number("redir", session.has(dispatch::kTracking) ? static_cast<int64_t>(session.redirect_id) : -1)
       .number("resp", session.proto)
       .text("lib-name", session.lib_name)

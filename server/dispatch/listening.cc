@@ -2,7 +2,24 @@
 
 #include <algorithm>
 
+#include "common/text/integers.h"
+
 namespace tessera::dispatch {
+
+namespace {
+
+// redis-server shows a command when it has run: by then SELECT and RESET have changed the database.
+int database_behind(Engine& engine, int db, const CommandView& command) {
+  const std::string_view name = command.row->name;
+  if (name == "reset") return 0;
+  int64_t wanted = 0;
+  const bool selects = name == "select" && command.args.size() == 2 &&
+                       text::parse_int64(command.args[1], &wanted) && wanted >= 0 &&
+                       wanted < engine.shard().keyspace().database_count();
+  return selects ? static_cast<int>(wanted) : db;
+}
+
+}  // namespace
 
 bool remembers_keys(const Session& session) {
   if (session.has(kTrackingBcast)) return false;
@@ -35,6 +52,7 @@ void show_call_to_monitors(Engine& engine, int db, const CommandView& command) {
 }
 
 void show_to_monitors(Engine& engine, const std::string& who, int db, const CommandView& command) {
+  db = database_behind(engine, db, command);
   // Scripts are shown where they start, though their rows say no: in front of what they call.
   const bool script = command.row->run == nullptr && command.row->route == registry::Route::kShard;
   const uint32_t hidden = registry::kAdmin | (script ? 0u : registry::kSkipMonitor);

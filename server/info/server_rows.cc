@@ -104,6 +104,7 @@ const InfoRow kClients[] = {
        const auto pause = pause_of(s);
        o += !pause                                            ? "none"
             : pause->reason == dispatch::PausedFor::kShutdown ? "shutdown_in_progress"
+            : pause->reason == dispatch::PausedFor::kReload   ? "debug_reload"
                                                               : "client_pause";
      }},
     {"paused_actions",

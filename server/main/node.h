@@ -4,8 +4,8 @@
 #pragma once
 
 #include <array>
-#include <deque>
 #include <bitset>
+#include <deque>
 #include <functional>
 #include <memory>
 #include <string>
@@ -74,6 +74,8 @@ class Node : public control::Workers {
   void request_shutdown(int save, bool now, bool force, std::function<void(bool stops)> answer = nullptr);
 
   dispatch::NodeShared& shared() { return shared_; }
+  // For the crash report; on the thread that crashed.
+  void describe_after_crash(Log& log);
   int port() const { return shared_.tcp_port.load(); }
   io::Loop& main_loop() { return *main_loop_; }
 

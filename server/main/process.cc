@@ -8,6 +8,7 @@
 #include <cstdio>
 
 #include "common/base/allocator.h"
+#include "common/base/panic.h"
 #include "server/config/editor.h"
 #include "server/main/node.h"
 #include "server/main/process_config.h"
@@ -90,6 +91,10 @@ void add_process_hooks(config::Editor& editor, int oom_base, const std::string& 
     }
     return {};
   });
+  editor.on_change({"use-exit-on-panic"}, [](const Config&, const Config& after) -> Result<void> {
+    set_exit_on_panic(after.boolean("use-exit-on-panic"));
+    return {};
+  });
   editor.on_change({"jemalloc-bg-thread"}, [](const Config&, const Config& after) -> Result<void> {
     (void)set_background_purge(after.boolean("jemalloc-bg-thread"));
     return {};
@@ -156,11 +161,22 @@ bool logs_elsewhere(const config::Config& config) {
   return !config.text("logfile").empty() || config.boolean("syslog-enabled");
 }
 
+class NodeDetails final : public CrashDetails {
+ public:
+  explicit NodeDetails(Node& node) : node_(node) { set_crash_details(this); }
+  ~NodeDetails() override { set_crash_details(nullptr); }
+  void print(Log& log) override { node_.describe_after_crash(log); }
+
+ private:
+  Node& node_;
+};
+
 // Everything behind the configuration: the process' surroundings, then the node, until it stops.
 int run_node(std::shared_ptr<const config::Config> config, Supervisor supervisor, bool in_background,
              const std::string& program, ProcTitle& title, Log& log) {
   const int oom_base = read_oom_score_adj();
   if (config->boolean("crash-log-enabled")) install_crash_report(&log);
+  set_exit_on_panic(config->boolean("use-exit-on-panic"));
   log.set_role(LogRole::kPrimary);
   log.notice("monotonic clock: POSIX clock_gettime");
   config = within_limits(std::move(config), log);
@@ -191,6 +207,7 @@ int run_node(std::shared_ptr<const config::Config> config, Supervisor supervisor
   // Before there are threads: from the first client on, CONFIG SET may change it.
   if (config->boolean("set-proc-title")) title.set(proc_title(*config, program));
   Node node(std::move(options));
+  const NodeDetails details(node);
   PidFile pid_file;
   // From before anybody can reach the node, and until it has ended: a signal at any moment ends it in order.
   StopSignals stop_signals(node, pid_file, log);

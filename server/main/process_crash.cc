@@ -26,6 +26,9 @@ namespace {
 constexpr int kSignals[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT};
 
 std::atomic<Log*> g_log{nullptr};
+std::atomic<CrashDetails*> g_details{nullptr};
+std::atomic<int> g_dies_of{SIGABRT};
+std::atomic<bool> g_printing_details{false};
 std::atomic<bool> g_reporting{false};
 std::atomic<long long> g_began_s{0};
 
@@ -184,6 +187,37 @@ void print_process(Log& log) {
   Line().add("load:").add(read_line("/proc/loadavg", bytes, sizeof(bytes))).print(log);
 }
 
+void print_last(Log& log) {
+  Line().add("\n=== TESSERA BUG REPORT END. Make sure to include from START to END. ===\n").print(log);
+}
+
+void die_of(int number);
+
+// What is printed with allocations and locks has not come to its end.
+void on_stuck(int) {
+  if (Log* log = g_log.load()) {
+    Line().add("(more could not be found out)").print(*log);
+    print_last(*log);
+  }
+  die_of(g_dies_of.load());
+}
+
+void print_details(Log& log) {
+  CrashDetails* details = g_details.exchange(nullptr);
+  if (details == nullptr) return;
+  constexpr unsigned kAtMost_s = 3;
+  struct sigaction action {};
+  sigemptyset(&action.sa_mask);
+  action.sa_flags = SA_NODEFER;
+  action.sa_handler = on_stuck;
+  sigaction(SIGALRM, &action, nullptr);
+  alarm(kAtMost_s);
+  g_printing_details.store(true);
+  details->print(log);
+  g_printing_details.store(false);
+  alarm(0);
+}
+
 void print_end(Log& log) {
   print_thread(log);
   print_process(log);
@@ -192,7 +226,8 @@ void print_end(Log& log) {
   Line().add("\n------ SYSTEM ------").print(log);
   Line().add("tessera_version:").add(kTesseraVersion).add(" redis_version:").add(kRedisVersion).print(log);
   Line().add("os:").add(system.sysname).add(" ").add(system.release).add(" ").add(system.machine).print(log);
-  Line().add("\n=== TESSERA BUG REPORT END. Make sure to include from START to END. ===\n").print(log);
+  print_details(log);
+  print_last(log);
 }
 
 // True for the one thread that reports. Others wait until the first has ended the process.
@@ -211,6 +246,7 @@ void die_of(int number) {
 void on_signal(int number, siginfo_t* info, void* context) {
   Log* log = g_log.load();
   if (!log || !claim_report()) {
+    if (log && g_printing_details.exchange(false)) on_stuck(number);
     // The report has been written (abort() after a failed check), or is being written by another thread.
     if (number != SIGABRT) {
       constexpr unsigned kWaitForReport_s = 5;
@@ -219,6 +255,7 @@ void on_signal(int number, siginfo_t* info, void* context) {
     die_of(number);
     return;
   }
+  g_dies_of.store(number);
   const auto& machine = *static_cast<const ucontext_t*>(context);
   print_start(*log);
   Line()
@@ -255,6 +292,10 @@ void on_failed_check(const char* what) {
 }
 
 }  // namespace
+
+void set_crash_details(CrashDetails* details) {
+  g_details.store(details);
+}
 
 void install_crash_report(Log* log) {
   void* frame = nullptr;

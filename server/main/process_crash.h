@@ -13,4 +13,12 @@ void install_crash_report(Log* log);
 // crash-log-enabled no: signals have their default action again.
 void remove_crash_report();
 
+// What else the report says, behind everything that is safe: it allocates and reads what may be broken, so it
+// has some seconds. nullptr: nothing.
+struct CrashDetails {
+  virtual ~CrashDetails() = default;
+  virtual void print(Log& log) = 0;
+};
+void set_crash_details(CrashDetails* details);
+
 }  // namespace tessera::server

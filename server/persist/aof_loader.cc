@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "common/text/integers.h"
+#include "server/config/config.h"
 #include "server/persist/aof/commands.h"
 
 namespace tessera::persist {
@@ -46,8 +47,10 @@ Result<void> AofLoader::load(const aof::Manifest& manifest) {
                names[i].c_str(), seconds_since(*node_.env, file_began));
   }
   if (applier_.failed() > 0) {
+    const bool hides = node_.settings->get()->config->boolean("hide-user-data-from-log");
     log.warning("%lld commands of the append only file were answered by errors; the first: %s",
-                static_cast<long long>(applier_.failed()), applier_.first_failure().c_str());
+                static_cast<long long>(applier_.failed()),
+                hides ? "*redacted*" : applier_.first_failure().c_str());
   }
   if (!names.empty()) {
     log.notice("DB loaded from append only file: %.3f seconds", seconds_since(*node_.env, began));

@@ -6,8 +6,10 @@
 
 #include "common/hash/crc16.h"
 #include "common/text/quoting.h"
+#include "server/config/config.h"
 #include "server/persist/access.h"
 #include "server/persist/decode_options.h"
+#include "server/persist/key_delay.h"
 #include "server/persist/rdb/decode.h"
 #include "server/persist/rdb/value.h"
 
@@ -29,7 +31,11 @@ struct Loader::State {
   Error error;  // of who set `failed`, readable once `told` is
   io::Loop* home = nullptr;
   bool merge = false;
+  bool hide_keys = false;  // hide-user-data-from-log
 
+  std::string shown(std::string_view key) const {
+    return hide_keys ? std::string("*redacted*") : text::repr(key);
+  }
   void fail(Error what) {
     if (failed.exchange(true)) return;
     error = std::move(what);
@@ -78,14 +84,15 @@ struct Loader::Batch : dispatch::Envelope {
       if (decoded.error().code == rdb::kEmptyValue) {
         state->empty.fetch_add(1, std::memory_order_relaxed);
       } else {
-        state->fail({"key " + text::repr(name) + ": " + decoded.error().message, decoded.error().code});
+        state->fail({"key " + state->shown(name) + ": " + decoded.error().message, decoded.error().code});
       }
       return;
     }
     const store::Key key = keyspace.make_key(name);
     if (!state->merge && keyspace.find(item.db, key) != nullptr) {
       state->fail(
-          {"key " + text::repr(name) + " is there twice, again at offset " + std::to_string(item.offset), 0});
+          {"key " + state->shown(name) + " is there twice, again at offset " + std::to_string(item.offset),
+           0});
       return;
     }
     store::Entry* entry = value.put(keyspace, item.db, key, item.expire_ms);
@@ -101,6 +108,7 @@ Loader::Loader(dispatch::NodeShared& node, Options options)
       open_(node.engines.size()) {
   state_->home = options_.home;
   state_->merge = options_.merge;
+  state_->hide_keys = node.settings->get()->config->boolean("hide-user-data-from-log");
   now_ms_ = node.env->clock().wall_ms().ms;
   database_count_ = node.engines.front()->shard().keyspace().database_count();
 }
@@ -205,6 +213,7 @@ Result<LoadResult> Loader::load_file(const std::string& path) {
   status.load_began_us = node_.env->clock().mono().us;
 
   rdb::Framer framer(options_.verify_checksum);
+  KeyDelay delay(node_, "key-load-delay");
   framer.expect_bytes(static_cast<uint64_t>(status.load_total_bytes.load()));
   std::string chunk(kChunkBytes, '\0');
   Result<void> outcome;
@@ -222,6 +231,8 @@ Result<LoadResult> Loader::load_file(const std::string& path) {
     rdb::Framer::Next next = rdb::Framer::Next::kRecord;
     while (outcome.ok() && (next = framer.next(input, record)) == rdb::Framer::Next::kRecord) {
       outcome = take(record);
+      if (record.what == rdb::Record::What::kKey)
+        delay.wait([&] { return node_.shutting_down.load(std::memory_order_relaxed); });
       if (state_->outstanding.load(std::memory_order_relaxed) > kMostOutstandingBytes &&
           !wait_until(kMostOutstandingBytes / 2)) {
         gave_up = true;

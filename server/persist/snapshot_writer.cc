@@ -10,6 +10,7 @@
 #include "common/base/check.h"
 #include "common/hash/crc64.h"
 #include "server/persist/cut_job.h"
+#include "server/persist/key_delay.h"
 #include "server/persist/rdb/format.h"
 #include "server/persist/rdb/presser.h"
 #include "server/registry/version.h"
@@ -29,7 +30,10 @@ struct SnapshotWriter::Start : io::Message {
 class SnapshotWriter::Stream {
  public:
   Stream(SnapshotWriter& writer, std::shared_ptr<CutJob> job)
-      : writer_(writer), job_(std::move(job)), of_shard_(job_->of_shard.size()) {
+      : writer_(writer),
+        job_(std::move(job)),
+        of_shard_(job_->of_shard.size()),
+        delay_(job_->node, "rdb-key-save-delay") {
     for (size_t i = 0; i < job_->targets.size(); ++i) begin(i);
   }
 
@@ -197,6 +201,10 @@ class SnapshotWriter::Stream {
     select(head.db, !chunk.early, out);
     rdb::write_key(out, head.type, key, head.expire_ms, head.idle_s, head.freq);
     ++keys_;
+    delay_.wait([this] {
+      return job_->given_up.load(std::memory_order_relaxed) ||
+             writer_.stopping_.load(std::memory_order_relaxed);
+    });
     presser_.start(rdb::grammar_of(rdb::kind_of(head.type, rdb::Family::kRedis)));
     if (head.shape == RecordHead::kLarge) {
       large_of_ = chunk.shard;
@@ -290,6 +298,7 @@ class SnapshotWriter::Stream {
   uint64_t sized_ = 0;
   uint64_t keys_ = 0;
   size_t piece_ = 0;
+  KeyDelay delay_;
 };
 
 SnapshotWriter::SnapshotWriter(dispatch::NodeShared& node) : node_(node) {}

@@ -65,6 +65,8 @@ struct ParameterHooks {
   std::string (*print)(const std::string& text) = nullptr;
   // kString, and kEnum of several names: nullptr, or why the text is refused.
   const char* (*check)(const std::string& text) = nullptr;
+  // kBool, kInt: nullptr, or why the number is refused.
+  const char* (*check_number)(int64_t number) = nullptr;
   // kInt, kMemory: brings a number that was accepted into the range that is served.
   int64_t (*adjust)(int64_t number) = nullptr;
 };

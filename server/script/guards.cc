@@ -374,6 +374,9 @@ void guard_globals(lua_State* L, Interpreter& interpreter) {
   lua_pushvalue(L, LUA_GLOBALSINDEX);
   for (const char* name :
        {"dofile", "loadfile", "print", "getfenv", "setfenv", "newproxy", "module", "require"}) {
+    const std::string_view text = name;
+    if (interpreter.has_deprecated_api() && (text == "getfenv" || text == "setfenv" || text == "newproxy"))
+      continue;
     lua_pushnil(L);
     lua_setfield(L, -2, name);
   }

@@ -90,8 +90,8 @@ bool parse(lua_State* L, std::string_view text, const char* chunk_name) {
   return status == 0;
 }
 
-Interpreter::Interpreter(Flavor flavor, uint32_t random_seed, size_t memory_limit_bytes)
-    : allocator_(memory_limit_bytes), flavor_(flavor) {
+Interpreter::Interpreter(Flavor flavor, uint32_t random_seed, size_t memory_limit_bytes, bool deprecated_api)
+    : allocator_(memory_limit_bytes), flavor_(flavor), deprecated_api_(deprecated_api) {
   seed_random(random_seed);
   allocator_.owner = this;
   L_ = lua_newstate(&Allocator::allocate, &allocator_);

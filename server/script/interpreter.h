@@ -34,8 +34,10 @@ class Interpreter {
   static constexpr size_t kMaxSourceBytes = size_t{16} << 20;
   static constexpr int kHookInstructions = 50000;  // between two looks at Host::interrupted()
 
+  // `deprecated_api`: with getfenv, setfenv and newproxy (lua-enable-deprecated-api), by which a script can
+  // change what later ones find.
   explicit Interpreter(Flavor flavor, uint32_t random_seed = 0,
-                       size_t memory_limit_bytes = kDefaultMemoryBytes);
+                       size_t memory_limit_bytes = kDefaultMemoryBytes, bool deprecated_api = false);
   ~Interpreter();
   Interpreter(const Interpreter&) = delete;
   Interpreter& operator=(const Interpreter&) = delete;
@@ -58,6 +60,7 @@ class Interpreter {
 
   size_t memory_bytes() const { return allocator_.bytes(); }
   Flavor flavor() const { return flavor_; }
+  bool has_deprecated_api() const { return deprecated_api_; }
   bool running() const { return host_ != nullptr; }
   int resp() const { return resp_; }
 
@@ -118,6 +121,7 @@ class Interpreter {
 
   Allocator allocator_;
   const Flavor flavor_;
+  const bool deprecated_api_;
   lua_State* L_ = nullptr;
   int runner_ref_ = 0;
   int handler_ref_ = 0;

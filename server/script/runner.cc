@@ -7,6 +7,7 @@
 #include "common/hash/sha1.h"
 #include "common/text/integers.h"
 #include "common/text/strings.h"
+#include "server/config/config.h"
 #include "server/dispatch/gates.h"
 #include "server/script/library_source.h"
 
@@ -26,6 +27,10 @@ struct Kind {
 Kind kind_of(const registry::CommandRow& row) {
   const std::string_view name = row.name;
   return {name[0] == 'f', name.starts_with("evalsha"), name.ends_with("_ro")};
+}
+
+bool deprecated_api(const dispatch::Engine& engine) {
+  return engine.settings().config->boolean("lua-enable-deprecated-api");
 }
 
 }  // namespace
@@ -48,7 +53,8 @@ size_t Runner::ShaHash::operator()(const std::string& sha) const {
 Interpreter& Runner::scripts() {
   if (!scripts_) {
     scripts_ = std::make_unique<Interpreter>(Flavor::kScripts,
-                                             static_cast<uint32_t>(engine_.shard().random().next()));
+                                             static_cast<uint32_t>(engine_.shard().random().next()),
+                                             Interpreter::kDefaultMemoryBytes, deprecated_api(engine_));
   }
   return *scripts_;
 }
@@ -56,7 +62,8 @@ Interpreter& Runner::scripts() {
 Interpreter& Runner::functions() {
   if (!functions_) {
     functions_ = std::make_unique<Interpreter>(Flavor::kFunctions,
-                                               static_cast<uint32_t>(engine_.shard().random().next()));
+                                               static_cast<uint32_t>(engine_.shard().random().next()),
+                                               Interpreter::kDefaultMemoryBytes, deprecated_api(engine_));
   }
   return *functions_;
 }

@@ -259,6 +259,16 @@ debug quicklist-packed-threshold 100
 debug quicklist-packed-threshold abc
 debug quicklist-packed-threshold 100b
 debug quicklist-packed-threshold 5gb
+debug quicklist-packed-threshold 4gb
+debug quicklist-packed-threshold 4095mb
+debug quicklist-packed-threshold 0
+debug replicate x
+debug replicate
+debug mallctl foo
+debug mallctl
+debug mallctl epoch abc
+debug mallctl-str foo
+debug mallctl-str
 debug change-repl-id
 debug protocol string
 debug protocol integer

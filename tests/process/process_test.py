@@ -249,10 +249,10 @@ class ProcessTest(unittest.TestCase):
         client.close()
 
     def test_unserved_parameters_are_told_once(self):
-        self.start("--activedefrag", "yes", "--timeout", "3")
+        self.start("--replica-priority", "7", "--timeout", "3")
         told = [line for line in read(self.log).splitlines() if "has no effect yet" in line]
         self.assertEqual(len(told), 1, told)
-        self.assertIn("'activedefrag'", told[0])
+        self.assertIn("'replica-priority'", told[0])
 
     # ---- the system
 
@@ -290,7 +290,8 @@ class ProcessTest(unittest.TestCase):
             log = read(self.log)
             for text in ("=== TESSERA BUG REPORT START: Cut & paste starting from here ===",
                          "crashed by signal: %d" % number, "------ STACK TRACE ------", "------ REGISTERS ------",
-                         "------ THREAD ------", "last_command:", "------ PROCESS ------", "uptime_in_seconds:",
+                         "------ THREAD ------", "last_command:", "------ PROCESS ------", "memory_pages",
+                         "------ INFO OUTPUT ------", "\nredis_version:", "------ CLIENT LIST OUTPUT ------",
                          "=== TESSERA BUG REPORT END. Make sure to include from START to END. ==="):
                 self.assertEqual(log.count(text), 1, text + " in\n" + log)
             self.assertGreater(len(re.findall(r"\[0x[0-9a-f]+\]", log)), 2, log)

@@ -22,13 +22,17 @@ struct DebugEntry {
   void (*parked)(shard::Ctx&, const registry::Args&, resp::Writer&) = nullptr;
   void (*on_threads)(dispatch::ThreadCtx&, const registry::Args&, registry::Part&) = nullptr;
   void (*on_control)(control::ControlCtx&, const registry::Args&, resp::Writer&) = nullptr;
+  // on_threads: the error when the arguments make no sense; nullptr: none.
+  const char* (*refuse)(const registry::Args&) = nullptr;
 };
 
-std::span<const DebugEntry> debug_key_entries();       // keys and values
-std::span<const DebugEntry> debug_protocol_entries();  // replies of every kind
-std::span<const DebugEntry> debug_server_entries();    // the process: sleeping, crashing, switches
-std::span<const DebugEntry> debug_effect_entries();    // the journal
-std::span<const DebugEntry> debug_file_entries();      // what is on disk
+std::span<const DebugEntry> debug_key_entries();        // keys and values
+std::span<const DebugEntry> debug_structure_entries();  // what values are made of
+std::span<const DebugEntry> debug_switch_entries();     // of tests: faults, delays, the allocator
+std::span<const DebugEntry> debug_protocol_entries();   // replies of every kind
+std::span<const DebugEntry> debug_server_entries();     // the process: sleeping, crashing, switches
+std::span<const DebugEntry> debug_effect_entries();     // the journal
+std::span<const DebugEntry> debug_file_entries();       // what is on disk
 
 // "unknown subcommand or wrong number of arguments"
 void debug_unknown(const registry::Args& args, resp::Writer& reply);

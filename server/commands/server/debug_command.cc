@@ -19,8 +19,9 @@ using resp::Writer;
 
 // nullptr: there is none that takes so many arguments.
 const DebugEntry* find_entry(const Args& args) {
-  for (const auto& table : {debug_key_entries(), debug_protocol_entries(), debug_server_entries(),
-                            debug_effect_entries(), debug_file_entries()}) {
+  for (const auto& table :
+       {debug_key_entries(), debug_protocol_entries(), debug_server_entries(), debug_effect_entries(),
+        debug_file_entries(), debug_structure_entries(), debug_switch_entries()}) {
     for (const DebugEntry& entry : table) {
       if (args.size() >= entry.min_args && args.size() <= entry.max_args && token_is(args[1], entry.name))
         return &entry;
@@ -67,6 +68,10 @@ constexpr const char* kHelp[] = {
     "    The most elements that a shard touched in one tick, since it was reset.",
     "LOG <message>",
     "    Write <message> to the server log.",
+    "MALLCTL <key> [<val>]",
+    "    Get or set an integer of the allocator.",
+    "MALLCTL-STR <key> [<val>]",
+    "    Get or set a string of the allocator.",
     "OBJECT <key>",
     "    Show low level info about `key` and associated value.",
     "OOM",
@@ -92,6 +97,8 @@ constexpr const char* kHelp[] = {
     "    * NOFLUSH: the existing database will not be removed before load, but",
     "      conflicting keys will generate an exception and kill the server.",
     "    * NOSAVE: the database will be loaded from an existing RDB file.",
+    "REPLICATE <string>",
+    "    Send a string to all replicas; there is no replication yet, so to nobody.",
     "REPLYBUFFER (PEAK-RESET-TIME <NEVER|RESET|time> | RESIZING <0|1>)",
     "    Accepted; replies take memory while they wait only.",
     "SDSLEN <key>",
@@ -126,15 +133,21 @@ void parked(shard::Ctx& ctx, const Args& args, Writer& reply) {
 }
 
 void on_threads(ThreadCtx& ctx, const Args& args, Part& part) {
-  find_entry(args)->on_threads(ctx, args, part);
+  const DebugEntry& entry = *find_entry(args);
+  if (entry.refuse == nullptr || entry.refuse(args) == nullptr) entry.on_threads(ctx, args, part);
 }
 
 void on_control(control::ControlCtx& ctx, const Args& args, Writer& reply) {
   find_entry(args)->on_control(ctx, args, reply);
 }
 
-void done_on_threads(std::span<Part>, const Args&, Writer& reply) {
-  reply.ok();
+void done_on_threads(std::span<Part>, const Args& args, Writer& reply) {
+  const DebugEntry& entry = *find_entry(args);
+  if (const char* error = entry.refuse != nullptr ? entry.refuse(args) : nullptr) {
+    reply.error(error);
+  } else {
+    reply.ok();
+  }
 }
 
 constexpr CommandRow kRows[] = {

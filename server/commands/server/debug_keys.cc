@@ -131,26 +131,6 @@ void sdslen(Ctx& ctx, const Args& args, Writer& reply) {
   reply.simple(line);
 }
 
-void listpack(Ctx& ctx, const Args& args, Writer& reply) {
-  const Entry* entry = look_up(ctx, args[2], reply);
-  if (entry == nullptr) return;
-  if (entry->encoding() != Encoding::kListpack) {
-    reply.error("ERR Not a listpack encoded object.");
-    return;
-  }
-  reply.simple("Listpack structure printed on stdout");
-}
-
-void quicklist(Ctx& ctx, const Args& args, Writer& reply) {
-  const Entry* entry = look_up(ctx, args[2], reply);
-  if (entry == nullptr) return;
-  if (entry->encoding() != Encoding::kQuicklist) {
-    reply.error("ERR Not a quicklist encoded object.");
-    return;
-  }
-  reply.simple("Quicklist structure printed on stdout");
-}
-
 void htstats_key(Ctx& ctx, const Args& args, Writer& reply) {
   const Entry* entry = look_up(ctx, args[2], reply);
   if (entry == nullptr) return;
@@ -273,8 +253,6 @@ constexpr DebugEntry kEntries[] = {
     {.name = "OBJECT", .min_args = 3, .max_args = 3, .parked = object},
     {.name = "LONGEST-TICK", .min_args = 2, .max_args = 3, .parked = longest_tick},
     {.name = "SDSLEN", .min_args = 3, .max_args = 3, .parked = sdslen},
-    {.name = "LISTPACK", .min_args = 3, .max_args = 3, .parked = listpack},
-    {.name = "QUICKLIST", .min_args = 3, .max_args = 4, .parked = quicklist},
     {.name = "HTSTATS", .min_args = 3, .max_args = 3, .parked = htstats},
     {.name = "HTSTATS-KEY", .min_args = 3, .max_args = 3, .parked = htstats_key},
     {.name = "DIGEST", .min_args = 2, .max_args = 2, .parked = digest},

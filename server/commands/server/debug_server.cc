@@ -9,6 +9,7 @@
 #include <thread>
 
 #include "common/base/check.h"
+#include "common/base/panic.h"
 #include "common/text/glob.h"
 #include "common/text/integers.h"
 #include "common/text/sizes.h"
@@ -44,7 +45,7 @@ void segfault(ConnCtx&, const Args&, Writer&) {
 
 void panic(ConnCtx& ctx, const Args&, Writer&) {
   ctx.node().log->warning("DEBUG PANIC: stopped on request");
-  std::abort();
+  panicked("DEBUG PANIC");
 }
 
 void fail_assertion(ConnCtx&, const Args&, Writer&) {
@@ -53,7 +54,7 @@ void fail_assertion(ConnCtx&, const Args&, Writer&) {
 
 void out_of_memory(ConnCtx& ctx, const Args&, Writer&) {
   ctx.node().log->warning("Out Of Memory allocating %zu bytes!", SIZE_MAX / 2);
-  std::abort();
+  panicked("out of memory");
 }
 
 void leak(ConnCtx&, const Args& args, Writer& reply) {
@@ -68,44 +69,7 @@ void log(ConnCtx& ctx, const Args& args, Writer& reply) {
   reply.ok();
 }
 
-// ---- switches
-
-void set_active_expire(ThreadCtx& ctx, const Args& args, Part&) {
-  ctx.engine().shard().active_expire = std::atoi(std::string(args[2]).c_str()) != 0;
-}
-
-void pause_cron(ThreadCtx& ctx, const Args& args, Part&) {
-  ctx.engine().cron_paused = std::atoi(std::string(args[2]).c_str()) != 0;
-}
-
-void packed_threshold(ConnCtx&, const Args& args, Writer& reply) {
-  constexpr uint64_t kMostBytes = uint64_t{1} << 32;
-  const auto bytes = text::parse_memory_bytes(args[2]);
-  if (!bytes || *bytes > kMostBytes) {
-    reply.error("ERR argument must be a memory value bigger than 1 and smaller than 4gb");
-    return;
-  }
-  reply.ok();
-}
-
-void change_replication_id(ConnCtx& ctx, const Args&, Writer& reply) {
-  ctx.node().log->notice("Changing replication IDs after receiving change-repl-id");
-  reply.ok();
-}
-
-void reply_buffer(ConnCtx&, const Args& args, Writer& reply) {
-  int64_t ignored = 0;
-  const bool peak = token_is(args[2], "PEAK-RESET-TIME");
-  if (peak && (token_is(args[3], "NEVER") || token_is(args[3], "RESET"))) {
-    reply.ok();
-  } else if (peak) {
-    if (read_int64(args[3], reply, ignored)) reply.ok();
-  } else if (token_is(args[2], "RESIZING")) {
-    reply.ok();
-  } else {
-    debug_unknown(args, reply);
-  }
-}
+// ---- others
 
 void client_eviction(ConnCtx& ctx, const Args&, Writer& reply) {
   if (ctx.settings().config->integer("maxmemory-clients") == 0) {
@@ -124,8 +88,6 @@ void client_eviction(ConnCtx& ctx, const Args&, Writer& reply) {
 void load_aof(ConnCtx&, const Args&, Writer& reply) {
   reply.error("ERR DEBUG LOADAOF is not supported: a restart loads the append only file");
 }
-
-// ---- others
 
 void struct_size(ConnCtx&, const Args&, Writer& reply) {
   reply.bulk("bits:" + text::to_text(static_cast<uint64_t>(sizeof(void*) * CHAR_BIT)) +
@@ -164,11 +126,6 @@ constexpr DebugEntry kEntries[] = {
     {.name = "OOM", .min_args = 2, .max_args = SIZE_MAX, .on_connection = out_of_memory},
     {.name = "LEAK", .min_args = 3, .max_args = 3, .on_connection = leak},
     {.name = "LOG", .min_args = 3, .max_args = 3, .on_connection = log},
-    {.name = "SET-ACTIVE-EXPIRE", .min_args = 3, .max_args = 3, .on_threads = set_active_expire},
-    {.name = "PAUSE-CRON", .min_args = 3, .max_args = 3, .on_threads = pause_cron},
-    {.name = "QUICKLIST-PACKED-THRESHOLD", .min_args = 3, .max_args = 3, .on_connection = packed_threshold},
-    {.name = "CHANGE-REPL-ID", .min_args = 2, .max_args = 2, .on_connection = change_replication_id},
-    {.name = "REPLYBUFFER", .min_args = 4, .max_args = 4, .on_connection = reply_buffer},
     {.name = "CLIENT-EVICTION", .min_args = 2, .max_args = SIZE_MAX, .on_connection = client_eviction},
     {.name = "LOADAOF", .min_args = 2, .max_args = SIZE_MAX, .on_connection = load_aof},
     {.name = "STRUCTSIZE", .min_args = 2, .max_args = SIZE_MAX, .on_connection = struct_size},

@@ -61,6 +61,7 @@ struct Totals {
   int64_t allocated = 0;  // as used_memory
   int64_t startup = 0, peak = 0, clients = 0, tables = 0, keys = 0;
   int64_t scripts = 0, functions = 0;  // their texts, kept once for all shards
+  int64_t links = 0, log = 0;          // of the bus; what the journal keeps; neither is in used_memory
   std::vector<DbSize> databases;
 
   int64_t overhead() const { return startup + clients + tables; }
@@ -72,7 +73,7 @@ double ratio(int64_t a, int64_t b) {
   return b > 0 ? static_cast<double>(a) / static_cast<double>(b) : 0;
 }
 
-// Numbers as texts: three for each database, behind five of the node and the shard.
+// Numbers as texts: three for each database, behind seven of the node and the shard.
 void stats_part(ThreadCtx& ctx, const Args&, Part& part) {
   const dispatch::NodeShared& node = ctx.node();
   const store::Keyspace& keys = ctx.engine().shard().keyspace();
@@ -84,6 +85,8 @@ void stats_part(ThreadCtx& ctx, const Args&, Part& part) {
       ctx.engine().scripts() != nullptr ? ctx.engine().scripts()->figures() : dispatch::ScriptFigures{};
   part.items.push_back(text::to_text(scripts.script_text_bytes));
   part.items.push_back(text::to_text(scripts.library_text_bytes));
+  part.items.push_back(text::to_text(node.cluster_link_bytes.load(std::memory_order_relaxed)));
+  part.items.push_back(text::to_text(node.journal->live_bytes()));
   for (int db = 0; db < keys.database_count(); ++db) {
     part.items.push_back(text::to_text(static_cast<uint64_t>(keys.size(db))));
     part.items.push_back(text::to_text(static_cast<uint64_t>(keys.expires_count(db))));
@@ -96,11 +99,13 @@ int64_t number_at(const Part& part, size_t i) {
 }
 
 Totals add_up(std::span<const Part> parts) {
-  constexpr size_t kNodeItems = 5;
+  constexpr size_t kNodeItems = 7;
   Totals totals;
   totals.startup = number_at(parts[0], 0);
   totals.scripts = number_at(parts[0], 3);
   totals.functions = number_at(parts[0], 4);
+  totals.links = number_at(parts[0], 5);
+  totals.log = number_at(parts[0], 6);
   totals.databases.resize((parts[0].items.size() - kNodeItems) / 3);
   for (const Part& part : parts) {
     totals.clients += part.number;
@@ -168,8 +173,8 @@ void stats_merge(std::span<Part> parts, const Args&, Writer& reply) {
   out.number("replication.backlog", 0);
   out.number("clients.slaves", 0);
   out.number("clients.normal", totals.clients);
-  out.number("cluster.links", 0);
-  out.number("aof.buffer", 0);
+  out.number("cluster.links", totals.links);
+  out.number("aof.buffer", totals.log);
   out.number("lua.caches", totals.scripts);
   out.number("functions.caches", totals.functions);
   for (size_t db = 0; db < totals.databases.size(); ++db) {
