@@ -184,6 +184,9 @@ def test_a_save_that_fails_and_a_folder_that_is_not_the_servers(tmp_path, start)
     done = tool("backup", "-p", server.port, "--backup-dir", backups, expect=SERVER)
     assert "could not save" in done.err
     assert os.listdir(backups) == []
+    # Not taken for the failure of the next one.
+    os.rmdir(os.path.join(server.dir, "dump.rdb"))
+    tool("backup", "-p", server.port, "--backup-dir", backups, "--verify")
 
 
 def test_a_full_disk(tmp_path, start):
@@ -228,9 +231,12 @@ def test_retention(tmp_path, start):
     os.unlink(os.path.join(backups, "half", "metadata.json"))
     os.symlink(os.path.join(backups, "older"), os.path.join(backups, "link"))
     os.mkdir(os.path.join(backups, ".incomplete-of-somebody"))
+    os.mkdir(os.path.join(backups, ".incomplete-elsewhere"))
+    with open(os.path.join(backups, ".incomplete-elsewhere", "owner.json"), "w") as file:
+        json.dump({"tool": "tessera-backup", "host": "another machine", "pid": 1, "process_start": "1"}, file)
     newest = os.path.basename(taken(tool(*words, "--retention", 7)))
     kept = {os.path.basename(path), newest, "young", "of-another-name", "of-another-type", "not-ours", "half", "link",
-            ".incomplete-of-somebody"}
+            ".incomplete-of-somebody", ".incomplete-elsewhere"}
     assert set(os.listdir(backups)) == kept
     # The newest stays however old it is.
     for name in (os.path.basename(path), newest, "young"):

@@ -90,6 +90,44 @@ def test_a_lock_is_enough(tmp_path, both):
         assert "is locked by a server" in done.err
 
 
+def test_what_fails_on_the_way_is_taken_back(tmp_path, both, monkeypatch):
+    """The last step fails: all is as before; what a killed one has left is cleared."""
+    from ops import common, put, store
+    data = str(tmp_path)
+    for name in ("dump.rdb", "appendonlydir/appendonly.aof.manifest", "other"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text("old " + name)
+    before = tree(data)
+    left = store.Work(data, put.RESTORE, "before")
+    left.owner["process_start"] = "1"
+    left.__enter__()
+
+    class Options:
+        dbfilename = appendfilename = appenddirname = None
+
+    def fails(_):
+        raise OSError(5, "broken", data)
+
+    backup = store.Backup(both[0])
+    each = put.Put(backup, backup.nodes[0], put.Folder(data, backup.nodes[0], Options), backup.parts, True)
+    monkeypatch.setattr(put, "sync_folder", fails)
+    with pytest.raises(OSError):
+        each.run(common.Teller("test", True))
+    assert tree(data) == before and not hidden(data)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
+def test_files_belong_to_the_servers_user(tmp_path, both):
+    data = tmp_path / "data"
+    data.mkdir()
+    os.chown(data, 4711, 4712)
+    tool("restore", both[0], "--data-dir", data, "--force")
+    for folder, folders, files in os.walk(data):
+        for name in folders + files:
+            found = os.stat(os.path.join(folder, name))
+            assert (found.st_uid, found.st_gid) == (4711, 4712), name
+
+
 def test_what_cannot_be_restored(tmp_path, both):
     path, _ = both
     data = str(tmp_path / "data")
@@ -108,7 +146,8 @@ def test_what_cannot_be_restored(tmp_path, both):
     assert not os.path.exists(data) and not hidden(str(tmp_path))
 
 
-def test_a_signal_while_it_is_loaded(tmp_path, both):
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+def test_a_signal_while_it_is_loaded(tmp_path, both, number):
     """A server that never loads it: the folder stays, the scratch server does not."""
     data = str(tmp_path / "data")
     program = tmp_path / "server"
@@ -116,10 +155,14 @@ def test_a_signal_while_it_is_loaded(tmp_path, both):
     program.chmod(0o755)
     process = begin("restore", both[0], "--data-dir", data, "--force", "--server", program, "--scratch-dir", tmp_path)
     pid = int(eventually(lambda: (tmp_path / "pid").exists() and (tmp_path / "pid").read_text().strip(), 60))
-    process.send_signal(signal.SIGTERM)
+    process.send_signal(number)
     _, err = process.communicate(timeout=60)
-    assert process.returncode == 128 + signal.SIGTERM, err
-    assert not os.path.exists("/proc/%d" % pid) and not os.path.exists(data) and not hidden(str(tmp_path))
+    assert not os.path.exists(data)
+    if number == signal.SIGKILL:
+        eventually(lambda: not os.path.exists("/proc/%d" % pid), what="the scratch server ends with the tool")
+        return
+    assert process.returncode == 128 + number, err
+    assert not os.path.exists("/proc/%d" % pid) and not hidden(str(tmp_path))
 
 
 @pytest.mark.parametrize("binary", [None, ORACLE], ids=["tessera", "redis"])

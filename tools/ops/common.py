@@ -3,6 +3,7 @@
 Everything that goes wrong is a Failure: a text that says what, where and what to do, and the code the tool exits with.
 A signal is one too, raised in the main thread, so that what is being done is undone on the way out.
 """
+import contextlib
 import datetime
 import errno
 import os
@@ -34,18 +35,41 @@ class Ended(Failure):
 
 
 class Signals:
-    """The first signal ends what is done; later ones do not disturb the clearing up."""
+    """The first signal ends what is done; later ones do not disturb the clearing up, and none what is undisturbed()."""
+    current = None
 
     def __init__(self):
-        self.ended = False
+        Signals.current = self
+        self.ended, self.held, self.waits = False, 0, None
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, self._come)
         signal.signal(signal.SIGPIPE, signal.SIG_IGN)
 
     def _come(self, number, _frame):
-        if not self.ended:
+        if self.held:
+            self.waits = number
+        elif not self.ended:
             self.ended = True
             raise Ended(number)
+
+    def release(self):
+        self.held -= 1
+        if not self.held and self.waits is not None:
+            self._come(self.waits)
+
+
+@contextlib.contextmanager
+def undisturbed():
+    """For what has to be done to its end: a signal that comes within is heard behind it."""
+    signals = Signals.current
+    if signals is None:
+        yield
+        return
+    signals.held += 1
+    try:
+        yield
+    finally:
+        signals.release()
 
 
 class Teller:

@@ -42,7 +42,8 @@ class Source:
 
 def write_file(pieces, to, compress, passing=None):
     """Writes and syncs `to` (made new); what it is for the metadata: sums and lengths of the file and of its content."""
-    content, stored = hashlib.sha256(), hashlib.sha256()
+    content = hashlib.sha256()
+    stored = hashlib.sha256() if compress else content
     press = zlib.compressobj(GZIP_LEVEL, zlib.DEFLATED, GZIP_WINDOW) if compress else None
     counts = [0, 0]
     try:
@@ -50,7 +51,8 @@ def write_file(pieces, to, compress, passing=None):
         with os.fdopen(fd, "wb", buffering=0) as file:
 
             def put(data):
-                stored.update(data)
+                if press:
+                    stored.update(data)
                 counts[1] += len(data)
                 view = memoryview(data)
                 while view:

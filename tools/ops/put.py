@@ -8,11 +8,12 @@ import fcntl
 import glob
 import os
 import re
+import shutil
 
-from ops.common import DISK, REFUSED, USAGE, Failure, disk_failure, now, stamp
+from ops.common import DISK, REFUSED, USAGE, Failure, disk_failure, now, stamp, undisturbed
 from ops.files import need_space, sync_folder, sync_tree, write_file
 from ops.scratch import unpack
-from ops.store import Work
+from ops.store import Work, left_behind
 
 RESTORE = ".restore-"
 KEPT = ".before-restore-"
@@ -107,7 +108,9 @@ class Swap:
         return self
 
     def __exit__(self, kind, *_):
-        if kind is not None:
+        if kind is None:
+            return
+        with undisturbed():
             for origin, to in reversed(self.done):
                 if os.path.lexists(to) and not os.path.lexists(origin):
                     os.rename(to, origin)
@@ -157,6 +160,9 @@ class Put:
     def _run(self, teller):
         folder = self.folder
         owner = folder.owner()
+        for path, _ in left_behind(folder.path, (RESTORE,)):
+            shutil.rmtree(path, ignore_errors=True)
+            teller.warn("a restore into %s was killed: what had been there may be kept as *%s*" % (folder.path, KEPT))
         need_space(folder.path, self.bytes, "restoring")
         with Work(folder.path, RESTORE, self.stamp) as work:
             for part in self.parts:

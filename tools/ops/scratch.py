@@ -7,11 +7,12 @@ import ctypes
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import tempfile
 import time
 
-from ops.common import DAMAGED, DISK, FAILED, Failure, disk_failure
+from ops.common import DAMAGED, DISK, FAILED, Failure, disk_failure, undisturbed
 from ops.files import need_space, pressed_pieces, stored_pieces, sum_of, write_file
 from ops.node import Node
 from ops.resp import Connection
@@ -61,6 +62,22 @@ def unpack(backup, node, part, folder, teller, may_link=True):
             raise Failure(DAMAGED, "%s: the SHA-256 of its content is not what the metadata says" % origin)
 
 
+def place_for_socket(folder):
+    """A folder only we can enter: within the scratch folder, or where its path is too long or its disk knows no sockets, in /tmp."""
+    problem = None
+    for base in (folder, "/tmp"):
+        place = tempfile.mkdtemp(prefix="s-" if base == folder else "tessera-scratch-", dir=base)
+        try:
+            with socket.socket(socket.AF_UNIX) as probe:
+                probe.bind(os.path.join(place, "s"))
+            os.unlink(os.path.join(place, "s"))
+            return place
+        except OSError as error:
+            problem = error
+            shutil.rmtree(place, ignore_errors=True)
+    raise Failure(DISK, "no Unix socket can be made in %s nor /tmp: %s" % (folder, problem))
+
+
 class Scratch:
     """A running server over a folder that holds one part of a node's backup."""
 
@@ -80,11 +97,12 @@ class Scratch:
         return self
 
     def __exit__(self, *_):
-        if self.process is not None and self.process.poll() is None:
-            self.process.kill()
-            self.process.wait()
-        if self.socket_folder:
-            shutil.rmtree(self.socket_folder, ignore_errors=True)
+        with undisturbed():
+            if self.process is not None and self.process.poll() is None:
+                self.process.kill()
+                self.process.wait()
+            if self.socket_folder:
+                shutil.rmtree(self.socket_folder, ignore_errors=True)
 
     def _words(self, path):
         node = self.names
@@ -99,11 +117,10 @@ class Scratch:
         return words
 
     def _start(self):
-        # Its own folder: a path of a socket has little room.
-        self.socket_folder = tempfile.mkdtemp(prefix="tessera-scratch-", dir="/tmp")
+        self.socket_folder = place_for_socket(self.folder)
         path = os.path.join(self.socket_folder, "s")
         self.log_path = os.path.join(self.socket_folder, "log")
-        with open(self.log_path, "wb") as log:
+        with open(self.log_path, "wb") as log, undisturbed():
             try:
                 self.process = subprocess.Popen(self._words(path), stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=self.folder,
                                                 start_new_session=True,

@@ -12,9 +12,10 @@ import json
 import os
 import re
 import shutil
+import socket
 
 from ops import TOOL_VERSION
-from ops.common import DAMAGED, FAILED, USAGE, Failure, bytes_text, disk_failure, now, stamp
+from ops.common import DAMAGED, FAILED, USAGE, Failure, bytes_text, disk_failure, now, stamp, undisturbed
 from ops.files import sync_folder, sync_tree
 
 TOOL = "tessera-backup"
@@ -119,14 +120,19 @@ def process_start(pid):
         return None
 
 
+def owner_of_now():
+    return {"tool": TOOL, "host": socket.gethostname(), "pid": os.getpid(), "process_start": process_start(os.getpid())}
+
+
 class Work:
     """A folder of ours beside the backups while it is filled, or while a scratch server uses it."""
 
     def __init__(self, folder, prefix, name):
         self.folder = folder
         self.path = os.path.join(folder, prefix + name)
-        self.owner = {"tool": TOOL, "pid": os.getpid(), "process_start": process_start(os.getpid())}
+        self.owner = owner_of_now()
         self.begun = False
+        self.undo = None  # what has to be done before it goes
 
     def __enter__(self):
         try:
@@ -142,8 +148,11 @@ class Work:
         return self
 
     def __exit__(self, *_):
-        if self.begun:
-            shutil.rmtree(self.path, ignore_errors=True)
+        with undisturbed():
+            if self.undo is not None:
+                self.undo()
+            if self.begun:
+                shutil.rmtree(self.path, ignore_errors=True)
 
     def note(self, **more):
         """In the owner's file, for whoever finds the folder after us."""
@@ -163,15 +172,16 @@ class Work:
         return to
 
 
-def left_behind(folder):
+def left_behind(folder, prefixes=(INCOMPLETE, SCRATCH, DELETED)):
     """Folders whose tool was killed: (path, owner). Those of tools that run, and such as were not ours, are not among them."""
     for entry in list(os.scandir(folder)):
-        if not entry.name.startswith((INCOMPLETE, SCRATCH, DELETED)) or not entry.is_dir(follow_symlinks=False):
+        if not entry.name.startswith(prefixes) or not entry.is_dir(follow_symlinks=False):
             continue
         try:
             with open(os.path.join(entry.path, OWNER), encoding="utf-8") as file:
                 owner = json.load(file)
-            if owner.get("tool") != TOOL or process_start(int(owner["pid"])) == owner.get("process_start"):
+            # Of another machine that shares the folder we cannot tell whether it still runs.
+            if owner.get("tool") != TOOL or owner["host"] != socket.gethostname() or process_start(int(owner["pid"])) == owner.get("process_start"):
                 continue
         except (OSError, ValueError, KeyError, AttributeError, TypeError):
             continue
@@ -205,7 +215,7 @@ def delete(folder, backup):
     """First out of sight, so that half of one is never taken for a backup."""
     path = os.path.join(folder, DELETED + backup.id)
     os.rename(backup.path, path)
-    write_json(os.path.join(path, OWNER), {"tool": TOOL, "pid": os.getpid(), "process_start": process_start(os.getpid())})
+    write_json(os.path.join(path, OWNER), owner_of_now())
     shutil.rmtree(path)
 
 

@@ -13,6 +13,9 @@ from ops.files import Source, check_rdb_ends, write_file
 from ops.node import advice, keyspace_of
 
 
+RETRY_DELAY_S = 7  # a server waits 5 s after a failed save before it begins one that was scheduled
+
+
 class Data:
     """Where a node's files are, as seen from this machine."""
 
@@ -87,6 +90,7 @@ class Save:
             wait.go()
         # From here on every save that ends has begun after what we were asked for.
         self.saves = self._saves(info)
+        self.was_well = info["rdb_last_bgsave_status"] == "ok"
         self.before = identity(self.data.rdb_path)
         self.run_id = self.node.info("server").get("run_id")
         self._ask()
@@ -107,9 +111,10 @@ class Save:
 
     def finish(self):
         wait = Wait(self.wait_s, "%s does not end its save" % self.node.name)
-        asked_again = False
+        asked_again, has_run, rests_s = False, False, time.monotonic()
         while True:
             info = self.node.info("persistence")
+            has_run = has_run or info["rdb_bgsave_in_progress"] == "1"
             at_rest = info["rdb_bgsave_in_progress"] == "0" and info["aof_rewrite_in_progress"] == "0"
             saved = self._saves(info) - self.saves
             if saved and self._is_there():
@@ -121,8 +126,11 @@ class Save:
                 # The file may have been changed by that save before we looked at it: another one decides.
                 asked_again = True
                 self._ask()
-            # Scheduled behind a rewrite of the append only file, it has not begun.
-            if at_rest and info["rdb_last_bgsave_status"] != "ok" and not saved:
+            if not at_rest:
+                rests_s = time.monotonic()
+            # After a failure of before, one that is scheduled waits some seconds: the status may still be of that one.
+            told = self.was_well or has_run or time.monotonic() - rests_s > RETRY_DELAY_S
+            if at_rest and info["rdb_last_bgsave_status"] != "ok" and not saved and told:
                 raise Failure(SERVER, "%s could not save (rdb_last_bgsave_status:%s): its log says why; a full disk, for instance"
                               % (self.node.name, info["rdb_last_bgsave_status"]))
             if self.node.info("server").get("run_id") != self.run_id:

@@ -10,13 +10,14 @@ import re
 import subprocess
 import time
 
-from ops.common import DAMAGED, DISK, FAILED, SERVER, USAGE, Failure, disk_failure
+from ops.common import DAMAGED, DISK, FAILED, SERVER, USAGE, Failure, disk_failure, undisturbed
 from ops.files import Manifest, Source, write_file
 from ops.node import keyspace_of
 from ops.take import Wait, last_lines
 
 PERCENTAGE = "auto-aof-rewrite-percentage"
 MANIFEST_TRIES = 20
+SETTLE_S = 0.1
 
 
 class PausedRewrites:
@@ -33,6 +34,7 @@ class PausedRewrites:
             percentage = 0
         if percentage > 0:
             self.percentage = percentage
+            self.work.undo = self.__exit__
             host, port = self.node.address if not isinstance(self.node.address, str) else (self.node.address, 0)
             self.work.note(put_back={"host": host, "port": port, "run_id": self.node.info("server").get("run_id"), "value": percentage})
             try:
@@ -47,8 +49,11 @@ class PausedRewrites:
         return self
 
     def __exit__(self, *_):
-        if self.percentage is None:
-            return
+        with undisturbed():
+            if self.percentage is not None:
+                self._put_back()
+
+    def _put_back(self):
         problem = put_back(self.node, self.percentage)
         if problem:
             self.teller.warn("%s of %s is still 0 (%s). Put it back: tessera-cli CONFIG SET %s %d"
@@ -111,12 +116,13 @@ class AofFiles:
 
     @staticmethod
     def _written(node):
-        """What the server says when all it has answered is in the file; or after a moment, when it is never so."""
+        """What the server says, a moment before its files are opened: what it answered until then is in them."""
         for _ in range(50):
             info = node.info("all")
             if info.get("aof_buffer_length", "0") == "0":
                 break
             time.sleep(0.01)
+        time.sleep(SETTLE_S)
         return info
 
     def _open(self):
@@ -144,14 +150,15 @@ class AofFiles:
         self.sources = []
 
     def _count(self, first, last):
-        """Keys as the server counted them before and after; exact when nobody did anything between."""
+        """Keys as the server counted them before and after; exact when nobody did anything between, nor was anything written."""
         before, after = keyspace_of(first), keyspace_of(last)
+        still = ("aof_buffer_length", "aof_current_size")
         # INFO itself is one command; it has been counted when it is done.
         commands = int(last["total_commands_processed"]) - int(first["total_commands_processed"]) - 1
         self.about = {"keys": after, "keys_before": before, "commands_between": max(commands, 0),
-                      "exact": commands <= 0 and before == after and first.get("aof_buffer_length", "0") == "0",
+                      "exact": commands <= 0 and all(first.get(word) == last.get(word) for word in still) and before == after,
                       "manifest": os.path.join(self.data.appenddirname, os.path.basename(self.data.manifest_path)),
-                      "libraries": int(last.get("number_of_libraries", 0))}
+                      "libraries": int(last["number_of_libraries"]) if "number_of_libraries" in last else None}
 
     def copy(self, folder, compress, checker, passing):
         """(what the metadata says of it, its files)"""
