@@ -15,6 +15,7 @@
 
 #include "common/base/check.h"
 #include "common/io/uv_internal.h"
+#include "common/io/watched_files.h"
 
 namespace tessera::io {
 
@@ -159,7 +160,7 @@ class ThreadPool final : public Pool {
 
 class UvEnv final : public Env {
  public:
-  UvEnv() : files_(make_posix_files()) {
+  UvEnv() : files_(watch_if_asked(make_posix_files())) {
     const int cores = static_cast<int>(std::thread::hardware_concurrency());
     pool_ = make_thread_pool(std::clamp(cores, 2, 4));
   }

@@ -53,8 +53,10 @@ Result<void> Node::load_snapshot() {
   }
   if (!loaded->complete) return Error{"stopped", kStopped};
   if (const auto taken = shared_.load_functions(loaded->functions); !taken.ok()) {
-    log.warning("%s: %s", snapshot_.c_str(), taken.error().message.c_str());
-    return Error{snapshot_ + ": " + taken.error().message, 0};
+    const std::string why =
+        taken.error().message + ", of those from offset " + std::to_string(loaded->functions_offset) + " on";
+    log.warning("%s: %s", snapshot_.c_str(), why.c_str());
+    return Error{snapshot_ + ": " + why, 0};
   }
   shared_.loading = false;
   if (loaded->empty > 0)

@@ -36,7 +36,7 @@ Result<void> AofLoader::load(const aof::Manifest& manifest) {
     if (const auto found = node_.env->files().stat(place_.path(name)); !found.ok()) {
       log.warning("Unable to obtain the AOF file %s length. stat: %s", name.c_str(),
                   found.error().message.c_str());
-      return Error{"the manifest names " + name + ", which is not there"};
+      return Error{place_.manifest_path() + " names " + name + ", which is not there"};
     }
   }
   const MonoTime began = node_.env->clock().mono();
@@ -109,7 +109,8 @@ Result<void> AofLoader::load_snapshot(const std::string& name, uint64_t& end, bo
   if (loaded->functions.empty()) return {};
   const auto taken = node_.load_functions(loaded->functions);
   if (taken.ok()) return {};
-  return Error{place_.path(name) + ": " + taken.error().message};
+  return Error{place_.path(name) + ": " + taken.error().message + ", of those from offset " +
+               text::to_text(loaded->functions_offset) + " on"};
 }
 
 Result<void> AofLoader::load_commands(const std::string& name, io::File& file, uint64_t offset,
@@ -164,7 +165,8 @@ Result<void> AofLoader::truncated(const std::string& name, io::File& file, uint6
   Log& log = *node_.log;
   if (!is_last) {
     log.warning("Fatal error: the truncated file is not the last file");
-    return Error{place_.path(name) + " ends within a command and is not the last file"};
+    return Error{place_.path(name) + " ends within a command at offset " + text::to_text(valid) +
+                 " and is not the last file"};
   }
   if (options_.load_truncated) {
     log.warning("!!! Warning: short read while loading the AOF file %s!!!", name.c_str());

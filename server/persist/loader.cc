@@ -187,6 +187,7 @@ Result<void> Loader::take(const rdb::Record& record) {
     case What::kFunction: {
       auto code = rdb::decode_string(record.value, record.value_offset);
       if (!code.ok()) return code.error();
+      if (result_.functions.empty()) result_.functions_offset = record.offset;
       result_.functions.push_back(std::move(*code));
       return {};
     }

@@ -24,6 +24,7 @@ struct LoadResult {
   int64_t expired = 0;                 // not inserted, since their time had come
   int64_t empty = 0;                   // collections without elements, which old servers left behind
   std::vector<std::string> functions;  // codes of libraries
+  uint64_t functions_offset = 0;       // where the first of them begins
   uint64_t end_offset = 0;             // behind the snapshot, in its file
 };
 

@@ -213,6 +213,18 @@ TEST(Manifest, ReadsWhatItPrintsAndWhatRedis8Adds) {
   EXPECT_FALSE(Manifest::parse("file x seq 2 type i").ok());
 }
 
+// A file of the past is about to be removed: its name is not given again.
+TEST(Manifest, NewNamesAreNotThoseOfThePast) {
+  auto manifest = Manifest::parse(
+      "file a.2.base.rdb seq 2 type b\nfile a.1.base.rdb seq 1 type h\nfile a.3.incr.aof seq 3 type h\n");
+  ASSERT_TRUE(manifest.ok());
+  EXPECT_EQ(manifest->next_increment("a").name, "a.4.incr.aof");
+  auto mixed = Manifest::parse(
+      "file a.7.base.rdb seq 7 type b\nfile a.6.base.rdb seq 6 type h\nfile a.3.incr.aof seq 3 type i\n");
+  ASSERT_TRUE(mixed.ok()) << "only increments have to be in order";
+  EXPECT_EQ(mixed->next_base("a", true).name, "a.8.base.rdb");
+}
+
 TEST(CommandReader, TakesBytesInAnyParts) {
   const std::string text = "#TS:5\r\n*2\r\n$3\r\nGET\r\n$5\r\na\r\nb\n\r\n*1\r\n$0\r\n\r\n";
   for (size_t part = 1; part <= text.size(); ++part) {

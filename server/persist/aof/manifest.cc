@@ -1,6 +1,7 @@
 // Role: see manifest.h.
 #include "server/persist/aof/manifest.h"
 
+#include <algorithm>
 #include <cstdlib>
 
 #include "common/text/integers.h"
@@ -12,6 +13,7 @@ namespace tessera::aof {
 namespace {
 
 constexpr size_t kLongestLine = 1024;
+constexpr std::string_view kIncrementEnding = ".incr.aof";
 constexpr const char* kFormat = "Invalid AOF manifest file format";
 
 void add_line(std::string& out, const ManifestFile& file, char type) {
@@ -32,6 +34,7 @@ void add_line(std::string& out, const ManifestFile& file, char type) {
 
 Result<Manifest> Manifest::parse(std::string_view bytes, ManifestError* where) {
   Manifest manifest;
+  int64_t past_increment = 0;
   int number = 0;
   std::string_view line;
   const auto wrong = [&](const char* what) {
@@ -70,6 +73,8 @@ Result<Manifest> Manifest::parse(std::string_view bytes, ManifestError* where) {
       manifest.base_sequence = file.sequence;
       manifest.base = std::move(file);
     } else if (type == 'h') {
+      if (std::string_view(file.name).ends_with(kIncrementEnding))
+        past_increment = std::max(past_increment, file.sequence);
       manifest.history.push_back(std::move(file));
     } else if (type == 'i') {
       if (file.sequence <= manifest.increment_sequence) return wrong("Found a non-monotonic sequence number");
@@ -79,6 +84,8 @@ Result<Manifest> Manifest::parse(std::string_view bytes, ManifestError* where) {
       return wrong("Unknown AOF file type");
     }
   }
+  // What is about to be removed keeps its name for itself.
+  manifest.increment_sequence = std::max(manifest.increment_sequence, past_increment);
   return manifest;
 }
 
@@ -98,7 +105,8 @@ ManifestFile Manifest::next_base(const std::string& file_name, bool snapshot) {
 
 ManifestFile Manifest::next_increment(const std::string& file_name) {
   ++increment_sequence;
-  return {file_name + "." + text::to_text(increment_sequence) + ".incr.aof", increment_sequence};
+  return {file_name + "." + text::to_text(increment_sequence) + std::string(kIncrementEnding),
+          increment_sequence};
 }
 
 void Manifest::base_to_history() {
