@@ -22,6 +22,9 @@ namespace tessera::server {
 namespace {
 
 const char* const kServers[] = {"redis-7.0.15", "redis-8.0.6", "valkey-9.1.2"};
+// One of them is in what a refused start says; the last three are about files as a whole.
+const char* const kPlaces[] = {"offset ", "at line ", "which is not there", "no RDB file",
+                               "empty AOF manifest"};
 constexpr size_t kLongestPart = 6000;  // of what small files are made of
 
 std::string data_file(const std::string& name) {
@@ -159,10 +162,10 @@ class DamagedFiles : public testing::Test {
     if (!outcome.problem.empty()) return outcome.problem;
     if (!loaded) {
       if (outcome.error.find(file) == std::string::npos) return "no file in: " + outcome.error;
-      if (outcome.error.find("offset") == std::string::npos &&
-          outcome.error.find("line") == std::string::npos &&
-          outcome.error.find("which is not there") == std::string::npos &&
-          outcome.error.find("no RDB file") == std::string::npos) {
+      const bool says_where = std::any_of(std::begin(kPlaces), std::end(kPlaces), [&](const char* word) {
+        return outcome.error.find(word) != std::string::npos;
+      });
+      if (!says_where) {
         return "no offset in: " + outcome.error;
       }
     }
