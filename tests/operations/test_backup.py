@@ -8,7 +8,7 @@ import threading
 
 import pytest
 
-from tests.operations.support import (DAMAGED, DISK, OK, SERVER, USAGE, add_library, begin, fill, hidden, libraries, metadata, start_on,
+from tests.operations.support import (DAMAGED, DISK, OK, SERVER, USAGE, add_library, begin, end, fill, hidden, libraries, metadata, start_on,
                                       taken, tool, tree, write_metadata)
 from tests.support.resp import Closed
 from tests.support.seed import new_seed
@@ -45,7 +45,7 @@ def test_round_trip(tmp_path, binary, kind, compress):
                 assert node[part]["exact"] and {db: counts["keys"] for db, counts in node[part]["keys"].items()} == {"0": 360, "9": 360}
         assert percentage(server) == b"100"
         assert not hidden(backups)
-    tool("restore", path, "--data-dir", data, "--force")
+    tool("restore", path, "--data-dir", data, "--force", *(["--server", binary] if binary and compress else []))
     assert not hidden(data)
     # Redis' backups also into our server.
     for other in {binary, None}:
@@ -111,6 +111,41 @@ def test_while_it_is_written_and_rewritten(tmp_path, binary):
                 total = sum(int(connection.call("GET", "{%d}counter" % number) or 0) for number in range(clients))
                 assert total >= before  # each later than the one before; of one backup the append only file is the later one
                 before = total
+
+
+def test_names_with_blanks_and_keys_that_end(tmp_path):
+    """Keys may reach their time before it is verified and restored; they are counted as such."""
+    backups, data = str(tmp_path / "all backups"), str(tmp_path / "data")
+    names = ("--dbfilename", "my dump.rdb", "--appendfilename", "my file.aof", "--appenddirname", "my folder", "--databases", 3)
+    with Server("--appendonly", "yes", *names, shards=2) as server:
+        with server.connect() as connection:
+            connection.pipeline([("SET", "short:%d" % i, i, "PX", 1500) for i in range(50)] + [("SET", "long", 1), ("BGREWRITEAOF",)])
+            eventually(lambda: server.info("persistence")["aof_rewrite_in_progress"] == "0")
+        path = taken(tool("backup", "-p", server.port, "--type", "both", "--backup-dir", backups))
+        assert metadata(path)["nodes"][0]["databases"] == 3
+        eventually(lambda: server.call("DBSIZE") == 1)
+    done = tool("backup", "--verify", "all", "--backup-dir", backups)
+    assert done.err.count("db0 1 keys, as it should be") == 2
+    tool("restore", path, "--data-dir", data, "--force")
+    assert sorted(os.listdir(data)) == ["my dump.rdb", "my folder"]
+    for binary in (None, ORACLE):
+        with start_on(data, "--appendonly", "yes", *names, binary=binary) as server:
+            assert server.call("KEYS", "*") == [b"long"]
+            end(server)
+
+
+def test_a_user_with_few_rights(tmp_path):
+    """Those that --help names are enough; without CONFIG SET the manifest alone tells of rewrites."""
+    rights = ["+info", "+bgsave", "+config|get", "+cluster|nodes", "+cluster|myid"]
+    with Server("--appendonly", "yes") as server:
+        for user, more in (("saver", rights + ["+config|set"]), ("lesser", rights), ("least", ["+info"])):
+            assert server.call("ACL", "SETUSER", user, "on", ">word", *more) == "OK"
+        words = ("-p", server.port, "--backup-dir", tmp_path, "--type", "both", "--user")
+        assert "warning" not in tool("backup", *words, "saver", env={"REDISCLI_AUTH": "word"}).err
+        assert "automatic rewrites go on" in tool("backup", *words, "lesser", env={"REDISCLI_AUTH": "word"}).err
+        assert "lacks the right" in tool("backup", *words, "least", env={"REDISCLI_AUTH": "word"}, expect=SERVER).err
+        assert percentage(server) == b"100" and not hidden(str(tmp_path))
+    tool("backup", "--verify", "all", "--backup-dir", tmp_path)
 
 
 def slow_rewrite(server):

@@ -15,6 +15,7 @@ def both(tmp_path_factory):
     """(backup of both kinds, pressed; DEBUG DIGEST)"""
     with Server("--appendonly", "yes", "--enable-debug-command", "yes", shards=2) as server, server.connect() as connection:
         fill(connection, 11, keys=20)
+        connection.call("SET", "large", "abc" * 3000000)
         add_library(connection)
         digest = connection.call("DEBUG", "DIGEST")
         backups = tmp_path_factory.mktemp("both")
@@ -55,7 +56,7 @@ def test_what_was_there_is_kept(tmp_path, both):
 def test_a_snapshot_for_a_server_with_an_append_only_file(tmp_path, both, binary):
     """It is made the base, or such a server would begin with nothing; names may be others than those in the backup."""
     path, digest = both
-    names = ("--dbfilename", "other.rdb", "--appendfilename", "other.aof", "--appenddirname", "other")
+    names = ("--dbfilename", "other.rdb", "--appendfilename", "other one.aof", "--appenddirname", "other")
     data = str(tmp_path)
     tool("restore", path, "--type", "rdb", "--data-dir", data, "--force", "--appendonly", "yes", *names)
     assert sorted(os.listdir(data)) == ["other", "other.rdb"]
@@ -170,14 +171,14 @@ def test_into_a_running_server(both, binary):
     path, digest = both
     with Server("--enable-debug-command", "yes", binary=binary, shards=3) as server, server.connect() as connection:
         done = tool("restore", path, "-p", server.port, "--force")
-        assert "240 keys restored, 0 kept as they were, 0 had reached their time; 1 libraries" in done.out
+        assert "241 keys restored, 0 kept as they were, 0 had reached their time; 1 libraries" in done.out
         assert connection.call("DEBUG", "DIGEST") == digest
         assert libraries(connection) == [b"lib"]
         connection.call("SET", "string:0", "changed")
         connection.call("DEL", "string:1")
-        assert "has 239 keys" in tool("restore", path, "-p", server.port, "--force", expect=REFUSED).err
+        assert "has 240 keys" in tool("restore", path, "-p", server.port, "--force", expect=REFUSED).err
         done = tool("restore", path, "-p", server.port, "--force", "--if-exists", "keep")
-        assert "1 keys restored, 239 kept" in done.out
+        assert "1 keys restored, 240 kept" in done.out
         assert connection.call("GET", "string:0") == b"changed"
         tool("restore", path, "-p", server.port, "--if-exists", "replace", typed="yes\n")
         assert connection.call("DEBUG", "DIGEST") == digest

@@ -10,7 +10,9 @@ import os
 import shutil
 import signal
 import sys
+import time
 
+PASSING_S = 30
 OK, FAILED, USAGE, DAMAGED, SERVER, DISK, REFUSED = range(7)
 EXIT_CODES = """exit codes:
   0  done
@@ -73,12 +75,13 @@ def undisturbed():
 
 
 class Teller:
-    """Progress for people on standard error; on a terminal a line that changes, else one line for each step."""
+    """Progress for people on standard error; on a terminal a line that changes, else lines, seldom."""
 
     def __init__(self, program, quiet=False):
         self.program, self.quiet = program, quiet
         self.terminal = sys.stderr.isatty()
         self.open_line = False
+        self.told_s = time.monotonic()
 
     def _end_line(self):
         if self.open_line:
@@ -91,11 +94,16 @@ class Teller:
             print(text, file=sys.stderr, flush=True)
 
     def passing(self, text):
-        """Replaced by what comes next; only on a terminal."""
-        if not self.quiet and self.terminal:
+        """How far it is: replaced by what comes next on a terminal, else told twice a minute."""
+        if self.quiet:
+            return
+        if self.terminal:
             sys.stderr.write("\r\x1b[K" + text)
             sys.stderr.flush()
             self.open_line = True
+        elif time.monotonic() - self.told_s > PASSING_S:
+            self.told_s = time.monotonic()
+            print(text, file=sys.stderr, flush=True)
 
     def warn(self, text):
         self._end_line()

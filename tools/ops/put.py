@@ -196,9 +196,14 @@ class Put:
             os.mkdir(into, 0o700)
             base = folder.appendfilename + ".1.base.rdb"
             os.link(os.path.join(path, folder.dbfilename), os.path.join(into, base))
-            write_file([("file %s seq 1 type b\n" % base).encode()], os.path.join(into, folder.appendfilename + ".manifest"), False)
+            write_file([("file %s seq 1 type b\n" % quoted(base)).encode()], os.path.join(into, folder.appendfilename + ".manifest"), False)
             names.append(folder.appenddirname)
         return names
+
+
+def quoted(name):
+    """As a manifest writes it."""
+    return '"%s"' % re.sub(r'(["\\])', r"\\\1", name) if re.search(r"""[\s"'\\]""", name) else name
 
 
 def move(folder, origin, to):
