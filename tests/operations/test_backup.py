@@ -4,12 +4,13 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
 import threading
 
 import pytest
 
-from tests.operations.support import (DAMAGED, DISK, OK, SERVER, USAGE, add_library, begin, end, fill, hidden, libraries, metadata, start_on,
-                                      taken, tool, tree, write_metadata)
+from tests.operations.support import (DAMAGED, DISK, OK, SERVER, TOOLS, USAGE, add_library, begin, end, fill, hidden, libraries, metadata,
+                                      start_on, taken, tool, tree, write_metadata)
 from tests.support.resp import Closed
 from tests.support.seed import new_seed
 from tests.support.server import ORACLE, ROOT, Server, eventually
@@ -170,6 +171,26 @@ def test_a_signal_leaves_nothing(tmp_path, number):
         assert process.returncode == 128 + number, err
         assert percentage(server) == b"100"
         assert os.listdir(backups) == []
+
+
+def test_a_signal_is_heard_behind_what_must_not_be_disturbed():
+    script = """if True:
+        import os, signal, sys
+        from ops.common import Ended, Signals, undisturbed
+        Signals()
+        done = []
+        try:
+            with undisturbed():
+                os.kill(os.getpid(), signal.SIGTERM)
+                with undisturbed():
+                    os.kill(os.getpid(), signal.SIGHUP)
+                done.append(1)
+        except Ended as ended:
+            os.kill(os.getpid(), signal.SIGINT)  # what comes while it is cleared up is not heard
+            sys.exit(ended.code if done else 1)
+        """
+    done = subprocess.run([sys.executable, "-c", script], cwd=TOOLS, timeout=60)
+    assert done.returncode == 128 + signal.SIGHUP
 
 
 def test_after_kill_the_next_one_puts_all_right(tmp_path):

@@ -1,7 +1,7 @@
 """Failures and their exit codes, signals, words for people, programs that are looked for.
 
 Everything that goes wrong is a Failure: a text that says what, where and what to do, and the code the tool exits with.
-A signal is one too, raised in the main thread, so that what is being done is undone on the way out.
+A signal is raised as Ended in the main thread, so that what is being done is undone on the way out.
 """
 import contextlib
 import datetime
@@ -31,9 +31,12 @@ class Failure(Exception):
         self.code = code
 
 
-class Ended(Failure):
+class Ended(Exception):
+    """By a signal. No Failure: nobody who bears those is to go on."""
+
     def __init__(self, number):
-        super().__init__(128 + number, "ended by %s; what was begun is undone" % signal.Signals(number).name)
+        super().__init__("ended by %s; what was begun is undone" % signal.Signals(number).name)
+        self.code = 128 + number
 
 
 class Signals:
@@ -47,7 +50,7 @@ class Signals:
             signal.signal(number, self._come)
         signal.signal(signal.SIGPIPE, signal.SIG_IGN)
 
-    def _come(self, number, _frame):
+    def _come(self, number, _frame=None):
         if self.held:
             self.waits = number
         elif not self.ended:
@@ -119,7 +122,7 @@ def run(program, body):
     teller = Teller(program)
     try:
         return body(Signals())
-    except Failure as failure:
+    except (Failure, Ended) as failure:
         teller.fail(str(failure))
         return failure.code
     except OSError as error:

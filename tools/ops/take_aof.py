@@ -13,6 +13,7 @@ import time
 from ops.common import DAMAGED, DISK, FAILED, SERVER, USAGE, Failure, disk_failure, undisturbed
 from ops.files import Manifest, Source, write_file
 from ops.node import keyspace_of
+from ops.resp import ErrorReply
 from ops.take import Wait, last_lines
 
 PERCENTAGE = "auto-aof-rewrite-percentage"
@@ -38,14 +39,14 @@ class PausedRewrites:
             host, port = self.node.address if not isinstance(self.node.address, str) else (self.node.address, 0)
             self.work.note(put_back={"host": host, "port": port, "run_id": self.node.info("server").get("run_id"), "value": percentage})
             try:
-                self.node.call("CONFIG", "SET", PERCENTAGE, 0)
-            except Failure as failure:
-                self.percentage = None
-                self.work.note(put_back=None)
-                self.teller.warn("automatic rewrites go on: %s" % failure)
+                reply = self.node.connection.pipeline([("CONFIG", "SET", PERCENTAGE, 0)])[0]
             except BaseException:
                 self.__exit__()
                 raise
+            if isinstance(reply, ErrorReply):
+                self.percentage = None
+                self.work.note(put_back=None)
+                self.teller.warn("automatic rewrites go on: %s answers CONFIG SET with: %s" % (self.node.name, reply))
         return self
 
     def __exit__(self, *_):
