@@ -63,7 +63,7 @@ class Gather : public Envelope, public TokenWaiter {
   std::unique_ptr<RequestBatch> run;        // instead of one command
   uint32_t run_done = 0;
   std::unique_ptr<TransactionRun> transaction;  // instead of one command
-  // It needs the connection: nobody else may run it along with his own.
+  // It needs the connection, or the log's end: nobody else may run it along with his own.
   bool at_home_only = false;
 
  private:

@@ -1,5 +1,5 @@
 // Role: something that is done at one moment of the whole node, asked for by a thread that is no shard's.
-// Thread: any.
+// Thread: any. Invariant: what was done before is in the log, once the coordinator's own effects are flushed.
 #pragma once
 
 #include <functional>

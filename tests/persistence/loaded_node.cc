@@ -88,7 +88,8 @@ LoadedNode::LoadedNode(const std::string& dir, std::vector<std::string> args) : 
 
 LoadedNode::~LoadedNode() = default;
 
-LoadedNode::Outcome LoadedNode::load(const std::function<void(Visit&)>& visit) {
+LoadedNode::Outcome LoadedNode::load(const std::function<void(Visit&)>& visit,
+                                     const std::function<void(dispatch::NodeShared&)>& meanwhile) {
   Outcome outcome;
   std::mutex mutex;
   LogOptions log_options;
@@ -125,6 +126,7 @@ LoadedNode::Outcome LoadedNode::load(const std::function<void(Visit&)>& visit) {
       node.main_loop().wake();
     });
     while (!done) node.main_loop().poll(millis(100));
+    if (meanwhile) meanwhile(node.shared());
   }
   node.request_shutdown(-1, true, true);
   (void)node.wait();

@@ -40,7 +40,9 @@ class LoadedNode {
   // `args`: words of the command line behind --dir.
   LoadedNode(const std::string& dir, std::vector<std::string> args);
   ~LoadedNode();
-  Outcome load(const std::function<void(Visit&)>& visit = nullptr);
+  // `meanwhile`: on this thread, behind the visit, while clients are served at <dir>/socket.
+  Outcome load(const std::function<void(Visit&)>& visit = nullptr,
+               const std::function<void(dispatch::NodeShared&)>& meanwhile = nullptr);
 
  private:
   std::unique_ptr<io::Env> env_;

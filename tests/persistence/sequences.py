@@ -141,6 +141,8 @@ class Sequence:
         for key in sorted(set(state) | set(found)):
             if state.get(key) != found.get(key):
                 lines.append("  %s: %r instead of %r" % (key, found.get(key), state.get(key)))
+                lines += ["    %d: %s" % (i + 1, operation) for i, operation in enumerate(self.operations)
+                          if any(key in words for words in operation)][-60:]
         return "\n".join(lines)
 
     def state_after(self, n):
