@@ -7,8 +7,6 @@
 #include <cstdio>
 #include <cstdlib>
 
-#include "common/base/panic.h"
-
 namespace tessera {
 
 namespace {

@@ -7,6 +7,12 @@ namespace tessera {
 // Prints the failed condition to stderr, calls the crash hook if one is set, aborts.
 [[noreturn]] void check_failed(const char* condition, const char* file, int line);
 
+// The same without a condition: something asked for the end, or nothing else is left.
+[[noreturn]] void panicked(const char* what);
+
+// Both then leave with status 1 instead of aborting: no core, no signal. Process-wide, as the hook.
+void set_exit_on_panic(bool exits);
+
 // Called once before abort, e.g. to write the crash report into the log. Process-wide on purpose: a crash is.
 void set_crash_hook(void (*hook)(const char* what));
 

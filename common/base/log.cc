@@ -18,9 +18,10 @@ namespace tessera {
 namespace {
 
 constexpr std::string_view kNames[] = {"debug", "verbose", "notice", "warning", "nothing"};
+constexpr const char* kLogfmtLevels[] = {"debug", "info", "notice", "warning", "warning"};
 constexpr char kLevelChars[] = {'.', '-', '*', '#', '#'};
 constexpr int kSyslogPriorities[] = {LOG_DEBUG, LOG_INFO, LOG_NOTICE, LOG_WARNING, LOG_WARNING};
-constexpr size_t kPrefixChars = 80;
+constexpr size_t kPrefixChars = 192;
 constexpr size_t kInlineChars = 1024;
 
 int64_t system_wall_ms() {
@@ -43,20 +44,47 @@ int64_t floor_div(int64_t a, int64_t b) {
   return a / b - (a % b < 0 ? 1 : 0);
 }
 
-// Returns the number of characters; at most kPrefixChars.
-size_t write_prefix(char* out, const LogOptions& options, char role, LogLevel level) {
-  const int64_t wall_ms = options.wall_ms ? options.wall_ms() : system_wall_ms();
-  const auto seconds = static_cast<time_t>(floor_div(wall_ms, 1000));
-  tm local;
-  localtime_r(&seconds, &local);
+constexpr size_t kTimeChars = 96;  // whatever the numbers
+
+void print_time(char (&out)[kTimeChars], int64_t wall_ms, LogTimes form) {
   static constexpr const char* kMonths[] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
                                             "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
-  const int pid = options.pid != 0 ? options.pid : static_cast<int>(getpid());
-  const int n =
-      std::snprintf(out, kPrefixChars, "%d:%c %02d %s %04d %02d:%02d:%02d.%03d %c ", pid, role, local.tm_mday,
-                    kMonths[local.tm_mon], local.tm_year + 1900, local.tm_hour, local.tm_min, local.tm_sec,
-                    static_cast<int>(wall_ms - seconds * 1000), kLevelChars[static_cast<int>(level)]);
-  return n < 0 ? 0 : static_cast<size_t>(n);
+  if (form == LogTimes::kMilliseconds) {
+    std::snprintf(out, sizeof(out), "%lld", static_cast<long long>(wall_ms));
+    return;
+  }
+  const auto seconds = static_cast<time_t>(floor_div(wall_ms, 1000));
+  const int ms = static_cast<int>(wall_ms - seconds * 1000);
+  tm local;
+  localtime_r(&seconds, &local);
+  if (form == LogTimes::kLegacy) {
+    std::snprintf(out, sizeof(out), "%02d %s %04d %02d:%02d:%02d.%03d", local.tm_mday, kMonths[local.tm_mon],
+                  local.tm_year + 1900, local.tm_hour, local.tm_min, local.tm_sec, ms);
+    return;
+  }
+  const long minutes = local.tm_gmtoff / 60;  // east of Greenwich
+  const long distance = minutes < 0 ? -minutes : minutes;
+  std::snprintf(out, sizeof(out), "%04d-%02d-%02dT%02d:%02d:%02d.%03d%c%02ld:%02ld", local.tm_year + 1900,
+                local.tm_mon + 1, local.tm_mday, local.tm_hour, local.tm_min, local.tm_sec, ms,
+                minutes < 0 ? '-' : '+', distance / 60, distance % 60);
+}
+
+const char* role_word(char role) {
+  switch (static_cast<LogRole>(role)) {
+    case LogRole::kSentinel:
+      return "sentinel";
+    case LogRole::kChild:
+      return "RDB/AOF";
+    case LogRole::kReplica:
+      return "replica";
+    default:
+      return "primary";
+  }
+}
+
+// As the value of logfmt stands between quotes: no quotes and line ends of its own.
+char plain(char c) {
+  return c == '"' ? '\'' : c == '\n' || c == '\r' ? ' ' : c;
 }
 
 }  // namespace
@@ -86,6 +114,8 @@ void Log::configure(LogOptions options) {
   if (options_.to_syslog) closelog();
   options_ = std::move(options);
   set_level(options_.level);
+  set_format(options_.format);
+  set_times(options_.times);
   // openlog() keeps the pointer: the string lives as long as the options do.
   if (options_.to_syslog) {
     openlog(options_.syslog_ident.c_str(), LOG_PID | LOG_NDELAY | LOG_NOWAIT,
@@ -150,20 +180,42 @@ void Log::vlog(LogLevel level, const char* format, va_list args) {
   va_end(again);
 }
 
+// Returns the number of characters; at most kPrefixChars.
+size_t Log::write_prefix(char* out, LogLevel level) const {
+  char time[kTimeChars];
+  print_time(time, options_.wall_ms ? options_.wall_ms() : system_wall_ms(),
+             times_.load(std::memory_order_relaxed));
+  const int pid = options_.pid != 0 ? options_.pid : static_cast<int>(getpid());
+  const char role = role_.load(std::memory_order_relaxed);
+  const int place = static_cast<int>(level);
+  const int n = format_.load(std::memory_order_relaxed) == LogFormat::kLegacy
+                    ? std::snprintf(out, kPrefixChars, "%d:%c %s %c ", pid, role, time, kLevelChars[place])
+                    : std::snprintf(out, kPrefixChars, "pid=%d role=%s timestamp=\"%s\" level=%s message=\"",
+                                    pid, role_word(role), time, kLogfmtLevels[place]);
+  return n < 0 ? 0 : static_cast<size_t>(n);
+}
+
 void Log::write(LogLevel level, std::string_view text) {
   if (!enabled(level) || level == LogLevel::kNothing) return;
-  char line[kPrefixChars + kInlineChars + 1];
-  const size_t prefix_chars = write_prefix(line, options_, role_.load(std::memory_order_relaxed), level);
-  if (text.size() <= kInlineChars) {
-    std::memcpy(line + prefix_chars, text.data(), text.size());
-    line[prefix_chars + text.size()] = '\n';
-    emit(level, std::string_view(line, prefix_chars + text.size() + 1), text);
-    return;
+  constexpr size_t kEndChars = 2;
+  char line[kPrefixChars + kInlineChars + kEndChars];
+  const size_t prefix_chars = write_prefix(line, level);
+  const bool quoted = format_.load(std::memory_order_relaxed) == LogFormat::kLogfmt;
+  std::string large;
+  char* out = line;
+  if (text.size() > kInlineChars) {
+    large.assign(line, prefix_chars);
+    large.resize(prefix_chars + text.size() + kEndChars);
+    out = large.data();
   }
-  std::string large(line, prefix_chars);
-  large += text;
-  large += '\n';
-  emit(level, large, text);
+  std::memcpy(out + prefix_chars, text.data(), text.size());
+  size_t size = prefix_chars + text.size();
+  if (quoted) {
+    for (size_t i = prefix_chars; i < size; ++i) out[i] = plain(out[i]);
+    out[size++] = '"';
+  }
+  out[size++] = '\n';
+  emit(level, std::string_view(out, size), text);
 }
 
 void Log::emit(LogLevel level, std::string_view line, std::string_view text) {
@@ -202,7 +254,7 @@ void Log::write_out(std::string_view bytes) {
 
 std::string Log::prefix(LogLevel level) const {
   char out[kPrefixChars];
-  const size_t n = write_prefix(out, options_, role_.load(std::memory_order_relaxed), level);
+  const size_t n = write_prefix(out, level);
   return std::string(out, n);
 }
 

@@ -1,8 +1,8 @@
 // Role: the log, in the line format of Redis: "<pid>:<role> 21 Nov 2026 02:00:00.123 * text".
-// Thread: any; level and role are atomics, a line is one write(2), so lines of several threads never mix.
-// configure() only while no other thread logs. Invariants: an object (several nodes live in one process);
-// logging never fails its caller: what cannot be written is dropped. A file is opened for each line and
-// closed after it, so that a rotated file needs no signal and holds no descriptor.
+// Thread: any; level, role and forms are atomics, a line is one write(2), so lines of several threads never
+// mix. configure() only while no other thread logs. Invariants: an object (several nodes live in one
+// process); logging never fails its caller: what cannot be written is dropped. A file is opened for each line
+// and closed after it, so that a rotated file needs no signal and holds no descriptor.
 #pragma once
 
 #include <atomic>
@@ -21,10 +21,17 @@ enum class LogLevel : int { kDebug = 0, kVerbose = 1, kNotice = 2, kWarning = 3,
 std::optional<LogLevel> parse_log_level(std::string_view name);
 std::string_view log_level_name(LogLevel level);
 
+// Of a line: Redis', or logfmt (pid=.. role=.. timestamp=".." level=.. message="..").
+enum class LogFormat : int { kLegacy = 0, kLogfmt = 1 };
+// "21 Nov 2026 02:00:00.123", "2026-11-21T02:00:00.123+01:00", milliseconds since 1970.
+enum class LogTimes : int { kLegacy = 0, kIso8601 = 1, kMilliseconds = 2 };
+
 enum class LogRole : char { kSentinel = 'X', kChild = 'C', kReplica = 'S', kPrimary = 'M' };
 
 struct LogOptions {
   LogLevel level = LogLevel::kNotice;
+  LogFormat format = LogFormat::kLegacy;
+  LogTimes times = LogTimes::kLegacy;
   std::string
       file;  // path; empty: standard output. Relative to the working directory at the time of the line.
   bool to_syslog = false;  // as well; the identity is the process', the last one set counts
@@ -49,6 +56,8 @@ class Log {
 
   void set_level(LogLevel level) { level_.store(static_cast<int>(level), std::memory_order_relaxed); }
   LogLevel level() const { return static_cast<LogLevel>(level_.load(std::memory_order_relaxed)); }
+  void set_format(LogFormat format) { format_.store(format, std::memory_order_relaxed); }
+  void set_times(LogTimes times) { times_.store(times, std::memory_order_relaxed); }
   void set_role(LogRole role) { role_.store(static_cast<char>(role), std::memory_order_relaxed); }
   bool enabled(LogLevel level) const {
     return static_cast<int>(level) >= level_.load(std::memory_order_relaxed);
@@ -68,15 +77,19 @@ class Log {
   // Unless a sink is set, safe in a signal handler: no allocation, no lock.
   void raw(std::string_view bytes);
 
-  // "<pid>:<role> <date> <level char> ", what a line starts with (for tests and for callers of raw()).
+  // "<pid>:<role> <date> <level char> ", what a line starts with in the form that is set (for tests and for
+  // callers of raw()).
   std::string prefix(LogLevel level) const;
 
  private:
+  size_t write_prefix(char* out, LogLevel level) const;
   void emit(LogLevel level, std::string_view line, std::string_view text);
   void write_out(std::string_view bytes);
 
   std::atomic<int> level_{static_cast<int>(LogLevel::kNotice)};
   std::atomic<char> role_{static_cast<char>(LogRole::kPrimary)};
+  std::atomic<LogFormat> format_{LogFormat::kLegacy};
+  std::atomic<LogTimes> times_{LogTimes::kLegacy};
   LogOptions options_;
 };
 

@@ -113,6 +113,32 @@ TEST_F(LogTest, DaysAndYearsHaveTheirZeros) {
   EXPECT_EQ(log.prefix(LogLevel::kNotice), "4711:M 01 Jan 1970 00:00:00.007 * ");
 }
 
+TEST_F(LogTest, OtherForms) {
+  Log log(to_lines());
+  log.set_format(LogFormat::kLogfmt);
+  log.notice("say \"x\"\nand y");
+  log.set_role(LogRole::kReplica);
+  log.set_times(LogTimes::kIso8601);
+  log.warning("z");
+  log.set_times(LogTimes::kMilliseconds);
+  log.write(LogLevel::kWarning, std::string(2000, 'a'));
+  log.set_format(LogFormat::kLegacy);
+  log.notice("b");
+  EXPECT_EQ(
+      lines_,
+      (std::vector<std::string>{
+          "pid=4711 role=primary timestamp=\"21 Nov 2026 02:00:00.123\" level=notice message=\"say 'x' and "
+          "y\"\n",
+          "pid=4711 role=replica timestamp=\"2026-11-21T02:00:00.123+00:00\" level=warning message=\"z\"\n",
+          "pid=4711 role=replica timestamp=\"1795226400123\" level=warning message=\"" +
+              std::string(2000, 'a') + "\"\n",
+          "4711:S 1795226400123 * b\n"}));
+  setenv("TZ", "XXX+03:30", 1);  // west of Greenwich
+  tzset();
+  log.set_times(LogTimes::kIso8601);
+  EXPECT_EQ(log.prefix(LogLevel::kNotice), "4711:S 2026-11-20T22:30:00.123-03:30 * ");
+}
+
 TEST_F(LogTest, LevelsFilter) {
   for (int level = 0; level <= 4; ++level) {
     lines_.clear();

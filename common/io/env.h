@@ -7,6 +7,7 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <vector>
 
 #include "common/io/clock.h"
 #include "common/io/files.h"
@@ -37,6 +38,9 @@ class Thread {
   virtual Loop& loop() = 0;  // exists before start() is called; post() and wake() may be used at once
   // Waits until the actor has finished. Once. In the simulator: runs the scheduler until then.
   virtual void join() = 0;
+  // Sends that thread a signal of the system, whose handler then runs on its stack. Any thread, before
+  // join().
+  virtual void interrupt(int signal) { (void)signal; }
 };
 
 // Jobs that may block (fsync of small files, name look-ups, freeing, compression).
@@ -48,6 +52,11 @@ class Pool {
   // Waits until no job waits or runs. Before loops that jobs post to are destroyed: post() may still be under
   // way on the pool's thread when its message has long been handled.
   virtual void drain() = 0;
+  // Its threads run on these processors only. False: the system did not take it.
+  virtual bool pin(const std::vector<int>& cpus) {
+    (void)cpus;
+    return true;
+  }
 };
 
 class Env {
@@ -58,8 +67,10 @@ class Env {
   virtual Pool& pool() = 0;
   virtual void random_bytes(std::span<unsigned char> out) = 0;  // entropy; in the simulator the run's seed
   uint64_t random_u64();
-  // `name` is seen in top and gdb (15 bytes). `cpu` pins when >= 0 and allowed, else ignored.
-  virtual std::unique_ptr<Thread> start_thread(const std::string& name, Actor& actor, int cpu = -1) = 0;
+  // `name` is seen in top and gdb (15 bytes). `cpus`: runs on these processors only, where that is allowed;
+  // empty: on any.
+  virtual std::unique_ptr<Thread> start_thread(const std::string& name, Actor& actor,
+                                               const std::vector<int>& cpus = {}) = 0;
   // A loop for the calling thread itself, without Actor: tools and tests.
   virtual std::unique_ptr<Loop> make_loop() = 0;
 };

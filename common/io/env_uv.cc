@@ -38,6 +38,16 @@ class SystemClock final : public Clock {
   }
 };
 
+// Numbers beyond what the system can have are left out; false: none is left, or the system refused.
+bool pin_thread(pthread_t thread, const std::vector<int>& cpus) {
+  cpu_set_t wanted;
+  CPU_ZERO(&wanted);
+  for (const int cpu : cpus) {
+    if (cpu >= 0 && cpu < CPU_SETSIZE) CPU_SET(cpu, &wanted);
+  }
+  return CPU_COUNT(&wanted) > 0 && pthread_setaffinity_np(thread, sizeof wanted, &wanted) == 0;
+}
+
 // A joinable thread of the system with our stack size.
 class SystemThread {
  public:
@@ -54,9 +64,17 @@ class SystemThread {
   SystemThread(const SystemThread&) = delete;
   SystemThread& operator=(const SystemThread&) = delete;
   void join() {
-    if (std::exchange(joined_, true)) return;
+    {
+      std::lock_guard lock(ending_);
+      if (std::exchange(joined_, true)) return;
+    }
     pthread_join(thread_, nullptr);
   }
+  void interrupt(int signal) {
+    std::lock_guard lock(ending_);
+    if (!joined_) (void)pthread_kill(thread_, signal);
+  }
+  pthread_t handle() const { return thread_; }
 
  private:
   static void* run(void* raw) {
@@ -68,25 +86,23 @@ class SystemThread {
   std::function<void()> body_;
   std::string name_;
   pthread_t thread_{};
+  std::mutex ending_;  // what is joined, or about to be, has no handle any more
   bool joined_ = false;
 };
 
 class UvThread final : public Thread {
  public:
-  UvThread(const Clock& clock, Pool& pool, const std::string& name, Actor& actor, int cpu)
-      : loop_(clock, pool), thread_(name, [this, &actor, cpu] { run(actor, cpu); }) {}
+  UvThread(const Clock& clock, Pool& pool, const std::string& name, Actor& actor,
+           const std::vector<int>& cpus)
+      : loop_(clock, pool), thread_(name, [this, &actor, cpus] { run(actor, cpus); }) {}
   Loop& loop() override { return loop_; }
   void join() override { thread_.join(); }
+  void interrupt(int signal) override { thread_.interrupt(signal); }
 
  private:
-  void run(Actor& actor, int cpu) {
-    if (cpu >= 0 && cpu < CPU_SETSIZE) {
-      cpu_set_t wanted;
-      CPU_ZERO(&wanted);
-      CPU_SET(cpu, &wanted);
-      // Not allowed (a container's cpuset) or no such processor: the scheduler's choice is good enough.
-      (void)pthread_setaffinity_np(pthread_self(), sizeof wanted, &wanted);
-    }
+  void run(Actor& actor, const std::vector<int>& cpus) {
+    // Not allowed (a container's cpuset) or no such processor: the scheduler's choice is good enough.
+    if (!cpus.empty()) (void)pin_thread(pthread_self(), cpus);
     actor.start(loop_);
     for (Micros wait{0}; wait != Actor::kDone; wait = actor.tick(loop_)) {
       if (wait == Actor::kInboxOnly) {
@@ -128,6 +144,11 @@ class ThreadPool final : public Pool {
   void drain() override {
     std::unique_lock lock(mutex_);
     idle_.wait(lock, [this] { return jobs_.empty() && running_ == 0; });
+  }
+  bool pin(const std::vector<int>& cpus) override {
+    bool done = true;
+    for (const auto& thread : threads_) done = pin_thread(thread->handle(), cpus) && done;
+    return done;
   }
 
  private:
@@ -174,8 +195,9 @@ class UvEnv final : public Env {
       if (got > 0) have += static_cast<size_t>(got);
     }
   }
-  std::unique_ptr<Thread> start_thread(const std::string& name, Actor& actor, int cpu) override {
-    return std::make_unique<UvThread>(clock_, *pool_, name, actor, cpu);
+  std::unique_ptr<Thread> start_thread(const std::string& name, Actor& actor,
+                                       const std::vector<int>& cpus) override {
+    return std::make_unique<UvThread>(clock_, *pool_, name, actor, cpus);
   }
   std::unique_ptr<Loop> make_loop() override { return std::make_unique<UvLoop>(clock_, *pool_); }
 

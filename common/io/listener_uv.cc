@@ -1,8 +1,9 @@
 // Role: listening sockets of the product's loop. Thread: the loop's.
-// Invariants: connections are accepted until none waits, at most kAcceptsPerPoll a poll so that a storm of
-// connections does not hold up those that exist. Without descriptors the listener pauses instead of spinning.
+// Invariants: connections are accepted until none waits, at most so many a poll as the options say. Without
+// descriptors the listener pauses instead of spinning.
 #include <fcntl.h>
 #include <netdb.h>
+#include <netinet/in.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -15,14 +16,15 @@ namespace tessera::io {
 
 namespace {
 
-constexpr int kAcceptsPerPoll = 1000;
 constexpr int kAcceptsPerPollShared = 1;  // the other loops get theirs
 constexpr Micros kPauseWithoutDescriptors = millis(100);
 
 class UvListener final : public Listener, private FdWatcher::Owner {
  public:
-  UvListener(UvLoop& loop, OwnedFd fd, ListenHandler* handler, std::string unix_path, bool owns_path)
-      : loop_(loop),
+  UvListener(UvLoop& loop, OwnedFd fd, ListenHandler* handler, std::string unix_path, bool owns_path,
+             int accepts_per_poll)
+      : accepts_per_poll_(unix_path.empty() ? accepts_per_poll : kAcceptsPerPollShared),
+        loop_(loop),
         fd_(std::move(fd)),
         watcher_(loop, fd_.get(), this),
         handler_(handler),
@@ -46,14 +48,16 @@ class UvListener final : public Listener, private FdWatcher::Owner {
       unlink(unix_path_.c_str());
   }
   int port() const override { return port_; }
+  void set_accepts_per_poll(int count) override {
+    if (unix_path_.empty()) accepts_per_poll_ = count;
+  }
   bool valid() const { return watcher_.valid(); }
   OwnedFd duplicate() const { return OwnedFd(fcntl(fd_.get(), F_DUPFD_CLOEXEC, 0)); }
 
  private:
   void on_ready(bool, bool, bool) override {
     DestroyGuard guard(&destroyed_);
-    const int limit = unix_path_.empty() ? kAcceptsPerPoll : kAcceptsPerPollShared;
-    for (int accepted = 0; accepted < limit && !guard.destroyed(); ++accepted) {
+    for (int accepted = 0; !guard.destroyed() && accepted < accepts_per_poll_; ++accepted) {
       OwnedFd fd(accept4(fd_.get(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
       if (!fd) {
         if (errno == EAGAIN || errno == EWOULDBLOCK) break;
@@ -76,6 +80,7 @@ class UvListener final : public Listener, private FdWatcher::Owner {
     handler_->on_accept_error(*this, errno_error("accept", code));
   }
 
+  int accepts_per_poll_;
   UvLoop& loop_;
   OwnedFd fd_;
   FdWatcher watcher_;
@@ -99,8 +104,12 @@ enum class Depth { kBind, kListen };
 Result<OwnedFd> open_socket(const ListenOptions& options, Depth depth, const sockaddr* address,
                             socklen_t length) {
   const std::string where = where_text(options);
-  OwnedFd fd(socket(address->sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+  const int protocol = options.multipath && address->sa_family != AF_UNIX ? IPPROTO_MPTCP : 0;
+  OwnedFd fd(socket(address->sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, protocol));
   if (!fd) return errno_error(where + ": socket", errno);
+  if (options.mark != 0 && address->sa_family != AF_UNIX &&
+      setsockopt(fd.get(), SOL_SOCKET, SO_MARK, &options.mark, sizeof options.mark) != 0)
+    return errno_error(where + ": setsockopt SO_MARK", errno);
   const int on = 1;
   if (address->sa_family != AF_UNIX) {
     if (setsockopt(fd.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) != 0)
@@ -172,7 +181,8 @@ Result<std::unique_ptr<Listener>> make_uv_listener(UvLoop& loop, const ListenOpt
     if (!fd) return fd.error();
   }
   auto listener = std::make_unique<UvListener>(loop, std::move(*fd), handler, options.unix_path,
-                                               options.share == nullptr && !options.unix_path.empty());
+                                               options.share == nullptr && !options.unix_path.empty(),
+                                               options.accepts_per_poll);
   if (!listener->valid()) return Error{where_text(options) + ": the loop does not take the socket", EINVAL};
   return Result<std::unique_ptr<Listener>>(std::move(listener));
 }

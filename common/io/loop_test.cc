@@ -433,7 +433,7 @@ TEST_P(LoopTest, ManyThreadsPostToOneThatSleeps) {
   std::vector<std::unique_ptr<Thread>> threads;
   for (int i = 0; i < kSenders; ++i) {
     senders.push_back(std::make_unique<Sender>(i, kEach, receiver->loop()));
-    threads.push_back(env().start_thread("sender-with-a-long-name", *senders.back(), i));
+    threads.push_back(env().start_thread("sender-with-a-long-name", *senders.back(), std::vector<int>{i}));
   }
   for (auto& thread : threads) thread->join();
   receiver->join();

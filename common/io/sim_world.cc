@@ -163,7 +163,7 @@ void SimEnv::random_bytes(std::span<unsigned char> out) {
   for (auto& byte : out) byte = static_cast<unsigned char>(random_.next() >> 32);
 }
 
-std::unique_ptr<Thread> SimEnv::start_thread(const std::string&, Actor& actor, int) {
+std::unique_ptr<Thread> SimEnv::start_thread(const std::string&, Actor& actor, const std::vector<int>&) {
   return std::make_unique<SimThread>(*this, actor);
 }
 

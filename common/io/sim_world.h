@@ -104,7 +104,8 @@ class SimEnv final : public Env {
   SimDisk& files() override { return *disk_; }
   Pool& pool() override;
   void random_bytes(std::span<unsigned char> out) override;
-  std::unique_ptr<Thread> start_thread(const std::string& name, Actor& actor, int cpu = -1) override;
+  std::unique_ptr<Thread> start_thread(const std::string& name, Actor& actor,
+                                       const std::vector<int>& cpus = {}) override;
   std::unique_ptr<Loop> make_loop() override;
 
   const std::string& name() const { return name_; }

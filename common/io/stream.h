@@ -92,6 +92,9 @@ struct ListenOptions {
   // reuse_port may join it. The first of several threads does so.
   bool claim_port = false;
   bool ipv6_only = true;
+  bool multipath = false;       // Multipath TCP; an error where the system has none
+  uint32_t mark = 0;            // SO_MARK of the socket and of what it accepts; 0: none
+  int accepts_per_poll = 1000;  // so that a storm of connections does not hold up those that exist
   // Another loop's listener on the same Unix socket: both accept from it (the kernel spreads connections over
   // TCP listeners only). It must live during the call. The simulator's loops refuse.
   const Listener* share = nullptr;
@@ -101,6 +104,8 @@ class Listener {
  public:
   virtual ~Listener() = default;
   virtual int port() const = 0;
+  // From the next poll on, as ListenOptions::accepts_per_poll. A Unix socket that is shared keeps its own.
+  virtual void set_accepts_per_poll(int count) { (void)count; }
 };
 
 class ListenHandler {

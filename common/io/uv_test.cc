@@ -115,6 +115,34 @@ TEST(UvLoop, SeveralLoopsShareAPortWithReusePort) {
   EXPECT_TRUE(second.ok()) << second.error().message;
 }
 
+TEST(UvLoop, AcceptsSoManyAPoll) {
+  UvTwin twin;
+  auto loop = twin.env().make_loop();
+  auto other = twin.env().make_loop();
+  Acceptor acceptor;
+  ListenOptions options;
+  options.host = "127.0.0.1";
+  options.accepts_per_poll = 2;
+  auto listener = loop->listen(options, &acceptor);
+  ASSERT_TRUE(listener.ok());
+  constexpr int kClients = 12;
+  Recorder events;
+  std::vector<std::unique_ptr<Stream>> clients;
+  for (int i = 0; i < kClients; ++i) {
+    auto stream = other->connect(Address{"127.0.0.1", (*listener)->port()}, "", &events);
+    ASSERT_TRUE(stream.ok());
+    clients.push_back(std::move(*stream));
+  }
+  ASSERT_TRUE(poll_until(*other, [&] { return events.connected_count == kClients; }));
+  for (size_t before = 0; before < 6; before = acceptor.streams.size()) {
+    loop->poll(millis(100));
+    ASSERT_LE(acceptor.streams.size(), before + 2);
+  }
+  (*listener)->set_accepts_per_poll(100);
+  loop->poll(millis(100));
+  EXPECT_EQ(acceptor.streams.size(), static_cast<size_t>(kClients));
+}
+
 TEST(UvLoop, AddressesThatAreNotOursAreNamed) {
   UvTwin twin;
   auto loop = twin.env().make_loop();

@@ -7,6 +7,8 @@
 
 #include "common/base/random.h"
 #include "common/base/test_seed.h"
+#include "common/text/collation.h"
+#include "common/text/cpu_list.h"
 #include "common/text/glob.h"
 #include "common/text/quoting.h"
 #include "common/text/strings.h"
@@ -249,6 +251,27 @@ TEST(NeedsQuotes, WhatReadsBackPlainNeedsNone) {
   }
   EXPECT_TRUE(needs_quotes(""));
   EXPECT_FALSE(needs_quotes("/var/lib"));
+}
+
+TEST(CpuList, FormsAndMistakes) {
+  using List = std::vector<int>;
+  EXPECT_EQ(parse_cpu_list("0"), List{0});
+  EXPECT_EQ(parse_cpu_list("0,2, 4"), (List{0, 2, 4}));
+  EXPECT_EQ(parse_cpu_list("0-7:2"), (List{0, 2, 4, 6}));
+  EXPECT_EQ(parse_cpu_list("1,3-5,3"), (List{1, 3, 4, 5}));
+  EXPECT_EQ(parse_cpu_list("5-3"), (List{3, 4, 5}));
+  for (const char* bad : {"", ",", "a", "1-", "-1", "1-x", "1:2", "1-3:0", "1-3:", "1,,2", "99999", "1 2"}) {
+    EXPECT_FALSE(parse_cpu_list(bad)) << bad;
+  }
+}
+
+TEST(Collation, BytesUnlessALocaleSaysOtherwise) {
+  const auto plain = Collation::make("C");
+  ASSERT_NE(plain, nullptr);
+  EXPECT_LT(plain->compare("B", "a"), 0);
+  EXPECT_EQ(plain->compare(std::string_view("a\0b", 3), "a"), 0);  // up to the first zero byte
+  EXPECT_GT(plain->compare("ab", "a"), 0);
+  EXPECT_EQ(Collation::make("no such locale"), nullptr);
 }
 
 TEST(Strings, Helpers) {

@@ -218,8 +218,29 @@ void Plane::on_connected(state::LinkId link, const std::string& remote_ip) {
 
 void Plane::on_message(state::LinkId link, const std::string& remote_ip, const std::string& local_ip,
                        std::shared_ptr<const bus::Message> message) {
+  if (drops(link, *message)) return;
   happened(state::MessageReceived{link, remote_ip, local_ip, std::move(message)});
   if (state::is_inbound(link)) note_known(link);
+}
+
+// For tests of what silence does.
+bool Plane::drops(state::LinkId link, const bus::Message& message) {
+  if (!host_.dropped_type || host_.dropped_type() != static_cast<int>(message.type)) return false;
+  if (host_.closes_link_on_drop && host_.closes_link_on_drop()) {
+    links_->close(link);
+    happened(state::LinkClosed{link, state::CloseReason::kOverflow});
+  }
+  return true;
+}
+
+bool Plane::kill_links(const std::string& node_id, bool to, bool from) {
+  if (view().find_node(node_id) < 0) return false;
+  for (const state::LinkInfo& info : machine_.links()) {
+    if (info.node != node_id || !(state::is_inbound(info.link) ? from : to)) continue;
+    links_->close(info.link);
+    happened(state::LinkClosed{info.link, state::CloseReason::kOverflow});
+  }
+  return true;
 }
 
 // Whose inbound link it is may change with each message; nodes in handshake are strangers still.

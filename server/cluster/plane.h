@@ -41,6 +41,10 @@ struct PlaneHost {
   std::function<void(bool sharded, const std::string& channel, const std::string& text)> deliver;
   // Writes are acknowledged before this moment only; MonoTime{INT64_MAX}: always.
   std::function<void(MonoTime)> set_write_until;
+  // DEBUG DROP-CLUSTER-PACKET-FILTER: messages of this type are not handled, -1: none are dropped; and
+  // whether their links are closed. May be empty.
+  std::function<int()> dropped_type;
+  std::function<bool()> closes_link_on_drop;
 };
 
 class Plane final : link::LinkHandler {
@@ -64,6 +68,8 @@ class Plane final : link::LinkHandler {
   void publish(bool sharded, std::string channel, std::string text);
 
   using Answer = std::function<void(const state::Reply&)>;
+  // DEBUG CLUSTERLINK KILL; false: no such node.
+  bool kill_links(const std::string& node_id, bool to, bool from);
   void command(decltype(state::Command::what) what, Answer answer);
 
   // The cluster at this moment, ping times included. Cost: O(nodes + slots).
@@ -82,6 +88,7 @@ class Plane final : link::LinkHandler {
   void carry_out(state::Action& action);
   void persist(const state::Persist& persist);
   void note_known(state::LinkId link);
+  bool drops(state::LinkId link, const bus::Message& message);
 
   void on_inbound(state::LinkId link, const std::string& remote_ip) override;
   void on_connected(state::LinkId link, const std::string& remote_ip) override;

@@ -43,12 +43,12 @@ constexpr ParameterRow kRows[] = {
     integer("tracking-table-max-keys", "1000000", 0, kMaxLong)
         .about("Keys the table of client side caching remembers; 0 for any number."),
     integer("socket-mark-id", "0", 0, kMaxUint)
-        .flags(kNoEffectYet | kImmutable)
+        .flags(kImmutable)
         .about("Mark (SO_MARK) of the listening sockets; 0 for none."),
     integer("max-new-connections-per-cycle", "10", 1, 1000)
-        .flags(kNoEffectYet | kValkeyOnly)
-        .about("Connections accepted in one turn of a loop."),
-    yes_no("mptcp", false).flags(kNoEffectYet | kValkeyOnly | kImmutable).about("Listen with Multipath TCP."),
+        .flags(kValkeyOnly)
+        .about("Connections each shard accepts in one turn of its loop."),
+    yes_no("mptcp", false).flags(kValkeyOnly | kImmutable).about("Listen with Multipath TCP."),
     integer("io-threads", "1", 1, 128)
         .flags(kCompatOnly | kImmutable)
         .about("Every shard does its own input and output; use \"shards\"."),

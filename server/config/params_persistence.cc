@@ -30,8 +30,9 @@ constexpr ParameterRow kRows[] = {
         .about("Remove snapshot files that were made for replication only."),
     yes_no("rdb-save-incremental-fsync", true).about("Sync snapshot files while they are written."),
     choice("rdb-version-check", "strict", kRdbVersionChecks)
-        .flags(kNoEffectYet | kValkeyOnly)
-        .about("Refuse snapshots of versions that are not known (\"strict\"), or try (\"relaxed\")."),
+        .flags(kValkeyOnly)
+        .about("Refuse snapshots, and values of RESTORE, of versions that are not known (\"strict\"), or try "
+               "(\"relaxed\")."),
     integer("rdb-key-save-delay", "0", -kMaxInt - 1, kMaxInt)
         .flags(kHidden)
         .about("Microseconds to wait for each key of a snapshot; for tests."),

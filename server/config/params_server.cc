@@ -37,10 +37,12 @@ constexpr ParameterRow kRows[] = {
     string("pidfile", "").flags(kImmutable).about("File that holds the process id while the server runs."),
     choice("loglevel", "notice", kLoglevelNames).about("Least severe messages that are logged."),
     string("logfile", "").flags(kImmutable).about("File of the log; empty is standard output."),
-    choice("log-format", "legacy", kLogFormats).flags(kNoEffectYet | kValkeyOnly).about("Form of log lines."),
+    choice("log-format", "legacy", kLogFormats)
+        .flags(kValkeyOnly)
+        .about("Form of log lines: legacy, or logfmt (name=value)."),
     choice("log-timestamp-format", "legacy", kLogTimestampFormats)
-        .flags(kNoEffectYet | kValkeyOnly)
-        .about("Form of times in log lines."),
+        .flags(kValkeyOnly)
+        .about("Form of times in log lines: legacy, iso8601, milliseconds (since 1970)."),
     yes_no("syslog-enabled", false).flags(kImmutable).about("Log to syslog as well."),
     string("syslog-ident", "redis").flags(kImmutable).about("Identity in syslog."),
     choice("syslog-facility", "local0", kSyslogFacilityNames).flags(kImmutable).about("Facility of syslog."),
@@ -81,12 +83,14 @@ constexpr ParameterRow kRows[] = {
         .about("Scores for a primary, a replica and background work."),
     string("server_cpulist", "")
         .alias("server-cpulist")
-        .flags(kNoEffectYet | kImmutable)
-        .about("Cores of the shard threads."),
+        .flags(kImmutable)
+        .about(
+            "Cores of the shards' threads, the control thread and the main thread: 0-7:2 or 1,3; \"shards\" "
+            "does not follow it."),
     string("bio_cpulist", "")
         .alias("bio-cpulist")
-        .flags(kNoEffectYet | kImmutable)
-        .about("Cores of the pool threads."),
+        .flags(kImmutable)
+        .about("Cores of the threads that free, write and sync: the pool's, the journal's, the snapshots'."),
     string("aof_rewrite_cpulist", "")
         .alias("aof-rewrite-cpulist")
         .flags(kCompatOnly | kImmutable)
@@ -131,14 +135,17 @@ constexpr ParameterRow kRows[] = {
     yes_no("import-mode", false)
         .flags(kNoEffectYet | kValkeyOnly)
         .about("Keys do not expire while data is imported."),
-    string("locale-collate", "").flags(kNoEffectYet | kValkeyOnly).about("Locale of SORT ALPHA."),
+    string("locale-collate", "")
+        .hooks(&kLocaleHooks)
+        .flags(kValkeyOnly)
+        .about("Locale of SORT ALPHA; empty is the environment's. Lua compares bytes in any."),
     yes_no("use-exit-on-panic", false)
         .flags(kHidden)
         .about("End with status 1 when an internal check fails, instead of a signal."),
     integer("watchdog-period", "0", 0, kMaxInt)
         .hooks(&kWatchdogHooks)
-        .flags(kNoEffectYet | kHidden)
-        .about("Milliseconds after which a stuck command is logged; 0 for never."),
+        .flags(kHidden)
+        .about("Milliseconds after which it is logged where a shard is stuck; 0 for never."),
 };
 
 }  // namespace

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "common/text/collation.h"
 #include "common/text/quoting.h"
 #include "common/text/strings.h"
 #include "common/text/words.h"
@@ -159,6 +160,10 @@ const char* check_tls_port(int64_t port) {
   return port == 0 ? nullptr : "TLS is not supported by this server: there is no port for it";
 }
 
+const char* check_locale(const std::string& text) {
+  return text.empty() || text::Collation::make(text) != nullptr ? nullptr : "Invalid locale name";
+}
+
 constexpr ParameterHooks checked_number(const char* (*check)(int64_t)) {
   ParameterHooks hooks;
   hooks.check_number = check;
@@ -211,5 +216,6 @@ const ParameterHooks kBacklogSizeHooks = adjusted(adjust_backlog_size);
 const ParameterHooks kWatchdogHooks = adjusted(adjust_watchdog);
 const ParameterHooks kDefragHooks = checked_number(check_defrag);
 const ParameterHooks kTlsPortHooks = checked_number(check_tls_port);
+const ParameterHooks kLocaleHooks = checked(check_locale);
 
 }  // namespace tessera::config

@@ -78,5 +78,6 @@ extern const registry::ParameterHooks kBacklogSizeHooks;
 extern const registry::ParameterHooks kWatchdogHooks;
 extern const registry::ParameterHooks kDefragHooks;
 extern const registry::ParameterHooks kTlsPortHooks;
+extern const registry::ParameterHooks kLocaleHooks;
 
 }  // namespace tessera::config

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "common/base/check.h"
+#include "server/config/config.h"
 
 namespace tessera::conn {
 
@@ -38,7 +39,13 @@ bool has_lost_slots(const route::ClusterView& then, const route::ClusterView& no
 
 }  // namespace
 
-Result<int> Connections::listen(const io::ListenOptions& options) {
+int Connections::accepts_per_poll() const {
+  return static_cast<int>(engine_.settings().config->integer("max-new-connections-per-cycle"));
+}
+
+Result<int> Connections::listen(const io::ListenOptions& wanted) {
+  io::ListenOptions options = wanted;
+  options.accepts_per_poll = accepts_per_poll();
   auto listener = loop_->listen(options, this);
   if (!listener.ok()) return listener.error();
   const int port = (*listener)->port();
@@ -462,7 +469,9 @@ void Connections::cron(MonoTime now) {
   }
 }
 
-void Connections::settings_changed() {}
+void Connections::settings_changed() {
+  for (Listening& each : listeners_) each.listener->set_accepts_per_poll(accepts_per_poll());
+}
 
 void Connections::for_each(const std::function<void(dispatch::Session&, dispatch::Pipeline&)>& f) {
   for (Place& place : places_) {

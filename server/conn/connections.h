@@ -20,7 +20,7 @@ class Connections : public dispatch::ClientSink, public io::ListenHandler {
   explicit Connections(dispatch::Engine& engine) : engine_(engine) {}
 
   // Adds a listener; the port that was bound, for Unix sockets 0.
-  Result<int> listen(const io::ListenOptions& options);
+  Result<int> listen(const io::ListenOptions& wanted);
   // Makes these the TCP listeners; those that are among them already stay. What cannot be bound is logged and
   // left out: the control thread has tried it.
   void move_listeners(const std::vector<io::ListenOptions>& wanted);
@@ -74,6 +74,7 @@ class Connections : public dispatch::ClientSink, public io::ListenHandler {
     uint32_t generation = 0;
   };
   std::string describe_as(dispatch::Session& session, bool hide_names);
+  int accepts_per_poll() const;
   bool admit(io::Stream& stream);
   void open(std::unique_ptr<io::Stream> stream);
   void close(Connection& connection);

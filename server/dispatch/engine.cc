@@ -84,6 +84,7 @@ void Engine::finish(io::Loop&) {
 
 void Engine::apply_settings() {
   shard_.settings = settings_->shard;
+  shard_.settings.list_limits.large_from = node_.debug.list_large_from.load(std::memory_order_relaxed);
   stats_.track_latency = settings_->latency_tracking;
   constexpr int64_t kNsPerMs = 1000000;
   const int64_t threshold_ms = settings_->latency_threshold_ms;

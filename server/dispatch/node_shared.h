@@ -15,6 +15,7 @@
 #include "server/acl/acl_view.h"
 #include "server/control/control.h"
 #include "server/dispatch/command_log.h"
+#include "server/dispatch/debug_switches.h"
 #include "server/dispatch/gather_token.h"
 #include "server/dispatch/pauses.h"
 #include "server/dispatch/snapshot_status.h"
@@ -80,8 +81,10 @@ struct NodeShared {
   // Functions in files: the codes of all libraries, while all shards are parked; and what a file had.
   std::function<std::vector<std::string>()> save_functions;
   std::function<Result<void>(const std::vector<std::string>& codes)> load_functions;
-  // DEBUG RELOAD's work. Control thread.
-  std::function<void(control::ControlCtx&, const registry::Args&, resp::Writer&)> reload;
+  // The work of DEBUG RELOAD, LOADAOF, RESTART and CRASH-AND-RECOVER, CLUSTERLINK. Control thread.
+  using DebugWork = std::function<void(control::ControlCtx&, const registry::Args&, resp::Writer&)>;
+  DebugWork reload, load_aof, restart, kill_link;
+  DebugSwitches debug;
   std::unique_ptr<Published<Settings>> settings;
   std::unique_ptr<Published<route::ClusterView>> view;
   std::unique_ptr<Published<acl::AclView>> acl;

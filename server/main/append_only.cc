@@ -35,6 +35,7 @@ Result<void> Node::make_append_only() {
   place.file_name = config.text("appendfilename");
   aof_ = std::make_unique<persist::Aof>(*options_.env, *options_.log, journal_, place);
   aof_->set_settings_at_start(settings_of(config));
+  aof_->set_flush_sleep(&shared_.debug.aof_flush_sleep_us);
   shared_.aof = aof_.get();
   if (!config.boolean("appendonly")) return {};
   shared_.loading = true;

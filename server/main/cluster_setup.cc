@@ -1,5 +1,6 @@
 // Role: a node of a cluster: what configuration says of it, and what its control plane may ask of the node.
 // Thread: the main thread at the start, then control.
+#include "common/text/strings.h"
 #include "server/cluster/plane.h"
 #include "server/main/node.h"
 
@@ -48,6 +49,8 @@ cluster::state::Settings state_settings(const config::Config& config) {
 cluster::PlaneSettings plane_settings(const config::Config& config) {
   cluster::PlaneSettings settings;
   settings.state = state_settings(config);
+  settings.links.multipath = config.boolean("mptcp");
+  settings.links.mark = static_cast<uint32_t>(config.integer("socket-mark-id"));
   settings.links.source_ip = config.text("bind-source-addr");
   settings.links.send_limit_bytes = config.bytes("cluster-link-sendbuf-limit");
   settings.hosts = config.bind_addresses();
@@ -110,6 +113,21 @@ Result<void> Node::open_cluster() {
   host.set_write_until = [this](MonoTime until) {
     // Behind the views of which it may know: who sees it sees them.
     shared_.write_until_us.store(until.us, std::memory_order_release);
+  };
+  host.dropped_type = [this] { return shared_.debug.dropped_bus_messages.load(std::memory_order_relaxed); };
+  host.closes_link_on_drop = [this] {
+    return shared_.debug.closes_link_on_drop.load(std::memory_order_relaxed);
+  };
+  shared_.kill_link = [this](control::ControlCtx&, const registry::Args& args, resp::Writer& reply) {
+    const bool all = text::iequals(args[3], "all");
+    const bool to = all || text::iequals(args[3], "to"), from = all || text::iequals(args[3], "from");
+    if (!plane_->kill_links(std::string(args[4]), to, from)) {
+      reply.error("ERR Unknown node " + std::string(args[4].substr(0, 128)));
+    } else if (!to && !from) {
+      reply.error("ERR Unknown direction " + std::string(args[3].substr(0, 128)));
+    } else {
+      reply.ok();
+    }
   };
   auto plane =
       cluster::Plane::open(*options_.env, *options_.log, absolute_path(config.text("cluster-config-file")),

@@ -12,10 +12,13 @@ void Node::add_hooks() {
   editor_->on_change({"port", "bind"}, [this](const config::Config& before, const config::Config& after) {
     return move_listeners(before, after);
   });
-  editor_->on_change({"loglevel"}, [log](const config::Config&, const config::Config& after) -> Result<void> {
-    if (auto level = parse_log_level(after.text("loglevel"))) log->set_level(*level);
-    return {};
-  });
+  editor_->on_change({"loglevel", "log-format", "log-timestamp-format"},
+                     [log](const config::Config&, const config::Config& after) -> Result<void> {
+                       if (auto level = parse_log_level(after.text("loglevel"))) log->set_level(*level);
+                       log->set_format(static_cast<LogFormat>(after.integer("log-format")));
+                       log->set_times(static_cast<LogTimes>(after.integer("log-timestamp-format")));
+                       return {};
+                     });
 }
 
 }  // namespace tessera::server

@@ -54,6 +54,8 @@ Result<std::vector<io::ListenOptions>> try_addresses(io::Loop& loop, const confi
     options.host = host == "*" ? "0.0.0.0" : host == "::*" ? "::" : host;
     options.port = port;
     options.backlog = static_cast<int>(config.integer("tcp-backlog"));
+    options.multipath = config.boolean("mptcp");
+    options.mark = static_cast<uint32_t>(config.integer("socket-mark-id"));
     options.reuse_port = port == ours;
     const Result<void> probe = loop.try_listen(options);
     options.reuse_port = true;

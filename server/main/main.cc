@@ -11,7 +11,6 @@ int main(int argc, char** argv) {
   using namespace tessera;
   using Action = server::ProcessOptions::Action;
   const std::vector<std::string> args(argv, argv + argc);  // copies: the title overwrites the originals
-  const std::string program = args.empty() ? "tessera-server" : args[0];
   server::ProcTitle title(argc, argv);
   const server::ProcessOptions options = server::parse_process_options(args);
   switch (options.action) {
@@ -26,7 +25,7 @@ int main(int argc, char** argv) {
       std::fputs(config::default_file(config::ParameterTable(config::all_sections())).c_str(), stdout);
       return 0;
     case Action::kServe:
-      return server::serve(options, program, title);
+      return server::serve(options, args, title);
   }
   return 1;
 }

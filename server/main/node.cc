@@ -6,11 +6,14 @@
 #include "common/base/allocator.h"
 #include "common/base/check.h"
 #include "common/hash/xxh.h"
+#include "common/text/cpu_list.h"
 #include "server/cluster/plane.h"
 #include "server/dispatch/control_call.h"
 #include "server/persist/aof/aof.h"
 #include "server/persist/reload.h"
+#include "server/persist/reload_log.h"
 #include "server/persist/saves.h"
+#include "server/persist/serialized.h"
 #include "server/pubsub/subscribers.h"
 #include "server/script/rows.h"
 
@@ -31,6 +34,17 @@ std::string hex40(io::Env& env) {
 }
 
 }  // namespace
+
+std::vector<int> cpu_list(const config::Config& config, std::string_view parameter, Log& log) {
+  const std::string& text = config.text(parameter);
+  if (text.empty()) return {};
+  auto cpus = text::parse_cpu_list(text);
+  if (!cpus) {
+    log.warning("%s: '%s' is no list of processors; it has no effect", std::string(parameter).c_str(),
+                text.c_str());
+  }
+  return std::move(cpus).value_or(std::vector<int>{});
+}
 
 Node::Node(NodeOptions options) : options_(std::move(options)), main_loop_(options_.env->make_loop()) {}
 
@@ -60,18 +74,22 @@ Result<void> Node::start() {
     return found.error();
   }
   add_hooks();
-  snapshots_->start();
-  control_thread_ = options_.env->start_thread("control", control_);
+  const std::vector<int> cpus = cpu_list(*options_.config, "server_cpulist", *options_.log);
+  const std::vector<int> pool_cpus = cpu_list(*options_.config, "bio_cpulist", *options_.log);
+  if (!pool_cpus.empty() && !options_.env->pool().pin(pool_cpus))
+    options_.log->warning("bio_cpulist: the system does not let the pool's threads run there alone");
+  snapshots_->start(pool_cpus);
+  control_thread_ = options_.env->start_thread("control", control_, cpus);
   control_.attach_loop(&control_thread_->loop());
   for (auto& engine : engines_) {
     const std::string name = "shard-" + std::to_string(engine->index());
-    threads_.push_back(options_.env->start_thread(name, *engine));
+    threads_.push_back(options_.env->start_thread(name, *engine, cpus));
     engine->attach_loop(&threads_.back()->loop());
   }
   std::vector<io::Loop*> loops;
   for (auto& engine : engines_) loops.push_back(&engine->loop());
   journal_.durability().attach(std::move(loops));
-  aof_->start_thread();
+  aof_->start_thread(pool_cpus);
   auto listening = listen();
   if (listening.ok()) listening = start_cluster();
   if (!listening.ok()) {
@@ -115,6 +133,16 @@ void Node::make_shared_state() {
   shared_.snapshots = snapshots_.get();
   shared_.saves = saves_.get();
   shared_.reload = persist::reload;
+  shared_.load_aof = [this](control::ControlCtx& ctx, const registry::Args&, resp::Writer& reply) {
+    const auto end_node = [this] {
+      exit_code_ = 1;
+      shut_down(-1, true, true, nullptr);
+    };
+    persist::load_aof(ctx, reply, end_node, [this] { script::forget_libraries(*scripts_); });
+  };
+  shared_.restart = [this](control::ControlCtx& ctx, const registry::Args& args, resp::Writer& reply) {
+    restart(ctx, args, reply);
+  };
   shared_.snapshot_status.last_save_s = shared_.started_wall_s;
   services.key_count = [this] {
     int64_t count = 0;
@@ -138,6 +166,8 @@ void Node::make_engines() {
   const std::string& seed = config.text("hash-seed");
   shard.hash_seed = seed.empty() ? options_.env->random_u64() : hash::xxh(seed, seed.size());
   shard.journal = &journal_;
+  shard.skip_checksums = &shared_.debug.skip_checksums;
+  shard.serialized_bytes = persist::serialized_bytes;
   shared_.feed = std::make_unique<feed::Feed>(static_cast<size_t>(shard_count), options_.env->random_u64());
   shard.feed = shared_.feed.get();
   io::Pool* pool = &options_.env->pool();
@@ -182,6 +212,21 @@ void Node::control_cron() {
   if (used > shared_.peak_bytes.load(std::memory_order_relaxed)) shared_.peak_bytes.store(used);
   sample_rates();
   saves_->cron();
+  watch_shards();
+}
+
+// watchdog-period: where a thread is that does not come to its next tick, once for each such tick.
+void Node::watch_shards() {
+  const int64_t period_ms = shared_.settings->get()->config->integer("watchdog-period");
+  if (period_ms == 0 || options_.watchdog_signal == 0) return;
+  watched_.resize(engines_.size());
+  const MonoTime now = options_.env->clock().mono();
+  for (size_t i = 0; i < engines_.size(); ++i) {
+    const MonoTime began = engines_[i]->tick_began();
+    if (began.us == 0 || began == watched_[i] || (now - began).us < period_ms * 1000) continue;
+    watched_[i] = began;
+    threads_[i]->interrupt(options_.watchdog_signal);
+  }
 }
 
 // Sixteen samples a tenth of a second apart: what INFO calls instantaneous.

@@ -44,6 +44,10 @@ struct NodeOptions {
   std::string supervised = "no";  // by whom
   // What the process has to do when parameters change; called once, before threads start.
   std::function<void(config::Editor&)> process_hooks = nullptr;
+  // Sent to a shard's thread that is stuck for longer than watchdog-period; 0: none.
+  int watchdog_signal = 0;
+  // The program starts again in this process, which does not come back; it does when that cannot be done.
+  std::function<void(int64_t delay_ms)> begin_anew = nullptr;
   // Called once when the node begins to stop, on the thread that waits for it.
   std::function<void()> stopping = nullptr;
   // A value of `dir` into an absolute path (control::Services).
@@ -76,6 +80,8 @@ class Node : public control::Workers {
   dispatch::NodeShared& shared() { return shared_; }
   // For the crash report; on the thread that crashed.
   void describe_after_crash(Log& log);
+  // After wait(): DEBUG RESTART wants begin_anew() after so long; -1: it does not.
+  int64_t restart_after_ms() const { return restart_after_ms_; }
   int port() const { return shared_.tcp_port.load(); }
   io::Loop& main_loop() { return *main_loop_; }
 
@@ -121,8 +127,10 @@ class Node : public control::Workers {
   void add_user_hooks();
   void shut_down(int save, bool now, bool force, const std::function<void(bool)>& answer);
   void end_all();
+  void restart(control::ControlCtx& ctx, const registry::Args& args, resp::Writer& reply);  // restart.cc
   void control_cron();
   void sample_rates();
+  void watch_shards();
 
   NodeOptions options_;
   std::unique_ptr<registry::CommandTable> commands_;
@@ -148,11 +156,15 @@ class Node : public control::Workers {
     std::array<int64_t, dispatch::kRateCount> values{};
   };
   std::deque<RateSample> rate_samples_;  // control thread
+  std::vector<MonoTime> watched_;        // by shard: the tick that the watchdog has told of; control thread
   std::string snapshot_;                 // what load() loads
   int exit_code_ = 0;
+  int64_t restart_after_ms_ = -1;  // control thread
   bool stopped_ = false;
 };
 
+// Of server_cpulist and its like; empty: not set, or no list, which is logged.
+std::vector<int> cpu_list(const config::Config& config, std::string_view parameter, Log& log);
 // What threads copy of the configuration.
 std::shared_ptr<const dispatch::Settings> settings_from(std::shared_ptr<const config::Config> config);
 

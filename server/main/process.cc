@@ -1,14 +1,17 @@
 // Role: see process.h.
 #include "server/main/process.h"
 
+#include <sched.h>
 #include <signal.h>
 #include <time.h>
 #include <unistd.h>
 
+#include <chrono>
 #include <cstdio>
+#include <thread>
 
 #include "common/base/allocator.h"
-#include "common/base/panic.h"
+#include "common/base/check.h"
 #include "server/config/editor.h"
 #include "server/main/node.h"
 #include "server/main/process_config.h"
@@ -149,6 +152,15 @@ class StopSignals {
   std::shared_ptr<std::atomic<bool>> asked_ = std::make_shared<std::atomic<bool>>(false);
 };
 
+void pin_this_thread(const std::vector<int>& cpus) {
+  cpu_set_t wanted;
+  CPU_ZERO(&wanted);
+  for (const int cpu : cpus) {
+    if (cpu < CPU_SETSIZE) CPU_SET(cpu, &wanted);
+  }
+  if (CPU_COUNT(&wanted) > 0) (void)sched_setaffinity(0, sizeof(wanted), &wanted);
+}
+
 // Absolute, whatever folder the server was started in and is in by now.
 std::string executable_path(const std::string& program) {
   char path[4096];
@@ -171,12 +183,32 @@ class NodeDetails final : public CrashDetails {
   Node& node_;
 };
 
+// How the program was started.
+struct Start {
+  std::vector<std::string> args;
+  std::string directory;  // paths in `args` may be relative to it
+};
+
+// Descriptors close by themselves, save standard input and outputs. Comes back when it cannot be done.
+void begin_anew(const Start& start, const std::string& executable, int64_t delay_ms) {
+  if (delay_ms > 0) std::this_thread::sleep_for(std::chrono::milliseconds(delay_ms));
+  if (chdir(start.directory.c_str()) != 0) return;
+  std::vector<char*> words;
+  for (const std::string& word : start.args) words.push_back(const_cast<char*>(word.c_str()));
+  words.push_back(nullptr);
+  sigset_t none;
+  sigemptyset(&none);
+  pthread_sigmask(SIG_SETMASK, &none, nullptr);
+  execve(executable.c_str(), words.data(), environ);
+}
+
 // Everything behind the configuration: the process' surroundings, then the node, until it stops.
 int run_node(std::shared_ptr<const config::Config> config, Supervisor supervisor, bool in_background,
-             const std::string& program, ProcTitle& title, Log& log) {
+             const std::string& program, ProcTitle& title, const Start& start, Log& log) {
   const int oom_base = read_oom_score_adj();
   if (config->boolean("crash-log-enabled")) install_crash_report(&log);
   set_exit_on_panic(config->boolean("use-exit-on-panic"));
+  install_watchdog(&log);
   log.set_role(LogRole::kPrimary);
   log.notice("monotonic clock: POSIX clock_gettime");
   config = within_limits(std::move(config), log);
@@ -195,6 +227,10 @@ int run_node(std::shared_ptr<const config::Config> config, Supervisor supervisor
                        : supervisor == Supervisor::kUpstart ? "upstart"
                                                             : "no";
   options.resolve_dir = resolve_dir;
+  options.watchdog_signal = kWatchdogSignal;
+  options.begin_anew = [&start, executable = options.executable](int64_t delay_ms) {
+    begin_anew(start, executable, delay_ms);
+  };
   options.process_hooks = [&](config::Editor& editor) {
     add_process_hooks(editor, oom_base, program, title, log);
     log_unserved(editor, log);
@@ -220,6 +256,8 @@ int run_node(std::shared_ptr<const config::Config> config, Supervisor supervisor
     if (logs_elsewhere(*config)) std::fprintf(stderr, "%s\n", started.error().message.c_str());
     return 1;
   }
+  // Threads of the node have theirs; this one loads.
+  pin_this_thread(cpu_list(*config, "server_cpulist", log));
   const std::string& wanted_pid_file = config->text("pidfile");
   if (in_background || !wanted_pid_file.empty()) {
     const auto written = pid_file.write(wanted_pid_file.empty() ? kDefaultPidFile : wanted_pid_file);
@@ -244,12 +282,15 @@ int run_node(std::shared_ptr<const config::Config> config, Supervisor supervisor
   tell_ready(supervisor);
   const int exit_code = node.wait();
   pid_file.remove(log);
+  if (node.restart_after_ms() >= 0) begin_anew(start, executable_path(program), node.restart_after_ms());
   return exit_code;
 }
 
 }  // namespace
 
-int serve(const ProcessOptions& options, const std::string& program, ProcTitle& title) {
+int serve(const ProcessOptions& options, const std::vector<std::string>& args, ProcTitle& title) {
+  const std::string program = args.empty() ? "tessera-server" : args[0];
+  const Start start{args, working_directory()};
   tzset();
   signal(SIGHUP, SIG_IGN);
   signal(SIGPIPE, SIG_IGN);
@@ -274,9 +315,10 @@ int serve(const ProcessOptions& options, const std::string& program, ProcTitle& 
     }
   }
   log_start(options, program, log);
-  const int exit_code = run_node(std::move(config), supervisor, in_background, program, title, log);
+  const int exit_code = run_node(std::move(config), supervisor, in_background, program, title, start, log);
   if (exit_code == 0) log.warning("Tessera is now ready to exit, bye bye...");
-  remove_crash_report();  // it knows this log
+  remove_watchdog();
+  remove_crash_report();  // both know this log
   return exit_code;
 }
 

@@ -3,13 +3,15 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "server/main/process_daemon.h"
 #include "server/main/process_options.h"
 
 namespace tessera::server {
 
-// Until the node stops; the process' exit code. `program` is how it was called.
-int serve(const ProcessOptions& options, const std::string& program, ProcTitle& title);
+// Until the node stops; the process' exit code. `args`: all words of the command line, the program's name
+// first.
+int serve(const ProcessOptions& options, const std::vector<std::string>& args, ProcTitle& title);
 
 }  // namespace tessera::server

@@ -22,13 +22,6 @@ namespace tessera::server {
 
 namespace {
 
-std::string working_directory() {
-  char* path = get_current_dir_name();
-  std::string out = path ? path : "/";
-  std::free(path);
-  return out;
-}
-
 std::string read_stdin() {
   std::string text;
   char buffer[4096];
@@ -61,6 +54,13 @@ Error fatal(const Error& error) {
 
 }  // namespace
 
+std::string working_directory() {
+  char* path = get_current_dir_name();
+  std::string out = path ? path : "/";
+  std::free(path);
+  return out;
+}
+
 Result<std::string> resolve_dir(const std::string& path, const std::string& base) {
   const std::string joined = !path.empty() && path[0] == '/' ? path : base + "/" + path;
   char* absolute = realpath(path.empty() ? "" : joined.c_str(), nullptr);
@@ -79,6 +79,8 @@ LogOptions log_options(const config::Config& config) {
                                  LOG_LOCAL4, LOG_LOCAL5, LOG_LOCAL6, LOG_LOCAL7};
   LogOptions options;
   options.level = parse_log_level(config.text("loglevel")).value_or(LogLevel::kNotice);
+  options.format = static_cast<LogFormat>(config.integer("log-format"));
+  options.times = static_cast<LogTimes>(config.integer("log-timestamp-format"));
   options.file = config.text("logfile");
   options.to_syslog = config.boolean("syslog-enabled");
   options.syslog_ident = config.text("syslog-ident");

@@ -21,6 +21,8 @@ Result<std::shared_ptr<const config::Config>> read_configuration(io::Env& env, c
 // text.
 Result<std::string> resolve_dir(const std::string& path, const std::string& base);
 
+std::string working_directory();
+
 // What the log is made of.
 LogOptions log_options(const config::Config& config);
 

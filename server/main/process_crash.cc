@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include <atomic>
+#include <cerrno>
 #include <cstdint>
 #include <cstring>
 #include <string_view>
@@ -26,6 +27,7 @@ namespace {
 constexpr int kSignals[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT};
 
 std::atomic<Log*> g_log{nullptr};
+std::atomic<Log*> g_watchdog_log{nullptr};
 std::atomic<CrashDetails*> g_details{nullptr};
 std::atomic<int> g_dies_of{SIGABRT};
 std::atomic<bool> g_printing_details{false};
@@ -291,10 +293,37 @@ void on_failed_check(const char* what) {
   print_end(*log);
 }
 
+void on_watchdog(int, siginfo_t*, void*) {
+  const int saved_errno = errno;
+  if (Log* log = g_watchdog_log.load()) {
+    Line().add("\n--- WATCHDOG TIMER EXPIRED ---").print(*log);
+    print_thread(*log);
+    print_stack(*log);
+    Line().add("--------").print(*log);
+  }
+  errno = saved_errno;
+}
+
 }  // namespace
 
 void set_crash_details(CrashDetails* details) {
   g_details.store(details);
+}
+
+void install_watchdog(Log* log) {
+  void* frame = nullptr;
+  (void)backtrace(&frame, 1);  // as below
+  g_watchdog_log.store(log);
+  struct sigaction action {};
+  sigemptyset(&action.sa_mask);
+  action.sa_flags = SA_RESTART | SA_SIGINFO;
+  action.sa_sigaction = on_watchdog;
+  sigaction(kWatchdogSignal, &action, nullptr);
+}
+
+// The signal stays handled: one may still be on its way.
+void remove_watchdog() {
+  g_watchdog_log.store(nullptr);
 }
 
 void install_crash_report(Log* log) {

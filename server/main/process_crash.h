@@ -4,6 +4,8 @@
 // Invariant: one report a process; after it the signal takes its default course (core file, exit status).
 #pragma once
 
+#include <signal.h>
+
 #include "common/base/log.h"
 
 namespace tessera::server {
@@ -20,5 +22,10 @@ struct CrashDetails {
   virtual void print(Log& log) = 0;
 };
 void set_crash_details(CrashDetails* details);
+
+// watchdog-period: a thread that gets kWatchdogSignal logs where it is, and goes on.
+constexpr int kWatchdogSignal = SIGALRM;
+void install_watchdog(Log* log);
+void remove_watchdog();
 
 }  // namespace tessera::server

@@ -1,4 +1,5 @@
 // Role: from parameters to the plain settings of threads. Thread: any, pure.
+#include "common/text/collation.h"
 #include "server/main/node.h"
 
 namespace tessera::server {
@@ -39,6 +40,9 @@ std::shared_ptr<const dispatch::Settings> settings_from(std::shared_ptr<const co
   settings->shard.hll_sparse_max_bytes = static_cast<int64_t>(from.bytes("hll-sparse-max-bytes"));
   settings->shard.is_cluster = from.boolean("cluster-enabled");
   settings->shard.compress_snapshots = from.boolean("rdbcompression");
+  settings->shard.relaxed_rdb_versions = from.text("rdb-version-check") == "relaxed";
+  // The environment may name a locale that is not installed: then bytes decide, as in the C locale.
+  settings->shard.collation = text::Collation::make(from.text("locale-collate"));
   settings->shard.list_limits = {
       .max_listpack_size = static_cast<int32_t>(from.integer("list-max-listpack-size")),
       .compress_depth = static_cast<int32_t>(from.integer("list-compress-depth"))};

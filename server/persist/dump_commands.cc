@@ -107,7 +107,7 @@ void restore(Ctx& ctx, const Args& args, Writer& reply) {
     return;
   }
   rdb::Payload payload;
-  if (!rdb::open_payload(args[3], true, payload)) {
+  if (!rdb::open_payload(args[3], !ctx.skips_checksums(), payload, ctx.settings().relaxed_rdb_versions)) {
     reply.error("ERR DUMP payload version or checksum are wrong");
     return;
   }

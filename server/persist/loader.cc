@@ -213,7 +213,8 @@ Result<LoadResult> Loader::load_file(const std::string& path) {
   status.load_started_s = now_ms_ / 1000;
   status.load_began_us = node_.env->clock().mono().us;
 
-  rdb::Framer framer(options_.verify_checksum);
+  const bool verify = options_.verify_checksum && !node_.debug.skip_checksums.load();
+  rdb::Framer framer(verify, node_.settings->get()->shard.relaxed_rdb_versions);
   KeyDelay delay(node_, "key-load-delay");
   framer.expect_bytes(static_cast<uint64_t>(status.load_total_bytes.load()));
   std::string chunk(kChunkBytes, '\0');

@@ -70,8 +70,8 @@ class Snapshots {
   virtual bool is_busy() const = 0;
 
   // ---- the node
-  virtual void start() = 0;  // its thread
-  virtual void stop() = 0;   // when no shard and no control thread runs any more
+  virtual void start(const std::vector<int>& cpus) = 0;  // its thread, on these processors
+  virtual void stop() = 0;                               // when no shard and no control thread runs any more
 };
 
 std::unique_ptr<Snapshots> make_snapshots(dispatch::NodeShared& node);

@@ -67,7 +67,9 @@ class NodeSnapshots final : public Snapshots {
 
   bool is_busy() const override { return active_ != nullptr; }
 
-  void start() override { thread_ = node_.env->start_thread("snapshot", writer_); }
+  void start(const std::vector<int>& cpus) override {
+    thread_ = node_.env->start_thread("snapshot", writer_, cpus);
+  }
   void stop() override {
     if (thread_ == nullptr) return;
     writer_.request_stop();

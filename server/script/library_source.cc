@@ -96,6 +96,13 @@ std::string load_libraries(Shared& shared, std::span<const std::string> sources,
   return shared.libraries.replace(version, std::move(next)) ? "" : "ERR libraries changed meanwhile";
 }
 
+void forget_libraries(Shared& shared) {
+  uint64_t version;
+  do {
+    (void)shared.libraries.get(&version);
+  } while (!shared.libraries.replace(version, std::make_shared<LibrarySet>()));
+}
+
 std::vector<std::string> library_sources(Shared& shared) {
   std::vector<std::string> sources;
   const auto set = shared.libraries.get();

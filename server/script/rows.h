@@ -29,6 +29,7 @@ std::span<const registry::CommandRow> script_rows();
 std::string load_libraries(Shared& shared, std::span<const std::string> sources, const io::Clock& clock,
                            Log& log);
 std::vector<std::string> library_sources(Shared& shared);
+void forget_libraries(Shared& shared);  // all of them
 
 // What all shards of a node share, and the runner of one of them.
 std::shared_ptr<Shared> make_shared_scripts();

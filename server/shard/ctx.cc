@@ -90,6 +90,12 @@ bool Ctx::owns_slot(int slot) const {
 bool Ctx::compress_snapshots() const {
   return home_->settings.compress_snapshots;
 }
+size_t Ctx::serialized_bytes(const Entry& entry) const {
+  return home_->serialized_bytes(entry);
+}
+bool Ctx::skips_checksums() const {
+  return home_->skips_checksums();
+}
 const ShardSettings& Ctx::settings() const {
   return home_->settings;
 }
@@ -194,8 +200,8 @@ bool may_wake(EventClass event_class, const char* event) {
   return event_class != kEventGeneric || (name != "expire" && name != "persist");
 }
 
-// Whether WATCH and tracking take it for a change of the key: all but what happens to a stream's groups, as in
-// redis-server.
+// Whether WATCH and tracking take it for a change of the key: all but what happens to a stream's groups, as
+// in redis-server.
 bool changes_key(EventClass event_class, const char* event) {
   if (event_class != kEventStream) return event_class != kEventNone;
   const std::string_view name = event == nullptr ? "" : event;

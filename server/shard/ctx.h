@@ -24,7 +24,7 @@ namespace tessera::shard {
 
 // Classes of keyspace events (the letters of notify-keyspace-events).
 enum EventClass : uint16_t {
-  kEventNone = 0,  // nothing that redis-server calls a change: only who follows is told
+  kEventNone = 0,          // nothing that redis-server calls a change: only who follows is told
   kEventGeneric = 1 << 0,  // g
   kEventString = 1 << 1,   // $
   kEventList = 1 << 2,     // l
@@ -80,9 +80,11 @@ class Ctx {
   uint64_t hash_seed() const;
   bool policy_is_lfu() const;  // of maxmemory-policy
   int lfu_decay_minutes() const;
-  bool compress_snapshots() const;        // rdbcompression
-  const ShardSettings& settings() const;  // shard.h; the limits of encodings
-  int64_t max_bulk_bytes() const;         // proto-max-bulk-len: no string grows beyond it
+  bool compress_snapshots() const;                           // rdbcompression
+  const ShardSettings& settings() const;                     // shard.h; the limits of encodings
+  size_t serialized_bytes(const store::Entry& entry) const;  // in an RDB file
+  bool skips_checksums() const;                              // DEBUG SET-SKIP-CHECKSUM-VALIDATION
+  int64_t max_bulk_bytes() const;                            // proto-max-bulk-len: no string grows beyond it
 
   // ---- keys
   store::Key key(std::string_view bytes) const;

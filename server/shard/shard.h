@@ -28,6 +28,10 @@
 #include "server/store/types/stream_limits.h"
 #include "server/store/types/zset_limits.h"
 
+namespace tessera::text {
+class Collation;
+}
+
 namespace tessera::shard {
 
 // Beside the classes in ShardSettings::notify_events: where events are told (K, E); and the class of modules.
@@ -45,6 +49,8 @@ struct ShardSettings {
   uint32_t notify_events = 0;  // notify-keyspace-events: EventClass, kNotifyKeyspace, kNotifyKeyevent
   int64_t tracking_max_keys = 1000000;  // of the node; 0: no limit
   bool compress_snapshots = true;
+  bool relaxed_rdb_versions = false;                 // RESTORE tries payloads of versions it does not know
+  std::shared_ptr<const text::Collation> collation;  // of SORT ALPHA; nullptr: by bytes
   store::ListLimits list_limits;
   store::SetLimits set_limits;
   store::HashLimits hash_limits;
@@ -75,7 +81,10 @@ struct ShardOptions {
   uint64_t hash_seed = 0;
   uint64_t random_seed = 0;
   journal::Journal* journal = nullptr;
-  feed::Feed* feed = nullptr;  // nullptr: nobody listens to anything
+  feed::Feed* feed = nullptr;                         // nullptr: nobody listens to anything
+  const std::atomic<bool>* skip_checksums = nullptr;  // of RESTORE's payloads; nullptr: never
+  // How long a value is in an RDB file (DEBUG OBJECT); nullptr: nobody knows.
+  size_t (*serialized_bytes)(const store::Entry&, bool compress) = nullptr;
   // Frees what was detached, off this thread.
   std::function<void(std::unique_ptr<store::Detached>)> free_later;
 };
@@ -134,6 +143,14 @@ class Shard {
   // wanted.
   void drop_slots(const std::function<bool(int slot)>& wanted);
   uint64_t hash_seed() const { return options_.hash_seed; }
+  size_t serialized_bytes(const store::Entry& entry) const {
+    return options_.serialized_bytes != nullptr
+               ? options_.serialized_bytes(entry, settings.compress_snapshots)
+               : 0;
+  }
+  bool skips_checksums() const {
+    return options_.skip_checksums != nullptr && options_.skip_checksums->load(std::memory_order_relaxed);
+  }
 
   // Removes keys whose time has come, for at most `budget`. True when none is left.
   bool expire_some(WallMs now, const std::function<bool()>& stop);

@@ -126,6 +126,56 @@ def test_silent_node_fails_and_recovers(members):
     settle(nodes)
 
 
+def test_debug_drops_messages_of_a_type(members):
+    """What is published elsewhere does not come, and comes again; the links stay, unless that is wanted otherwise."""
+    nodes = members(OURS, ORACLE, OURS, args=("--enable-debug-command", "yes"))
+    make_cluster(nodes)
+    eventually(lambda: is_linked(nodes), 30, "all links are up")
+    publish = 4  # the type of its messages
+    received = lambda node: int(node.cluster_info().get("cluster_stats_messages_publish_received", 0))
+    for deaf in nodes[0], nodes[1]:  # ours as stock
+        with deaf.connect() as client, nodes[2].connect() as other:
+            assert client.call("SUBSCRIBE", "c")[2] == 1
+            before = received(deaf)
+            assert deaf.call("DEBUG", "DROP-CLUSTER-PACKET-FILTER", publish) == "OK"
+            other.call("PUBLISH", "c", "lost")
+            eventually(lambda: received(deaf) == before + 1, 30, "it has come")
+            assert deaf.call("DEBUG", "DROP-CLUSTER-PACKET-FILTER", -1) == "OK"
+            other.call("PUBLISH", "c", "seen")
+            assert client.read()[2] == b"seen"
+    links = {bytes(row[3]): row[5] for row in nodes[0].call("CLUSTER", "LINKS") if bytes(row[1]) == b"from"}
+    assert nodes[0].call("DEBUG", "CLOSE-CLUSTER-LINK-ON-PACKET-DROP", 1) == "OK"
+    assert nodes[0].call("DEBUG", "DROP-CLUSTER-PACKET-FILTER", publish) == "OK"
+    name = nodes[2].id().encode()
+    nodes[2].call("PUBLISH", "c", "lost")
+    eventually(lambda: any(bytes(row[1]) == b"from" and bytes(row[3]) == name and row[5] != links[name]
+                           for row in nodes[0].call("CLUSTER", "LINKS")), 30, "another link")
+    assert nodes[0].call("DEBUG", "DROP-CLUSTER-PACKET-FILTER", -1) == "OK"
+
+
+def link_times(node, way, name):
+    return {row[5] for row in node.call("CLUSTER", "LINKS") if bytes(row[1]) == way and bytes(row[3]).decode() == name}
+
+
+@pytest.mark.parametrize("binary", [OURS, ORACLE], ids=["ours", "stock"])
+def test_debug_kills_links(members, binary):
+    nodes = members(binary, OURS, OURS, args=("--enable-debug-command", "yes"))
+    make_cluster(nodes)
+    eventually(lambda: is_linked(nodes), 30, "all links are up")
+    first, name = nodes[0], nodes[1].id()
+    stats = first.call("MEMORY", "STATS")
+    assert dict(zip(stats[::2], stats[1::2]))[b"cluster.links"] > 0
+    for direction, ways in ("to", [b"to"]), ("from", [b"from"]), ("ALL", [b"to", b"from"]):
+        before = {way: link_times(first, way, name) for way in ways}
+        assert first.call("DEBUG", "CLUSTERLINK", "KILL", direction, name) == "OK"
+        # Others take their place.
+        eventually(lambda: all(link_times(first, way, name) and not link_times(first, way, name) & before[way] for way in ways), 30,
+                   "new links %s" % direction)
+        eventually(lambda: is_linked(nodes), 30, "all links are up again")
+    assert str(first.call("DEBUG", "CLUSTERLINK", "KILL", "to", "x")) == "ERR Unknown node x"
+    assert str(first.call("DEBUG", "CLUSTERLINK", "KILL", "x", name)) == "ERR Unknown direction x"
+
+
 def test_minority_stops_writing(members):
     nodes = members(OURS, OURS, OURS)
     make_cluster(nodes)

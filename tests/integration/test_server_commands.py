@@ -262,13 +262,30 @@ debug quicklist-packed-threshold 5gb
 debug quicklist-packed-threshold 4gb
 debug quicklist-packed-threshold 4095mb
 debug quicklist-packed-threshold 0
+debug aof-flush-sleep 100
+debug aof-flush-sleep abc
+debug aof-flush-sleep
+debug set-skip-checksum-validation 1
+debug set-skip-checksum-validation abc
+debug set-skip-checksum-validation
+debug set-disable-deny-scripts 1
+debug set-disable-deny-scripts 0
+debug set-disable-deny-scripts
 debug replicate x
 debug replicate
+debug drop-cluster-packet-filter 3
+debug drop-cluster-packet-filter -1
+debug drop-cluster-packet-filter abc
+debug drop-cluster-packet-filter
+debug clusterlink kill to abc
+debug clusterlink foo to abc
 debug mallctl foo
 debug mallctl
 debug mallctl epoch abc
 debug mallctl-str foo
 debug mallctl-str
+debug restart abc
+debug crash-and-recover abc
 debug change-repl-id
 debug protocol string
 debug protocol integer

@@ -261,11 +261,14 @@ class ProcessTest(unittest.TestCase):
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as s:
             s.bind(path)
             s.settimeout(DEADLINE_S)
-            server = self.start("--supervised", "systemd", "--daemonize", "yes",
-                                env={**os.environ, "NOTIFY_SOCKET": path})
-            self.assertEqual(s.recv(1000), b"STATUS=Tessera is loading...\n")
-            self.assertEqual(s.recv(1000), b"STATUS=Ready to accept connections\nREADY=1\n")
-            self.assertIsNone(server.poll(), "a supervised server stays in the foreground")
+            for mode in "systemd", "auto":
+                server = self.start("--supervised", mode, "--daemonize", "yes", env={**os.environ, "NOTIFY_SOCKET": path})
+                self.assertEqual(s.recv(1000), b"STATUS=Tessera is loading...\n")
+                self.assertEqual(s.recv(1000), b"STATUS=Ready to accept connections\nREADY=1\n")
+                self.assertIsNone(server.poll(), "a supervised server stays in the foreground")
+                server.terminate()
+                self.assertEqual(s.recv(1000), b"STOPPING=1\n")
+                self.assertEqual(server.wait(DEADLINE_S), 0)
 
     def test_few_open_files(self):
         def limit():

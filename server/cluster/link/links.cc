@@ -37,6 +37,8 @@ Result<void> Links::listen(const std::vector<std::string>& hosts, int port) {
     io::ListenOptions options;
     options.host = host == "*" ? "0.0.0.0" : host == "::*" ? "::" : host;
     options.port = port;
+    options.multipath = options_.multipath;
+    options.mark = options_.mark;
     auto listener = loop_.listen(options, this);
     if (!listener) {
       if (optional && is_address_missing(listener.error().code)) continue;

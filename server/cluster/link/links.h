@@ -47,6 +47,8 @@ struct LinkOptions {
   std::string source_ip;                  // outbound links come from here; empty: any
   size_t max_message_bytes = 513u << 20;  // the largest value and a channel; strangers: less
   size_t send_limit_bytes = 0;            // cluster-link-sendbuf-limit, for known and outbound links; 0: none
+  bool multipath = false;                 // listens with Multipath TCP
+  uint32_t mark = 0;                      // socket-mark-id
   int keepalive_s = 30;                   // probes on silent connections; 0: off
   StrangerLimits strangers;
   KnownLimits known;

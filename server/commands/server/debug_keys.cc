@@ -1,7 +1,5 @@
 // Role: DEBUG's looks at keys: OBJECT, DIGEST, POPULATE and their like. Thread: a coordinator that holds all
 // shards parked, since DEBUG's keys are not known to the router.
-#include <liblzf/lzf.h>
-
 #include <algorithm>
 #include <climits>
 #include <cstdio>
@@ -35,45 +33,6 @@ const Entry* look_up(Ctx& ctx, std::string_view name, Writer& reply) {
 
 // ---- OBJECT
 
-size_t integer_length(int64_t value) {
-  if (value >= INT8_MIN && value <= INT8_MAX) return 2;
-  if (value >= INT16_MIN && value <= INT16_MAX) return 3;
-  if (value >= INT32_MIN && value <= INT32_MAX) return 5;
-  return 1 + static_cast<size_t>(text::digits(value));
-}
-
-// Of a length before a string in an RDB file.
-size_t length_length(size_t size) {
-  return size < 64 ? 1 : size < 16384 ? 2 : size <= UINT32_MAX ? 5 : 9;
-}
-
-// What a long string shrinks to, its two lengths and mark included; 0 when it does not shrink. As in RDB
-// files: only strings of more than 20 bytes, and only when 4 bytes are won.
-size_t compressed_length(const StringRef& value) {
-  constexpr size_t kShortest = 21, kLeastWon = 4;
-  if (value.size() < kShortest || value.size() > UINT32_MAX) return 0;
-  std::string scratch;
-  const std::string_view bytes = value.view(scratch);
-  std::vector<char> out(bytes.size() - kLeastWon);
-  const size_t size = lzf_compress(bytes.data(), static_cast<unsigned>(bytes.size()), out.data(),
-                                   static_cast<unsigned>(out.size()));
-  return size == 0 ? 0 : 1 + length_length(size) + length_length(bytes.size()) + size;
-}
-
-// Bytes of the value in an RDB file (format: persistence's, version 10).
-size_t serialized_length(const Entry& entry, bool compress) {
-  const StringRef value(entry);
-  if (value.is_int()) return integer_length(value.int_value());
-  constexpr size_t kLongestInteger = 11;
-  int64_t number = 0;
-  if (value.size() <= kLongestInteger && value.contiguous() && text::parse_int64(value.view(), &number) &&
-      number >= INT32_MIN && number <= INT32_MAX) {
-    return integer_length(number);
-  }
-  const size_t compressed = compress ? compressed_length(value) : 0;
-  return compressed != 0 ? compressed : length_length(value.size()) + value.size();
-}
-
 bool is_shared_integer(const Entry& entry) {
   if (entry.encoding() != Encoding::kInt) return false;
   const int64_t value = StringRef(entry).int_value();
@@ -95,17 +54,21 @@ std::string nodes_of(const Entry& entry) {
   return text;
 }
 
+// FAST, as Valkey: without what takes long, the length in a file.
 void object(Ctx& ctx, const Args& args, Writer& reply) {
+  const bool fast = args.size() == 4 && token_is(args[3], "FAST");
+  if (args.size() == 4 && !fast) {
+    debug_unknown(args, reply);
+    return;
+  }
   const Entry* entry = look_up(ctx, args[2], reply);
   if (entry == nullptr) return;
   char line[256];
-  const size_t length = entry->type() == store::Type::kString
-                            ? serialized_length(*entry, ctx.compress_snapshots())
-                            : ctx.keyspace(ctx.key(args[2])).entry_bytes(*entry);
-  std::snprintf(line, sizeof(line),
-                "Value at:%p refcount:%d encoding:%s serializedlength:%zu lru:%u lru_seconds_idle:%lld",
+  const std::string length =
+      fast ? std::string() : " serializedlength:" + std::to_string(ctx.serialized_bytes(*entry));
+  std::snprintf(line, sizeof(line), "Value at:%p refcount:%d encoding:%s%s lru:%u lru_seconds_idle:%lld",
                 static_cast<const void*>(entry), is_shared_integer(*entry) ? INT_MAX : 1,
-                std::string(store::encoding_name(entry->encoding())).c_str(), length, entry->lru(),
+                std::string(store::encoding_name(entry->encoding())).c_str(), length.c_str(), entry->lru(),
                 static_cast<long long>(shard::lru_idle_ms(entry->lru(), ctx.now()) / 1000));
   std::string text = line;
   if (entry->encoding() == Encoding::kQuicklist && !store::Keyspace::is_packed(*entry))
@@ -250,7 +213,7 @@ void populate(Ctx& ctx, const Args& args, Writer& reply) {
 }
 
 constexpr DebugEntry kEntries[] = {
-    {.name = "OBJECT", .min_args = 3, .max_args = 3, .parked = object},
+    {.name = "OBJECT", .min_args = 3, .max_args = 4, .parked = object},
     {.name = "LONGEST-TICK", .min_args = 2, .max_args = 3, .parked = longest_tick},
     {.name = "SDSLEN", .min_args = 3, .max_args = 3, .parked = sdslen},
     {.name = "HTSTATS", .min_args = 3, .max_args = 3, .parked = htstats},

@@ -9,7 +9,6 @@
 #include <thread>
 
 #include "common/base/check.h"
-#include "common/base/panic.h"
 #include "common/text/glob.h"
 #include "common/text/integers.h"
 #include "common/text/sizes.h"
@@ -85,10 +84,6 @@ void client_eviction(ConnCtx& ctx, const Args&, Writer& reply) {
   reply.verbatim("txt", text);
 }
 
-void load_aof(ConnCtx&, const Args&, Writer& reply) {
-  reply.error("ERR DEBUG LOADAOF is not supported: a restart loads the append only file");
-}
-
 void struct_size(ConnCtx&, const Args&, Writer& reply) {
   reply.bulk("bits:" + text::to_text(static_cast<uint64_t>(sizeof(void*) * CHAR_BIT)) +
              " entryheader:" + text::to_text(static_cast<uint64_t>(sizeof(store::Entry))) +
@@ -127,7 +122,6 @@ constexpr DebugEntry kEntries[] = {
     {.name = "LEAK", .min_args = 3, .max_args = 3, .on_connection = leak},
     {.name = "LOG", .min_args = 3, .max_args = 3, .on_connection = log},
     {.name = "CLIENT-EVICTION", .min_args = 2, .max_args = SIZE_MAX, .on_connection = client_eviction},
-    {.name = "LOADAOF", .min_args = 2, .max_args = SIZE_MAX, .on_connection = load_aof},
     {.name = "STRUCTSIZE", .min_args = 2, .max_args = SIZE_MAX, .on_connection = struct_size},
     {.name = "STRINGMATCH-LEN", .min_args = 4, .max_args = 4, .on_connection = match_once},
     {.name = "STRINGMATCH-TEST", .min_args = 2, .max_args = 2, .on_connection = match_test},

@@ -9,6 +9,7 @@
 #include "common/text/integers.h"
 #include "server/commands/sort/sort_pattern.h"
 #include "server/commands/support/arguments.h"
+#include "server/shard/shard.h"
 #include "server/store/types/list.h"
 #include "server/store/types/set.h"
 #include "server/store/types/zset.h"
@@ -44,9 +45,9 @@ int compare_bytes(std::string_view a, std::string_view b) {
   return sign(a.compare(b));
 }
 
-// As strcoll() compares in the C locale, in which the server runs: up to the first zero byte.
-int collate(std::string_view a, std::string_view b) {
-  return compare_bytes(c_text(a), c_text(b));
+// As strcoll() compares in the locale of locale-collate: up to the first zero byte.
+int collate(const text::Collation* order, std::string_view a, std::string_view b) {
+  return order != nullptr ? sign(order->compare(a, b)) : compare_bytes(c_text(a), c_text(b));
 }
 
 }  // namespace
@@ -134,6 +135,7 @@ SortRange SortElements::chosen(const SortCall& call) const {
 }
 
 bool SortElements::weigh(Ctx& ctx, const SortCall& call) {
+  collation_ = ctx.settings().collation.get();
   if (!call.by && call.alpha) return true;
   std::optional<SortPattern> by;
   if (call.by) by.emplace(*call.by);
@@ -165,10 +167,10 @@ int SortElements::compare(const Item& a, const Item& b, const SortCall& call) co
     if (!a.has_weight || !b.has_weight)
       return static_cast<int>(a.has_weight) - static_cast<int>(b.has_weight);
     return call.store_at ? compare_bytes(view(a.weight), view(b.weight))
-                         : collate(view(a.weight), view(b.weight));
+                         : collate(collation_, view(a.weight), view(b.weight));
   }
   return call.store_at ? compare_bytes(view(a.element), view(b.element))
-                       : collate(view(a.element), view(b.element));
+                       : collate(collation_, view(a.element), view(b.element));
 }
 
 void SortElements::sort(const SortCall& call, const SortRange& range) {

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "common/resp/writer.h"
+#include "common/text/collation.h"
 #include "server/commands/sort/sort_call.h"
 #include "server/shard/ctx.h"
 
@@ -54,6 +55,7 @@ class SortElements {
   int compare(const Item& a, const Item& b, const SortCall& call) const;
 
   std::string bytes_;
+  const text::Collation* collation_ = nullptr;  // locale-collate
   std::vector<Item> items_;
   bool unordered_ = false;  // from a set
 };

@@ -19,8 +19,8 @@ Aof::~Aof() {
   while (!kept_.empty()) kept_.pop_front();  // in order: the last one to go frees no chain
 }
 
-void Aof::start_thread() {
-  thread_ = env_.start_thread("journal", *this);
+void Aof::start_thread(const std::vector<int>& cpus) {
+  thread_ = env_.start_thread("journal", *this, cpus);
   loop_ = &thread_->loop();
 }
 
@@ -75,17 +75,55 @@ void Aof::turn_off(std::function<void()> done) {
         (void)sync_now();
       }
       if (rewrite_.running) rewrite_ended(false);
-      forget_log();
-      phase_ = Phase::kOff;
-      journal_.durability().set_policy(journal::Durability::Policy::kOff);
-      journal_.durability().set_unsynced_since({});
-      journal_.durability().set_failure(0);
-      journal_.aof().waiting_bytes = 0;
+      stop_logging();
       answer_waiters();
       lock_.reset();
     }
     done();
   });
+}
+
+void Aof::stop_logging() {
+  forget_log();
+  phase_ = Phase::kOff;
+  journal_.durability().set_policy(journal::Durability::Policy::kOff);
+  journal_.durability().set_unsynced_since({});
+  journal_.durability().set_failure(0);
+  journal_.aof().waiting_bytes = 0;
+}
+
+void Aof::rest(std::string dir, std::function<void(Result<aof::Manifest>)> done) {
+  post([this, dir = std::move(dir), done = std::move(done)] {
+    if (rewrite_.running || phase_ == Phase::kStarting) return done(Error{"a rewrite is under way"});
+    if (!is_on()) {
+      if (const auto taken = take_folder(dir); !taken.ok()) return done(taken.error());
+      if (manifest_.base || !manifest_.increments.empty()) return done(manifest_);
+      lock_.reset();
+      return done(Error{"there is no append only file"});
+    }
+    journal_.order();
+    take_chunks();
+    write_some();
+    if (next_ < kept_.size() || failing_ || sync_failed_ || !sync_now())
+      return done(Error{"the append only file cannot be written"});
+    answer_waiters();
+    stop_logging();
+    rests_ = true;
+    done(manifest_);
+  });
+}
+
+void Aof::reopen(std::function<void(Result<void>)> done) {
+  post([this, done = std::move(done)] { done(rests_ ? open_loaded() : Result<void>{}); });
+}
+
+void Aof::go_on() {
+  if (rests_) {
+    turn_on_at_start();
+    post([this] { rests_ = false; });
+  } else {
+    post([this] { let_folder_go(); });
+  }
 }
 
 // Nothing of the log is written any more, until it is turned on again.

@@ -6,11 +6,13 @@
 // durable that a crash could take back.
 #pragma once
 
+#include <atomic>
 #include <deque>
 #include <functional>
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "common/base/log.h"
 #include "common/io/env.h"
@@ -68,7 +70,9 @@ class Aof : public io::Actor {
   void turn_on_at_start();
   // Makes bases; nullptr: it cannot.
   void set_base_maker(std::function<void(BaseRequest)> make) { make_base_ = std::move(make); }
-  void start_thread();
+  // Microseconds to wait before each write, for tests; it lives as long as this.
+  void set_flush_sleep(const std::atomic<int64_t>* sleep_us) { flush_sleep_us_ = sleep_us; }
+  void start_thread(const std::vector<int>& cpus = {});
   // After all shard threads have ended: what they left is written and synced.
   void end_thread();
 
@@ -83,6 +87,14 @@ class Aof : public io::Actor {
   void rewrite(std::string dir, std::function<void(Result<std::string>)> done);
   // Everything that has been appended by now is written and synced; false: it could not be.
   void flush(std::function<void(bool)> done);
+  // DEBUG LOADAOF, in this order; `done` on the journal thread. Nothing is appended meanwhile.
+  // Writes and syncs everything, lets go of the increment and says which files there are; the folder stays
+  // ours. While the file is off: of the folder in `dir`, which is an error when it has none.
+  void rest(std::string dir, std::function<void(Result<aof::Manifest>)> done);
+  // Opens the last increment again, for go_on(), if the file is on.
+  void reopen(std::function<void(Result<void>)> done);
+  // While all shards are parked: the log is on again, or the folder is let go.
+  void go_on();
   // WAITAOF: tells once the log is durable up to `offset`, or at `deadline` (0: never).
   void wait_durable(uint64_t offset, MonoTime deadline, std::function<void(bool)> done);
 
@@ -100,6 +112,7 @@ class Aof : public io::Actor {
   enum class Phase { kOff, kOn, kStarting };  // kStarting: until the first base is there
 
   bool is_on() const { return phase_ != Phase::kOff; }
+  void stop_logging();
   void post(std::function<void()> run);
   void take_chunks();
   void forget_log();
@@ -171,7 +184,9 @@ class Aof : public io::Actor {
   MonoTime unsynced_since_, last_sync_, retry_at_, last_complaint_, next_look_;
   bool failing_ = false;
   bool sync_failed_ = false;
+  const std::atomic<int64_t>* flush_sleep_us_ = nullptr;
   bool stopping_ = false;
+  bool rests_ = false;  // DEBUG LOADAOF: it was on, and goes on
   std::deque<Waiter> waiters_;
 
   struct Rewrite {

@@ -1,7 +1,9 @@
 // Role: writing and syncing increments, and what happens when the disk does not. See aof.h.
 #include <algorithm>
 #include <cerrno>
+#include <chrono>
 #include <cstring>
+#include <thread>
 
 #include "common/text/integers.h"
 #include "server/persist/aof/aof.h"
@@ -67,6 +69,8 @@ bool Aof::write_group() {
 
 bool Aof::write_bytes(std::string_view bytes) {
   if (!mend_file()) return false;
+  const int64_t sleep_us = flush_sleep_us_ != nullptr ? flush_sleep_us_->load(std::memory_order_relaxed) : 0;
+  if (__builtin_expect(sleep_us > 0, 0)) std::this_thread::sleep_for(std::chrono::microseconds(sleep_us));
   size_t written = 0;
   if (const auto done = file_->write(bytes, &written); !done.ok()) {
     write_failed(done.error(), written);

@@ -59,9 +59,9 @@ const TypeRow* row_of(uint8_t type, Family family) {
 
 }  // namespace
 
-bool version_is_read(int version, Family family) {
-  if (family == Family::kRedis) return version >= 1 && version <= kRedisMax;
-  return version >= kValkeyMin && version <= kValkeyMax;
+bool version_is_read(int version, Family family, bool relaxed) {
+  if (family == Family::kRedis) return version >= 1 && (relaxed || version <= kRedisMax);
+  return version >= kValkeyMin && (relaxed || version <= kValkeyMax);
 }
 
 Kind kind_of(uint8_t type, Family family) {

@@ -19,8 +19,9 @@ constexpr int kValkeyMin = 80;
 constexpr int kValkeyMax = 80;
 constexpr int kChecksumSince = 5;
 
-// Whether files and payloads of that version are read, and whose it is.
-bool version_is_read(int version, Family family);
+// Whether files and payloads of that version are read, and whose it is. `relaxed`: later ones are tried,
+// since what is in them may be known all the same.
+bool version_is_read(int version, Family family, bool relaxed = false);
 inline Family family_of_version(int version) {
   return version >= kValkeyMin ? Family::kValkey : Family::kRedis;
 }

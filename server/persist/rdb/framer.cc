@@ -198,7 +198,7 @@ Framer::Next Framer::magic(std::string_view window, Record& out) {
     if (c < '0' || c > '9') return fail(redis.size(), "a version that is no number");
     version_ = version_ * 10 + (c - '0');
   }
-  if (!version_is_read(version_, family_)) {
+  if (!version_is_read(version_, family_, relaxed_)) {
     return fail(kMagicBytes, "RDB version " + text::to_text(version_) +
                                  (is_redis ? " of Redis" : " of Valkey") + " is not known here");
   }

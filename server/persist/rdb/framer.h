@@ -46,8 +46,8 @@ std::string module_name(uint64_t id);
 
 class Framer {
  public:
-  // `verify`: the checksum at the end is compared.
-  explicit Framer(bool verify = true) : verify_(verify) {}
+  // `verify`: the checksum at the end is compared. `relaxed`: versions that are not known are tried.
+  explicit Framer(bool verify = true, bool relaxed = false) : verify_(verify), relaxed_(relaxed) {}
 
   // So many bytes there are in all: a length beyond them is found at once, before anything is kept for it.
   void expect_bytes(uint64_t total) { total_ = total; }
@@ -82,6 +82,7 @@ class Framer {
   Next fail(uint64_t offset, std::string what);
 
   bool verify_;
+  bool relaxed_;
   Phase phase_ = Phase::kMagic;
   std::string held_;      // the record's beginning, when it did not come at once
   bool release_ = false;  // what is held has been given out

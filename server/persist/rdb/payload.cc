@@ -29,12 +29,12 @@ void end_payload(int version, uint64_t crc, std::string& out) {
   out.append(reinterpret_cast<const char*>(&sum), kChecksumBytes);
 }
 
-bool open_payload(std::string_view bytes, bool verify, Payload& out) {
+bool open_payload(std::string_view bytes, bool verify, Payload& out, bool relaxed) {
   if (bytes.size() < kVersionBytes + kChecksumBytes) return false;
   const size_t body = bytes.size() - kVersionBytes - kChecksumBytes;
   out.version = static_cast<uint8_t>(bytes[body]) | static_cast<uint8_t>(bytes[body + 1]) << 8;
   const Family family = family_of_version(out.version);
-  if (!version_is_read(out.version, family)) return false;
+  if (!version_is_read(out.version, family, relaxed)) return false;
   if (verify) {
     uint64_t sum;
     std::memcpy(&sum, bytes.data() + body + kVersionBytes, sizeof(sum));

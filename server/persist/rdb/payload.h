@@ -23,7 +23,8 @@ struct Payload {
   int version = 0;
   std::string_view value;  // behind the type byte
 };
-// Version and checksum; `verify` false: not the latter. False: not a payload of a version known here.
-bool open_payload(std::string_view bytes, bool verify, Payload& out);
+// Version and checksum; `verify` false: not the latter. False: not a payload of a version known here, or
+// (`relaxed`) tried here.
+bool open_payload(std::string_view bytes, bool verify, Payload& out, bool relaxed = false);
 
 }  // namespace tessera::rdb

@@ -10,6 +10,7 @@ namespace tessera::store {
 struct ListLimits {
   int32_t max_listpack_size = -2;
   int32_t compress_depth = 0;
+  size_t large_from = SIZE_MAX;  // bytes; DEBUG QUICKLIST-PACKED-THRESHOLD
 
   static constexpr size_t kSafeBytes = 8192;  // of a node whose limit is a number of elements
   bool by_bytes() const { return max_listpack_size < 0; }
@@ -24,7 +25,7 @@ struct ListLimits {
   // Whether a listpack like that has to become a quicklist.
   bool exceeded(size_t bytes, size_t count) const { return bytes > max_bytes() || count > max_count(); }
   // Whether an element gets a node of its own.
-  bool is_large(size_t bytes) const { return bytes > max_bytes(); }
+  bool is_large(size_t bytes) const { return bytes > max_bytes() || bytes >= large_from; }
 };
 
 }  // namespace tessera::store
