@@ -94,7 +94,15 @@ void sdslen(Ctx& ctx, const Args& args, Writer& reply) {
   reply.simple(line);
 }
 
+// FULL, as Valkey: nothing more is known here.
+bool has_only_full(const Args& args, Writer& reply) {
+  if (args.size() < 4 || token_is(args[3], "FULL")) return true;
+  debug_unknown(args, reply);
+  return false;
+}
+
 void htstats_key(Ctx& ctx, const Args& args, Writer& reply) {
+  if (!has_only_full(args, reply)) return;
   const Entry* entry = look_up(ctx, args[2], reply);
   if (entry == nullptr) return;
   if (entry->encoding() != Encoding::kHashtable && entry->encoding() != Encoding::kSkiplist) {
@@ -108,6 +116,7 @@ void htstats_key(Ctx& ctx, const Args& args, Writer& reply) {
 }
 
 void htstats(Ctx& ctx, const Args& args, Writer& reply) {
+  if (!has_only_full(args, reply)) return;
   int64_t db = 0;
   if (!read_int64(args[2], reply, db)) return;
   if (db < 0 || db >= ctx.database_count()) {
@@ -216,8 +225,8 @@ constexpr DebugEntry kEntries[] = {
     {.name = "OBJECT", .min_args = 3, .max_args = 4, .parked = object},
     {.name = "LONGEST-TICK", .min_args = 2, .max_args = 3, .parked = longest_tick},
     {.name = "SDSLEN", .min_args = 3, .max_args = 3, .parked = sdslen},
-    {.name = "HTSTATS", .min_args = 3, .max_args = 3, .parked = htstats},
-    {.name = "HTSTATS-KEY", .min_args = 3, .max_args = 3, .parked = htstats_key},
+    {.name = "HTSTATS", .min_args = 3, .max_args = 4, .parked = htstats},
+    {.name = "HTSTATS-KEY", .min_args = 3, .max_args = 4, .parked = htstats_key},
     {.name = "DIGEST", .min_args = 2, .max_args = 2, .parked = digest},
     {.name = "DIGEST-VALUE", .min_args = 2, .max_args = SIZE_MAX, .parked = digest_value},
     {.name = "POPULATE", .min_args = 3, .max_args = 5, .parked = populate},

@@ -97,6 +97,11 @@ void reply_buffer(ConnCtx&, const Args& args, Writer& reply) {
   }
 }
 
+// DICT-RESIZING, CLIENT-ENFORCE-REPLY-LIST: tables grow leaf by leaf, and all replies are in lists.
+void accept_switch(ConnCtx&, const Args&, Writer& reply) {
+  reply.ok();
+}
+
 // ---- the bus
 
 void drop_packets(ConnCtx& ctx, const Args& args, Writer& reply) {
@@ -173,6 +178,8 @@ constexpr DebugEntry kEntries[] = {
     {.name = "REPLICATE", .min_args = 3, .max_args = SIZE_MAX, .on_connection = replicate},
     {.name = "CHANGE-REPL-ID", .min_args = 2, .max_args = 2, .on_connection = change_replication_id},
     {.name = "REPLYBUFFER", .min_args = 4, .max_args = 4, .on_connection = reply_buffer},
+    {.name = "DICT-RESIZING", .min_args = 3, .max_args = 3, .on_connection = accept_switch},
+    {.name = "CLIENT-ENFORCE-REPLY-LIST", .min_args = 3, .max_args = 3, .on_connection = accept_switch},
     {.name = "DROP-CLUSTER-PACKET-FILTER", .min_args = 3, .max_args = 3, .on_connection = drop_packets},
     {.name = "CLOSE-CLUSTER-LINK-ON-PACKET-DROP",
      .min_args = 3,
