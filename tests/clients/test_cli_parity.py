@@ -442,6 +442,25 @@ def test_latency_distribution(oracle):
         assert shown[0] == shown[1]
 
 
+def test_cache_test(oracle):
+    """--lru-test: the requests are counted, and each key that was missed is there afterwards."""
+    oracle.call("FLUSHALL")
+    process = subprocess.Popen([program("tessera-cli"), "-p", str(oracle.port), "--lru-test", "1000", "-i", "0.2"],
+                               stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, preexec_fn=die_with_parent)
+    end = Timer(30, process)
+    try:
+        lines = [process.stdout.readline().decode() for _ in range(4)]
+    finally:
+        end.stop()
+    pattern = r"(\d+) Gets/sec \| Hits: (\d+) \((\d+\.\d\d)%\) \| Misses: (\d+) \((\d+\.\d\d)%\)\n"
+    rows = [re.fullmatch(pattern, line).groups() for line in lines]
+    for _, hits, hit_share, misses, miss_share in rows:
+        assert (int(hits) + int(misses)) % 250 == 0 and abs(float(hit_share) + float(miss_share) - 100) < 0.02
+    assert float(rows[-1][2]) > 99, "nothing is evicted: all keys are there after a while"
+    assert 0 < oracle.call("DBSIZE") <= 1000
+    assert all(oracle.call("GET", key) == b"val:" + key for key in oracle.call("KEYS", "lru:*"))
+
+
 def test_intrinsic_latency():
     for name in ("tessera-cli", "redis-cli"):
         code, out, error = run(name, ["--intrinsic-latency", "1"])

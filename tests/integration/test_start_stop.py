@@ -259,6 +259,66 @@ def test_signals(start, number):
     assert "scheduling shutdown" in server.log() and "bye bye" in server.log()
 
 
+def test_a_terminal_that_hangs_up_is_nothing(start):
+    server = start()
+    os.kill(server.pid, signal.SIGHUP)
+    assert server.call("SET", "k", "v") == "OK" and server.call("GET", "k") == b"v"
+    assert "signal" not in server.log().lower()
+
+
+def timers_of_connections(port):
+    """Of each connection to this port, as the server's kernel has it: 2 is keepalive (proc(5), /proc/net/tcp)."""
+    with open("/proc/net/tcp") as table:
+        rows = [line.split() for line in table.readlines()[1:]]
+    return [int(row[5].split(":")[0]) for row in rows if row[1].endswith(":%04X" % port) and row[3] == "01"]
+
+
+def test_tcp_keepalive(start):
+    server = start("--tcp-keepalive", 0)
+    with server.connect() as first:
+        assert first.call("PING") == "PONG"
+        assert timers_of_connections(server.port) == [0]
+        assert first.call("CONFIG", "SET", "tcp-keepalive", 60) == "OK"
+        with server.connect() as second:
+            assert second.call("PING") == "PONG"
+            # Connections that were there before keep what they had, as in redis-server.
+            eventually(lambda: sorted(timers_of_connections(server.port)) == [0, 2], what="the new connection has a timer")
+
+
+def test_oom_score(start):
+    def score():
+        with open("/proc/%d/oom_score_adj" % server.pid) as file:
+            return int(file.read())
+    server = start("--oom-score-adj", "absolute", "--oom-score-adj-values", "110 200 800")
+    assert score() == 110
+    assert server.call("CONFIG", "SET", "oom-score-adj-values", "120 200 800") == "OK"
+    assert score() == 120
+    assert server.call("CONFIG", "SET", "oom-score-adj", "relative") == "OK"
+    with open("/proc/self/oom_score_adj") as file:
+        assert score() == 120 + int(file.read())
+    with open("/proc/%d/oom_score_adj" % server.pid) as file:
+        before = int(file.read())
+    assert isinstance(server.call("CONFIG", "SET", "oom-score-adj-values", "5000 1 1"), ReplyError)
+    assert score() == before
+
+
+def test_upstart_waits_for_its_job(start):
+    server = start("--supervised", "upstart", env=dict(os.environ, UPSTART_JOB="tessera"), wait=False)
+    try:
+        def state():
+            with open("/proc/%d/stat" % server.pid) as file:
+                return file.read().rsplit(")", 1)[1].split()[0]
+        eventually(lambda: state() == "T", what="it stops to say that it is there")
+    finally:
+        os.kill(server.pid, signal.SIGCONT)
+    server.wait_ready()
+    assert server.call("PING") == "PONG"
+    assert "supervised by upstart, will stop to signal readiness." in server.log()
+    assert server.info("server")["process_supervised"] == "upstart"
+    alone = start("--supervised", "upstart", env={k: v for k, v in os.environ.items() if k != "UPSTART_JOB"})
+    assert "upstart supervision requested, but UPSTART_JOB not found!" in alone.log()
+
+
 def first_client(port, process):
     """The first connection that the server takes, however early: who is taken is served."""
     def connected():
