@@ -16,6 +16,7 @@ inline bool is_plain_word(std::string_view text) {
   });
 }
 
+inline constexpr size_t kMostNameBytes = 255;    // of a node's name or zone, as redis-server's host names
 inline constexpr size_t kMostAddressBytes = 45;  // the bus has a field of 46, with its end
 
 // A numeric address of either family, with scope, or a name. May be empty.

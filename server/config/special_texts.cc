@@ -103,7 +103,8 @@ const char* check_nodename(const std::string& text) {
   if (!std::all_of(text.begin(), text.end(), fine)) {
     return "Announced human node name contained invalid character";
   }
-  return nullptr;
+  return text.size() <= text::kMostNameBytes ? nullptr
+                                             : "Announced human node name must be less than 256 characters";
 }
 
 // What decoders of the bus accept: another text would cut this node off from its peers.
@@ -126,6 +127,7 @@ const char* check_client_ipv6(const std::string& text) {
 
 // It becomes a word of nodes.conf and of CLUSTER NODES.
 const char* check_zone(const std::string& text) {
+  if (text.size() > text::kMostNameBytes) return "availability-zone must be less than 256 characters";
   return text::is_plain_word(text) ? nullptr : "availability-zone contains an invalid character";
 }
 

@@ -262,11 +262,18 @@ bool Connections::run_ready() {
 // The connection whose script it is stands still; those behind it in this tick are told BUSY as well.
 void Connections::begin_nested() {
   if (current_) current_->stand_still();
+  swap_scratch();
   for (Connection*& connection : running_) {
     if (connection != nullptr) ready_.push_back(std::exchange(connection, nullptr));
   }
   put_off_.insert(put_off_.end(), dirty_.begin(), dirty_.end());
   dirty_.clear();
+}
+
+// Buffers change places, so that views into them stay what they are.
+void Connections::swap_scratch() {
+  std::swap(scratch_args_, outer_args_);
+  std::swap(scratch_owners_, outer_owners_);
 }
 
 bool Connections::run_nested() {
@@ -288,6 +295,7 @@ bool Connections::run_nested() {
 void Connections::end_nested() {
   dirty_.insert(dirty_.end(), put_off_.begin(), put_off_.end());
   put_off_.clear();
+  swap_scratch();
   if (current_) current_->go_on();
 }
 

@@ -75,6 +75,7 @@ class Connections : public dispatch::ClientSink, public io::ListenHandler {
   };
   std::string describe_as(dispatch::Session& session, bool hide_names);
   int accepts_per_poll() const;
+  void swap_scratch();
   bool admit(io::Stream& stream);
   void open(std::unique_ptr<io::Stream> stream);
   void close(Connection& connection);
@@ -117,6 +118,9 @@ class Connections : public dispatch::ClientSink, public io::ListenHandler {
   journal::Durability::State log_state_;
   resp::ParsedArgs scratch_args_;
   std::vector<std::vector<SharedBytes>> scratch_owners_;
+  // While a script is busy: those of the connection that runs it, whose next commands are views into them.
+  resp::ParsedArgs outer_args_;
+  std::vector<std::vector<SharedBytes>> outer_owners_;
   // INFO's client_recent_max_..., since the last time it was begun anew.
   MonoTime recent_since_;
   int64_t recent_input_bytes_ = 0, recent_output_bytes_ = 0;

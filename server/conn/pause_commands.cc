@@ -6,6 +6,7 @@
 #include "common/text/strings.h"
 #include "server/conn/tables.h"
 #include "server/control/control.h"
+#include "server/dispatch/holding.h"
 
 namespace tessera::conn {
 
@@ -59,8 +60,12 @@ void pause(ControlCtx& ctx, const Args& args, Writer& reply) {
     all |= current.all_until_ms > now_ms;
   }
   node.pauses.set(dispatch::PausedFor::kClient, until_ms, all);
-  ctx.hold_reply_until_adopted();
-  reply.ok();
+  if (ctx.in_transaction) {
+    ctx.hold_reply_until_adopted();
+    reply.ok();
+    return;
+  }
+  dispatch::when_held(node, [send = ctx.reply_later()] { send([](Writer& out) { out.ok(); }); });
 }
 
 void unpause(ControlCtx& ctx, const Args&, Writer& reply) {

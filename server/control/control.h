@@ -143,6 +143,8 @@ class ControlCtx {
   int proto() const { return proto_; }
   bool client_is_local() const { return client_is_local_; }  // Unix socket or loopback
   bool client_is_ipv6() const { return client_is_ipv6_; }
+  // By EXEC: what waits for transactions to end must not wait for its own.
+  bool in_transaction = false;
   // The reply leaves only after every shard adopted what was published by now.
   void hold_reply_until_adopted() { hold_ = true; }
   bool holds_reply() const { return hold_; }

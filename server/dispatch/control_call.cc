@@ -45,6 +45,7 @@ struct ControlCall : control::Request {
   Engine* home = nullptr;                       // lives as long as the node
   std::shared_ptr<const OwnedCommand> command;  // the answer has it too, and may be gone first
   SessionBits bits;
+  bool in_transaction = false;
   std::unique_ptr<ControlReply> answer;
 
   void handle(control::Control& control) override {
@@ -61,6 +62,7 @@ struct ControlCall : control::Request {
       };
     };
     control::ControlCtx ctx(control, bits.client_id, bits.proto, bits.local, bits.ipv6, later);
+    ctx.in_transaction = in_transaction;
     resp::Writer& writer = answer->reply;
     crash_note::last_command = command->row->name;
     command->row->run_control(ctx, command->args(), writer);
@@ -99,12 +101,13 @@ struct Stop : Envelope {
 
 }  // namespace
 
-void start_control_call(Engine& engine, ClientRef client, const SessionBits& bits,
-                        const CommandView& command) {
+void start_control_call(Engine& engine, ClientRef client, const SessionBits& bits, const CommandView& command,
+                        bool in_transaction) {
   auto* call = new ControlCall;
   call->home = &engine;
   call->command = std::make_shared<const OwnedCommand>(command);
   call->bits = bits;
+  call->in_transaction = in_transaction;
   call->answer = std::make_unique<ControlReply>();
   call->answer->client = client;
   call->answer->command = call->command;

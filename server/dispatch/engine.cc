@@ -5,6 +5,7 @@
 
 #include "common/base/check.h"
 #include "server/dispatch/gather.h"
+#include "server/dispatch/holding.h"
 #include "server/dispatch/pipeline.h"
 #include "server/dispatch/scripts.h"
 #include "server/dispatch/transaction_run.h"
@@ -405,6 +406,13 @@ bool Engine::must_hold(const registry::CommandRow& row) const {
   return must_hold(row.flags);
 }
 
+// A script that says it writes nothing is a read.
+bool Engine::must_hold(const CommandView& command) const {
+  if (__builtin_expect(!must_hold(*command.row), 1)) return false;
+  const bool is_script = command.row->run == nullptr && command.row->route == registry::Route::kShard;
+  return !is_script || must_hold(uint32_t{0}) || !scripts_->only_reads(command);
+}
+
 bool Engine::must_hold(uint32_t row_flags) const {
   if (__builtin_expect(frozen_, 0)) return true;
   if (__builtin_expect(pause_->until_ms == 0, 1)) return false;
@@ -424,7 +432,20 @@ std::unique_ptr<TransactionRun> Engine::new_transaction() {
   return run;
 }
 
+void Engine::transaction_opens(TransactionRun& run) {
+  if (!(run.row_flags() & (registry::kWrite | registry::kMayReplicate))) return;
+  run.is_open = true;
+  counters_.open_transactions.add();
+}
+
+void Engine::transaction_closes(TransactionRun& run) {
+  if (!std::exchange(run.is_open, false)) return;
+  counters_.open_transactions.add(-1);
+  if (pause_->until_ms != 0) post_control(new TransactionClosed(node_));
+}
+
 void Engine::recycle(std::unique_ptr<TransactionRun> run) {
+  transaction_closes(*run);
   if (spare_transactions_.size() >= 16) return;
   run->reset();
   spare_transactions_.push_back(std::move(run));

@@ -75,6 +75,7 @@ struct ThreadCounters {
   // message.
   Counter transactions, transactions_gathered, transaction_messages;
   Counter watching_clients;
+  Counter open_transactions;  // of several segments, that write, by EXEC and not over: holding.h
   Counter query_buffer_limit_disconnections, output_buffer_limit_disconnections, acl_denied_auth,
       acl_denied_cmd, acl_denied_key, acl_denied_channel;
   Counter ticks, tick_us;  // tick_us: wall time of all ticks
@@ -102,6 +103,7 @@ class Engine : public io::Actor {
   resp::ChunkPool& chunks() { return chunks_; }
   CommandStats& stats() { return stats_; }
   ThreadCounters& counters() { return counters_; }
+  const ThreadCounters& counters() const { return counters_; }
   LatencyEvents& latency_events() { return latency_events_; }
   const Settings& settings() const { return *settings_; }
   const route::ClusterView& view() const { return *view_; }
@@ -131,7 +133,7 @@ class Engine : public io::Actor {
   // CLIENT PAUSE, slot hand-over: writes (or all) have to wait. Everything, while a client that waited for
   // one of our keys is about to be served and that takes other shards.
   bool must_hold(const registry::CommandRow& row) const;
-  bool must_hold(const CommandView& command) const { return must_hold(*command.row); }
+  bool must_hold(const CommandView& command) const;
   bool must_hold(uint32_t row_flags) const;
   bool is_frozen() const { return frozen_; }
   // ---- commands inside a command: inner_run.h
@@ -144,6 +146,9 @@ class Engine : public io::Actor {
   // ---- transactions: transaction.h
   std::unique_ptr<TransactionRun> new_transaction();
   void recycle(std::unique_ptr<TransactionRun> run);
+  // By EXEC, at its home; closes at its end, or when it has to begin anew. holding.h
+  void transaction_opens(TransactionRun& run);
+  void transaction_closes(TransactionRun& run);
   // Records a call that did not go through run_here (connection, control, fan-out commands).
   // Returns how long it took, in nanoseconds.
   uint64_t note_call(const registry::CommandRow& row, uint64_t began_ticks, const resp::Writer& reply,
@@ -200,7 +205,7 @@ class Engine : public io::Actor {
   bool in_reach(int shard) const;
   bool holds_token() const { return reaches_parked_; }
   // Takes further shards in the middle of a command. REQUIRES: holds_token()
-  void grow(const std::vector<int>& shards);
+  bool grow(const std::vector<int>& shards);
   // A script is past busy-reply-threshold: who comes is told so, others' answers are passed on.
   void poll_while_busy();
   bool is_busy() const { return busy_; }
@@ -364,6 +369,7 @@ class Engine : public io::Actor {
   BlockedClients blocked_{*this};
   std::unique_ptr<Scripts> scripts_;
   bool busy_ = false;
+  bool runs_busy_ = false;  // by a script of our own
   bool offers_deferred_ = false;
   io::Message* arriving_ = nullptr;  // behind the one that is being dealt with
   std::string busy_elsewhere_;

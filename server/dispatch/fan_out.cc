@@ -47,6 +47,18 @@ void answer(Engine& engine, FanOutState& state, resp::OutChain&& chain, const re
   }
 }
 
+void refuse(Engine& engine, FanOutState& state, const std::string& error) {
+  engine.stats().rejected(state.command.row->id);
+  resp::OutChain chain(engine.chunks());
+  resp::Writer reply(chain, state.bits.proto);
+  reply.error(error);
+  engine.stats().error(reply.last_error_code());
+  if (Pipeline* pipeline = engine.clients().find(state.client)) {
+    pipeline->deliver_barrier(std::move(chain));
+    engine.clients().wake(state.client);
+  }
+}
+
 void finish_parts(Engine& engine, FanOutState& state) {
   resp::OutChain chain(engine.chunks());
   resp::Writer reply(chain, state.bits.proto);
@@ -124,11 +136,27 @@ struct PartCall : Envelope {
     }
     const std::unique_ptr<PartCall> mine(this);
     if (--state->missing > 0) return;
+    for (const std::string& refusal : state->refusals) {
+      if (!refusal.empty()) return refuse(engine, *state, refusal);
+    }
     if (state->split.empty()) {
       finish_parts(engine, *state);
     } else {
       finish_split(engine, *state);
     }
+  }
+
+  // As any other command that comes to a busy shard. What EXEC has begun goes on behind the script.
+  bool arrive_at_busy(Engine& engine) override {
+    if (state->in_transaction) return false;
+    if (!back) {
+      state->refusals[place] = engine.busy_error();
+      back = true;
+      engine.post(state->home, this);
+    } else {
+      arrive(engine);
+    }
+    return true;
   }
 
   void run(Engine& engine) {
@@ -154,6 +182,8 @@ State new_state(Engine& engine, ClientRef client, const SessionBits& bits, const
   state->bits = bits;
   state->command = OwnedCommand(command);
   state->began_ticks = Ticks::now();
+  const Pipeline* pipeline = engine.clients().find(client);
+  state->in_transaction = pipeline != nullptr && pipeline->runs_transaction();
   return state;
 }
 
@@ -165,6 +195,7 @@ void start_fan_out(Engine& engine, ClientRef client, const SessionBits& bits, co
   const size_t count = engine.node().engines.size();
   state->on_threads = on_threads;
   state->parts.resize(count);
+  state->refusals.resize(count);
   state->missing = static_cast<int>(count);
   for (size_t i = 0; i < count; ++i) send(engine, state, static_cast<int>(i), i);
 }
@@ -188,6 +219,7 @@ void start_split(Engine& engine, ClientRef client, const SessionBits& bits, cons
     part->key_index.push_back(static_cast<uint32_t>(i));
   }
   state->missing = static_cast<int>(state->split.size());
+  state->refusals.resize(state->split.size());
   for (size_t i = 0; i < state->split.size(); ++i) send(engine, state, state->split[i]->shard, i);
 }
 

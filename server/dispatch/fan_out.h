@@ -21,6 +21,8 @@ struct FanOutState {
   uint64_t began_ticks = 0;
   int missing = 0;  // home only
   bool on_threads = false;
+  bool in_transaction = false;
+  std::vector<std::string> refusals;  // by part: a script keeps the shard busy
   std::vector<registry::Part> parts;
 
   // Split reads: per involved shard the arguments it got, its reply, and what the write counters said.

@@ -10,8 +10,9 @@ namespace tessera::dispatch {
 
 namespace {
 
-constexpr int64_t kLongTickUs = 1000;    // nobody is parked while an involved shard is in an older tick
-constexpr int64_t kGatherBatchUs = 200;  // other waiting gathers are run along for so long
+constexpr int64_t kLongTickUs = 1000;      // nobody is parked while an involved shard is in an older tick
+constexpr Micros kGrowLook = millis(100);  // a script that waits for a shard looks whether the node ends
+constexpr int64_t kGatherBatchUs = 200;    // other waiting gathers are run along for so long
 
 // To a shard: park for the coordinator at the end of your tick.
 struct ParkRequest : Envelope {
@@ -349,7 +350,7 @@ void Engine::release_parked() {
 // In the middle of a script, which stands still meanwhile: the only wait of a shard thread, and it cannot be
 // waited for, since it has the token. The request overtakes what is in the outbox: that may follow from
 // effects that have not left yet.
-void Engine::grow(const std::vector<int>& shards) {
+bool Engine::grow(const std::vector<int>& shards) {
   TESSERA_CHECK(reaches_parked_);
   for (int shard : shards) {
     if (in_reach(shard)) continue;
@@ -358,8 +359,12 @@ void Engine::grow(const std::vector<int>& shards) {
     parked_by_index_[static_cast<size_t>(shard)] = &node_.engines[static_cast<size_t>(shard)]->shard_;
   }
   while (awaited_ > 0) {
-    loop().wait_inbox({-1});
+    loop().wait_inbox(kGrowLook);
     take_answers_only();
+    // A thread that has ended parks no more. We end as well, as soon as the script does.
+    if (awaited_ == 0 || !node_.shutting_down.load(std::memory_order_relaxed)) continue;
+    for (int shard : shards) parked_by_index_[static_cast<size_t>(shard)] = nullptr;
+    return false;
   }
   parked_list_.clear();
   for (shard::Shard* shard : parked_by_index_) {
@@ -367,6 +372,7 @@ void Engine::grow(const std::vector<int>& shards) {
   }
   if (busy_) tell_parked_busy();
   offers_deferred_ = true;
+  return true;
 }
 
 // What answers a request to park; all else is put aside, in its order, for the next tick.

@@ -167,8 +167,7 @@ bool InnerCalls::take_shards(bool all) {
     return false;
   }
   grown_ = true;
-  engine_.grow(missing);
-  return true;
+  return engine_.grow(missing);
 }
 
 std::string_view InnerCalls::call(const registry::Args& args, int proto) {

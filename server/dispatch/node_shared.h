@@ -99,6 +99,7 @@ struct NodeShared {
   std::array<std::atomic<int64_t>, kCommandLogKinds> next_log_number{};
   std::atomic<int64_t> connected_clients{0};
   std::atomic<bool> loading{false};
+  std::atomic<int> busy_scripts{0};  // shards in a script past its threshold
   std::atomic<bool> shutting_down{false};
   MonoTime started;
   int64_t started_wall_s = 0;

@@ -6,7 +6,10 @@
 #include <algorithm>
 #include <array>
 #include <cstdint>
+#include <functional>
 #include <memory>
+#include <utility>
+#include <vector>
 
 #include "common/base/published.h"
 
@@ -33,6 +36,12 @@ class Pauses {
   void clear(PausedFor reason) {
     own_[static_cast<size_t>(reason)] = {};
     publish();
+    if (published_.get()->until_ms == 0) call_waiters();  // there is nothing to wait for
+  }
+  // Who is told when what is published holds (holding.h): one for each client at most, and one for the end.
+  void wait(std::function<void()> then) { waiters_.push_back(std::move(then)); }
+  void call_waiters() {
+    for (const std::function<void()>& then : std::exchange(waiters_, {})) then();
   }
   const Pause& own(PausedFor reason) const { return own_[static_cast<size_t>(reason)]; }
 
@@ -52,6 +61,7 @@ class Pauses {
   }
 
   std::array<Pause, kPausedForCount> own_;
+  std::vector<std::function<void()>> waiters_;
   Published<Pause> published_{std::make_shared<Pause>()};
 };
 

@@ -2,6 +2,7 @@
 #include "server/dispatch/pipeline.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "common/base/check.h"
 #include "server/acl/access.h"
@@ -39,7 +40,10 @@ Pipeline::Pipeline(Engine& engine, Session& session)
 
 Pipeline::~Pipeline() {
   if (wait_) engine_.blocked().client_left(wait_);
-  if (transaction_) end_transaction();
+  if (transaction_) {
+    if (transaction_->run) engine_.transaction_closes(*transaction_->run);
+    end_transaction();
+  }
 }
 
 SessionBits Pipeline::bits() const {
@@ -129,6 +133,7 @@ void Pipeline::resume() {
   for (ahead_.at = 0; !queued_.empty() && !barrier_; ++ahead_.at) {
     const CommandView command = queued_.front().view();
     if (start(command) == Step::kStall) break;
+    again_ = false;
     queued_bytes_ -= queued_.front().size_bytes();
     queued_.pop_front();
   }
@@ -144,8 +149,8 @@ void Pipeline::end_submit() {
 // Why a command may not run in a special state; slots, memory and disks would be looked at before.
 std::string Pipeline::late_refusal(const CommandView& command) {
   std::string late = state_refusal(engine_, session_, command);
-  if (late.empty() && engine_.is_busy() &&
-      !(Scripts::allowed_while_busy(command) && may_run_while_parked(command))) {
+  const bool is_busy = engine_.is_busy();
+  if (late.empty() && is_busy && !(Scripts::allowed_while_busy(command) && may_run_while_parked(command))) {
     late = engine_.busy_error();
   }
   if (late.empty()) return late;
@@ -160,14 +165,14 @@ std::string Pipeline::late_refusal(const CommandView& command) {
     GateResult gate = check_slot(engine_, session_, command, keys);
     if (!gate.open) return std::move(gate.error);
   }
-  std::string first = resource_refusal(command);
+  // As redis-server, which does not look at memory while a script is busy.
+  std::string first = is_busy ? disk_refusal_of(command) : resource_refusal(command);
   return first.empty() ? late : first;
 }
 
-// A parked shard is somebody else's: what forgets or registers watched keys cannot run. Nor need it.
+// A parked shard is somebody else's: nothing is registered there.
 bool Pipeline::may_run_while_parked(const CommandView& command) const {
-  if (!engine_.is_parked()) return true;
-  return is_of_transactions(*command.row) ? is_multi(command.row) : session_.watcher == nullptr;
+  return !engine_.is_parked() || !is_watch(command.row);
 }
 
 Pipeline::Step Pipeline::start(const CommandView& command) {
@@ -270,7 +275,7 @@ Pipeline::Step Pipeline::start_multi_key(const CommandView& command, registry::K
   std::sort(shards.begin(), shards.end());
   shards.erase(std::unique(shards.begin(), shards.end()), shards.end());
   if (shards.size() == 1) return start_single(keyed, shards[0]);
-
+  if (refused_as_busy(command)) return Step::kDone;
   if (in_flight_ != 0 || has_run()) return Step::kStall;
   if (engine_.must_hold(command)) {
     engine_.hold(session_, command.row);
@@ -319,12 +324,13 @@ Pipeline::Step Pipeline::send_one(const CommandView& command, int target) {
 }
 
 void Pipeline::begin_command(const CommandView& command) {
-  count_command(command);
-  if (__builtin_expect(engine_.monitored(), 0)) show_to_monitors(engine_, session_, command);
+  const bool again = std::exchange(again_, false);
+  count_command(command, again);
+  if (__builtin_expect(engine_.monitored(), 0) && !again) show_to_monitors(engine_, session_, command);
 }
 
 // EXEC is shown where it ends (TransactionRun).
-void Pipeline::count_command(const CommandView& command) {
+void Pipeline::count_command(const CommandView& command, bool again) {
   ++session_.commands_count;
   session_.last_row = command.row;
   engine_.counters().commands_processed.add();
@@ -337,7 +343,7 @@ void Pipeline::count_command(const CommandView& command) {
     }
     // What CLIENT CACHING says before MULTI holds for all of the transaction.
     const bool keeps = session_.has(kMulti) || is_multi(command.row);
-    if (session_.has(kTracking) && !keeps) next_caching(session_, *command.row);
+    if (session_.has(kTracking) && !keeps && !again) next_caching(session_, *command.row);
   }
 }
 
@@ -346,6 +352,11 @@ std::string Pipeline::resource_refusal(const CommandView& command) const {
   if ((flags & registry::kDenyOom) && engine_.over_maxmemory()) {
     return "OOM command not allowed when used memory > 'maxmemory'.";
   }
+  return disk_refusal_of(command);
+}
+
+std::string Pipeline::disk_refusal_of(const CommandView& command) const {
+  const uint32_t flags = command.row->flags;
   if (__builtin_expect(!disk_refuses(engine_), 1)) return {};
   // As redis-server: a health check that writes nothing fails as well.
   if (!(flags & registry::kWrite) && std::string_view(command.row->name) != "ping") return {};
@@ -359,6 +370,19 @@ bool Pipeline::refused_now(const CommandView& command) {
   if (refusal.empty()) return false;
   reject(command, refusal);
   return true;
+}
+
+// For what would wait until a script on another shard has ended: redis-server's answer.
+bool Pipeline::refused_as_busy(const CommandView& command) {
+  if (__builtin_expect(engine_.node().busy_scripts.load(std::memory_order_relaxed) == 0, 1)) return false;
+  if (Scripts::allowed_while_busy(command)) return false;
+  for (Engine* engine : engine_.node().engines) {
+    const std::string_view busy = engine->scripts()->busy_error_now();
+    if (busy.empty()) continue;
+    reject(command, busy);
+    return true;
+  }
+  return false;
 }
 
 // With `appendfsync always`: nobody sees what a crash could take back.
@@ -529,6 +553,7 @@ Pipeline::Step Pipeline::start_barrier(const CommandView& command, Route route) 
     return Step::kStall;
   }
   if (refused_now(command)) return Step::kDone;
+  if (route != Route::kConn && refused_as_busy(command)) return Step::kDone;
   begin_command(command);
   if (route == Route::kConn) {
     run_conn(command);
@@ -541,7 +566,7 @@ Pipeline::Step Pipeline::start_barrier(const CommandView& command, Route route) 
   }
   switch (route) {
     case Route::kControl:
-      start_control_call(engine_, session_.ref, session_bits, command);
+      start_control_call(engine_, session_.ref, session_bits, command, false);
       break;
     case Route::kFanout:
       start_fan_out(engine_, session_.ref, session_bits, command, false);
@@ -598,6 +623,7 @@ void Pipeline::retry_barrier(OwnedCommand&& command) {
   end_barrier();
   queued_bytes_ += command.size_bytes();
   queued_.push_front(std::move(command));
+  again_ = true;
   // It counts once.
   --session_.commands_count;
   engine_.counters().commands_processed.add(-1);

@@ -173,7 +173,7 @@ class Pipeline {
   void note_in_flight(RequestBatch& batch, const CommandView& command, int target, uint32_t group);
   // The command starts now: counters and one-shot flags.
   void begin_command(const CommandView& command);
-  void count_command(const CommandView& command);
+  void count_command(const CommandView& command, bool again);
   template <typename F>
   void write_in_place(F&& write);
   // Writes a reply in its place: at once, or behind what is in flight.
@@ -183,6 +183,7 @@ class Pipeline {
   // transaction.cc
   static bool is_exec(const registry::CommandRow* row);
   static bool is_multi(const registry::CommandRow* row);
+  static bool is_watch(const registry::CommandRow* row);
   Transaction& transaction();
   std::string spoil_transaction(const registry::CommandRow* row, std::string_view error);
   // `taken` false: the command runs as if there was no transaction.
@@ -204,7 +205,9 @@ class Pipeline {
   void answer_at_once(const CommandView& command, F&& write);
   // The state of the node refuses it (memory, disk): it is answered.
   bool refused_now(const CommandView& command);
+  bool refused_as_busy(const CommandView& command);
   std::string resource_refusal(const CommandView& command) const;
+  std::string disk_refusal_of(const CommandView& command) const;
   std::string late_refusal(const CommandView& command);
   void end_submit();
   bool locate(CommandView& command);
@@ -227,6 +230,7 @@ class Pipeline {
 
   std::deque<OwnedCommand> queued_;
   size_t queued_bytes_ = 0;
+  bool again_ = false;  // the first of queued_ has begun before: it was held at its turn
   bool barrier_ = false;
   resp::OutChain behind_barrier_;  // what leaves behind its reply
   void release_pushes() {

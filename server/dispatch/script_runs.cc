@@ -2,6 +2,7 @@
 // shard lives on while one of its scripts does not end. See scripts.h, README.md. Thread: the connection's,
 // the shard's.
 #include <algorithm>
+#include <utility>
 
 #include "common/base/check.h"
 #include "common/text/strings.h"
@@ -53,6 +54,7 @@ Pipeline::Step Pipeline::start_script(const CommandView& command) {
   if (in_flight_ != 0 || has_run() || (several && !slots_empty())) return Step::kStall;
   const bool at_home = std::find(shards.begin(), shards.end(), engine_.index()) != shards.end();
   const bool with_token = several && (!cluster || engine_.scripts()->wants_token(keyed));
+  if (with_token && refused_as_busy(command)) return Step::kDone;
   if (at_home && !with_token) {
     run_script_here(keyed);
     return Step::kDone;
@@ -144,7 +146,8 @@ void Engine::reach_now(shard::Ctx& ctx) {
 
 void Engine::poll_while_busy() {
   if (!busy_) {
-    busy_ = true;
+    busy_ = runs_busy_ = true;
+    node_.busy_scripts.fetch_add(1, std::memory_order_relaxed);
     loop().hold_reads(true);
     // Who was answered in this tick hears it now, unless the script has changed something: effects go first.
     if (!shard_.batch().has_open()) {
@@ -220,6 +223,7 @@ Micros Engine::busy_tick() {
 
 void Engine::end_busy() {
   if (!busy_) return;
+  if (std::exchange(runs_busy_, false)) node_.busy_scripts.fetch_sub(1, std::memory_order_relaxed);
   busy_ = false;
   clients_->end_nested();
   loop().hold_reads(false);

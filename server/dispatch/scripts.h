@@ -26,6 +26,8 @@ class Scripts {
   virtual void run_inside(const CommandView& command, const SessionBits& bits, resp::Writer& reply) = 0;
   // Cluster mode: it is known to look at keys of other slots.
   virtual bool wants_token(const CommandView& command) = 0;
+  // It said so itself: `no-writes`.
+  virtual bool only_reads(const CommandView& command) = 0;
   // What others are told while a script keeps the shard busy.
   virtual std::string_view busy_error() const = 0;
   // The same from any thread; empty: none does.

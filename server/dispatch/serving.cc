@@ -240,7 +240,7 @@ void Engine::wake_done() {
 void Engine::thaw() {
   frozen_ = false;
   more_work_ = true;
-  let_held_go();
+  pause_changes_at_ms_ = 0;  // at the top of a tick, where what runs reaches our own shard: let_held_go()
 }
 
 }  // namespace tessera::dispatch

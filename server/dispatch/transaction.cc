@@ -4,6 +4,7 @@
 #include "server/dispatch/transaction.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "server/acl/access.h"
 #include "server/dispatch/conn_ctx.h"
@@ -47,6 +48,10 @@ bool Pipeline::is_multi(const registry::CommandRow* row) {
   return is_of_transactions(*row) && verb_of(*row) == Verb::kMulti;
 }
 
+bool Pipeline::is_watch(const registry::CommandRow* row) {
+  return is_of_transactions(*row) && verb_of(*row) == Verb::kWatch;
+}
+
 Transaction& Pipeline::transaction() {
   if (!transaction_) transaction_ = std::make_unique<Transaction>();
   return *transaction_;
@@ -75,6 +80,12 @@ Pipeline::Step Pipeline::start_in_transaction(const CommandView& command, bool& 
 }
 
 Pipeline::Step Pipeline::start_transaction(const CommandView& command) {
+  // What begins or discards, or fails; EXEC itself is held by what is queued, WATCH where it starts.
+  const bool runs_nothing = !is_exec(command.row) || !session_.has(kMulti);
+  if (runs_nothing && engine_.must_hold(command)) {
+    engine_.hold(session_, command.row);
+    return Step::kStall;
+  }
   switch (verb_of(*command.row)) {
     case Verb::kMulti:
       return start_multi(command);
@@ -225,6 +236,10 @@ Pipeline::Step Pipeline::start_exec(const CommandView& command) {
     engine_.hold(session_, command.row);
     return Step::kStall;
   }
+  if (engine_.node().busy_scripts.load(std::memory_order_relaxed) != 0 &&
+      queue.needs_several(engine_, mine.watched) && refused_as_busy(command)) {
+    return Step::kDone;
+  }
   const bool changed = session_.watcher && session_.watcher->changed();
   if (mine.failed || changed) {
     answer_at_once(command, [&](resp::Writer& reply) {
@@ -238,8 +253,11 @@ Pipeline::Step Pipeline::start_exec(const CommandView& command) {
     return Step::kDone;
   }
   const bool caches = session_.has(kTrackingCaching);
-  count_command(command);
-  if (caches) {
+  const bool again = std::exchange(again_, false);
+  count_command(command, again);
+  if (again) {
+    // What CLIENT CACHING said before holds.
+  } else if (caches) {
     session_.clear(kTrackingCaching);
     session_.set(kTrackingCachingNow);
   } else {
@@ -257,6 +275,7 @@ void Pipeline::start_run(const CommandView& command) {
   mine.run->start({session_.ref, bits(), command.row, session_.watcher, std::move(mine.watched), muted(),
                    Ticks::now(), engine_.monitored() ? name_for_monitors(session_) : std::string(),
                    engine_.monitored() ? std::string(command.args[0]) : std::string()});
+  if (!mine.run->is_single()) engine_.transaction_opens(*mine.run);
   mine.watched.clear();
   mine.watched_bytes = 0;
   if (watches) engine_.counters().watching_clients.add(-1);
@@ -308,7 +327,7 @@ void Pipeline::next_segment() {
         continue;
       }
       if (route == Route::kControl) {
-        start_control_call(engine_, session_.ref, session_bits, command);
+        start_control_call(engine_, session_.ref, session_bits, command, true);
       } else {
         start_fan_out(engine_, session_.ref, session_bits, command, true);
       }
@@ -316,6 +335,10 @@ void Pipeline::next_segment() {
     }
     std::vector<int> shards = run.shards(engine_);
     if (!run.segment().token && is_home(shards)) {
+      if (run.has_begun() && engine_.is_frozen()) {
+        engine_.post(engine_.index(), mine.run.release());  // those who are to be served first are waited for
+        return;
+      }
       run.run(engine_, nullptr);
       engine_.serve_after();
       continue;
@@ -353,6 +376,7 @@ void Pipeline::retry_transaction(std::unique_ptr<TransactionRun> run) {
   mine.watched = run->take_watched();
   for (const WatchedKey& key : mine.watched) mine.watched_bytes += sizeof(key) + key.name.size();
   if (!mine.watched.empty()) engine_.counters().watching_clients.add();
+  engine_.transaction_closes(*run);
   run->stop();
   mine.queue = std::move(run);
   const std::string_view name[1] = {row->full_name};
@@ -410,7 +434,7 @@ void Pipeline::run_inside(const CommandView& command, resp::Writer& reply) {
     session_.set(kTrackingCachingNow);
   }
   engine_.counters().commands_processed.add();
-  engine_.note_call(*command.row, began, own, 0);
+  engine_.note_and_log(command, bits(), began, own, 0, scratch.size());
   reply.set_proto(session_.proto);
   if (!muted()) reply.out().append_chain(std::move(scratch));
 }

@@ -20,6 +20,7 @@ struct Transaction {
   // WATCH under way.
   int missing_answers = 0;
   uint64_t watch_began_ticks = 0;
+  OwnedCommand watch_command;
   std::vector<int> shards;  // scratch
 
   size_t queued_bytes() const { return queue ? queue->memory_bytes() : 0; }

@@ -104,6 +104,16 @@ std::vector<int> TransactionRun::shards(const Engine& engine) const {
   return shards;
 }
 
+bool TransactionRun::needs_several(const Engine& engine, const std::vector<WatchedKey>& watched) const {
+  std::vector<int> shards;
+  for (const WatchedKey& each : watched) insert_sorted(shards, engine.shard_of(each.slot));
+  for (const Segment& segment : segments_) {
+    if (segment.elsewhere || segment.token || segment.all_shards) return true;
+    for (int shard : segment.shards) insert_sorted(shards, shard);
+  }
+  return shards.size() > 1;
+}
+
 void TransactionRun::write_head(resp::Writer& reply) {
   if (!head_written_) reply.array(count());
   head_written_ = true;

@@ -96,6 +96,11 @@ class TransactionRun : public Envelope {
   Outcome outcome() const { return outcome_; }
   bool done() const { return segment_ == segments_.size() || outcome_ != Outcome::kRan; }
   bool is_single() const { return segments_.size() == 1; }
+  // Before start(): it takes more than one message to one shard, the shards of `watched` among them.
+  bool needs_several(const Engine& engine, const std::vector<WatchedKey>& watched) const;
+  bool has_begun() const { return segment_ > 0; }
+  // One of several segments that writes: counted while it is under way (Engine::transaction_opens).
+  bool is_open = false;
   const Segment& segment() const { return segments_[segment_]; }
   bool needs_connection() const { return segment().connection; }
   // Of the current segment, watched keys among them. Ascending; empty: none.

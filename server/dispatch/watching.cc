@@ -9,6 +9,10 @@
 
 namespace tessera::dispatch {
 
+namespace {
+constexpr size_t kOkBytes = 5;
+}
+
 void forget_watched(Engine& engine, ClientRef client, const shard::WatcherRef& watcher,
                     std::vector<WatchedKey> keys) {
   std::vector<std::unique_ptr<WatchMessage>> messages(engine.node().engines.size());
@@ -19,7 +23,8 @@ void forget_watched(Engine& engine, ClientRef client, const shard::WatcherRef& w
   }
   for (size_t shard = 0; shard < messages.size(); ++shard) {
     if (!messages[shard]) continue;
-    if (static_cast<int>(shard) == engine.index()) {
+    // Parked, our own shard is somebody else's as well: the message waits until it is not.
+    if (static_cast<int>(shard) == engine.index() && !engine.is_parked()) {
       messages[shard]->run(engine);
     } else {
       engine.post(static_cast<int>(shard), messages[shard].release());
@@ -58,12 +63,14 @@ Pipeline::Step Pipeline::start_watch(const CommandView& command) {
   session_.clear(kAskingSession);
   const bool is_lost = session_.watcher && session_.watcher->changed();
   if (is_lost || !watch(std::move(keys))) {
-    write_in_place([](resp::Writer& reply) { reply.ok(); });
-    resp::OutChain nothing(engine_.chunks());
-    engine_.note_call(*command.row, began, resp::Writer(nothing, 2), 0);
+    write_in_place([&](resp::Writer& reply) {
+      reply.ok();
+      engine_.note_and_log(command, bits(), began, reply, 0, kOkBytes);
+    });
     return Step::kDone;
   }
   transaction_->watch_began_ticks = began;
+  transaction_->watch_command = OwnedCommand(command);
   barrier_ = true;
   return Step::kDone;
 }
@@ -103,7 +110,9 @@ void Pipeline::watch_came() {
   resp::OutChain chain(engine_.chunks());
   resp::Writer reply(chain, session_.proto);
   reply.ok();
-  engine_.note_call(*session_.last_row, transaction_->watch_began_ticks, reply, 0);
+  engine_.note_and_log(transaction_->watch_command.view(), bits(), transaction_->watch_began_ticks, reply, 0,
+                       kOkBytes);
+  transaction_->watch_command = {};
   deliver_barrier(std::move(chain));
 }
 

@@ -113,7 +113,6 @@ void add_process_hooks(config::Editor& editor, int oom_base, const std::string& 
                    });
 }
 
-// What SIGINT and SIGTERM do. The second SIGINT does not wait.
 // A SIGINT to a process that does not come to its end.
 void insist_ends_at_once() {
   struct sigaction action {};
@@ -125,6 +124,7 @@ void insist_ends_at_once() {
   sigaction(SIGINT, &action, nullptr);
 }
 
+// What SIGINT and SIGTERM do. The second SIGINT does not wait.
 class StopSignals {
  public:
   StopSignals(Node& node, PidFile& pid_file, Log& log) : node_(node), pid_file_(pid_file), log_(log) {}

@@ -5,6 +5,7 @@
 #include "common/text/strings.h"
 #include "server/config/config.h"
 #include "server/dispatch/engine.h"
+#include "server/dispatch/holding.h"
 #include "server/dispatch/parked_call.h"
 #include "server/persist/loader.h"
 #include "server/persist/saves.h"
@@ -90,9 +91,13 @@ void reload(control::ControlCtx& ctx, const registry::Args& args, resp::Writer& 
   }
   call->send = ctx.reply_later();
   node.pauses.set(dispatch::PausedFor::kReload, dispatch::Pauses::kUntilEndedMs, true);
-  ctx.control().when_adopted([&node, call] {
+  const auto go_on = [&node, call] {
     if (!call->save) {
       begin(node, call);
+      return;
+    }
+    if (node.saves->in_progress()) {  // one that has begun since
+      answer(node, call, "ERR Background save already in progress");
       return;
     }
     node.saves->begin(false, [&node, call](const Result<CutInfo>& saved) {
@@ -102,7 +107,12 @@ void reload(control::ControlCtx& ctx, const registry::Args& args, resp::Writer& 
         answer(node, call, "ERR");
       }
     });
-  });
+  };
+  if (ctx.in_transaction) {
+    ctx.control().when_adopted(go_on);
+  } else {
+    dispatch::when_held(node, go_on);
+  }
 }
 
 }  // namespace tessera::persist

@@ -9,6 +9,7 @@
 
 #include "server/config/config.h"
 #include "server/dispatch/engine.h"
+#include "server/dispatch/holding.h"
 #include "server/persist/file_sink.h"
 #include "server/store/cut.h"
 
@@ -146,7 +147,7 @@ void Saves::save_to_stop(Done done) {
   if (in_progress()) (void)cancel("the server stops");
   hold_writes(true);
   // What ran before is in the cut, what comes later waits.
-  node_.control->when_adopted([this, round = ++stop_round_] {
+  dispatch::when_held(node_, [this, round = ++stop_round_] {
     if (round != stop_round_) return;  // aborted meanwhile
     writes_are_held_ = true;
     begin_to_stop();

@@ -217,6 +217,34 @@ bool Runner::wants_token(const CommandView& command) {
   return script != nullptr && script->strays.load(std::memory_order_relaxed);
 }
 
+bool Runner::only_reads(const CommandView& command) {
+  const Kind kind = kind_of(*command.row);
+  uint32_t flags = kCompat;
+  if (kind.is_function) {
+    const std::shared_ptr<const LibrarySet> libraries = shared_->libraries.get();
+    const auto found = libraries->by_function.find(command.args[1]);
+    if (found == libraries->by_function.end()) return false;
+    for (const FunctionInfo& function : found->second->functions) {
+      if (text::iequals(function.name, command.args[1])) flags = function.flags;
+    }
+  } else {
+    if (kind.by_sha) {
+      sha_.assign(command.args[1]);
+      for (char& c : sha_) c = text::lower(c);
+    } else {
+      find_sha(command.args[1]);
+    }
+    std::string error;
+    std::string_view body;
+    if (const ScriptRef script = shared_->scripts.find(sha_)) {
+      flags = script->flags;
+    } else if (kind.by_sha || !read_script_shebang(command.args[1], flags, body, error)) {
+      return false;
+    }
+  }
+  return (flags & kNoWrites) && !(flags & kCompat);
+}
+
 // ---- running
 
 // What redis-server says before a script starts; empty: nothing.

@@ -33,6 +33,7 @@ class Runner final : public dispatch::Scripts, private Host {
   void run_inside(const dispatch::CommandView& command, const dispatch::SessionBits& bits,
                   resp::Writer& reply) override;
   bool wants_token(const dispatch::CommandView& command) override;
+  bool only_reads(const dispatch::CommandView& command) override;
   std::string_view busy_error() const override;
   std::string_view busy_error_now() override;
 

@@ -1,4 +1,5 @@
 """Commands that wait: order, exactly once, time-outs, ends by others. Shared semantics hold for redis-server 7.0 too."""
+import binascii
 import contextlib
 import random
 import threading
@@ -503,3 +504,38 @@ def test_rings_of_waiting_moves_for_long(start):
     seed = new_seed(31)
     print("seed", seed)
     moving(start(shards=4), 60, seed)
+
+@pytest.mark.tessera_only
+@pytest.mark.parametrize("words", [("DBSIZE",), ("KEYS", "*"), ("SCAN", 0, "COUNT", 10000), ("MGET",), ("EXISTS",)], ids=lambda words: words[0])
+def test_all_shards_are_looked_at_while_one_waits_to_serve(start, words):
+    """A chain of two shards whose second one is in a long command: parts of others that come meanwhile wait, and see their own shard."""
+    server = start(shards=3)
+
+    def tag_of(shard):
+        return next("{%d}" % n for n in range(100000) if binascii.crc_hqx(b"%d" % n, 0) % 16384 // 16 % 3 == shard)
+    keys = ["x%d" % i for i in range(300)]
+    source, target, long = tag_of(1) + "source", tag_of(0) + "target", [tag_of(0) + name for name in ("long1", "long2")]
+    if words[0] in ("MGET", "EXISTS"):
+        words = words + tuple(keys)
+    with server.connect() as control, server.connect() as waiter, server.connect() as pusher, server.connect() as busy:
+        control.pipeline([("SET", key, i) for i, key in enumerate(keys)] + [("SET", key, (name * 8000)[:8000]) for key, name in zip(long, ("ab", "ba"))])
+        askers = [server.connect() for _ in range(9)]
+        waiter.send(encode("BLMOVE", source, target, "LEFT", "RIGHT", 0))
+        eventually(lambda: b"blocked_clients:1" in control.call("INFO", "clients"))
+        busy.send(encode("LCS", *long, "LEN"))
+        pusher.send(encode("LPUSH", source, "v"))
+        for asker in askers:
+            asker.send(encode(*words))
+        for asker in askers:
+            reply = asker.read()
+            if words[0] == "DBSIZE":
+                assert 302 <= reply <= 303
+            elif words[0] == "EXISTS":
+                assert reply == 300
+            elif words[0] == "MGET":
+                assert reply == [str(i).encode() for i in range(300)]
+            else:
+                found = reply[1] if words[0] == "SCAN" else reply
+                assert len(found) == len(set(found)) and set(found) >= {key.encode() for key in keys}
+            asker.close()
+        assert waiter.read() == b"v" and pusher.read() == 1 and busy.read() == 7999

@@ -1,5 +1,8 @@
 """CLIENT and its subcommands, connection state, MONITOR's absence of harm."""
+import contextlib
+import os
 import re
+import signal
 import threading
 import time
 
@@ -170,7 +173,7 @@ def test_nothing_changes_once_a_pause_was_answered(server):
     keys = ["paused:%d" % i for i in range(8)]
     library = "local n = 0 for _, key in ipairs(KEYS) do n = n + redis.call('INCR', key) end return n"
     forms = [[("MSET",) + tuple(word for key in keys for word in (key, 1))], [("INCR", keys[0])],
-             [("MULTI",)] + [("INCR", key) for key in keys] + [("CONFIG", "GET", "port"), ("INCR", keys[1]), ("EXEC",)],
+             [("MULTI",)] + [("INCR", key) for key in keys] + [("CONFIG", "RESETSTAT"), ("INCR", keys[1]), ("EXEC",)],
              [("EVAL", library, len(keys)) + tuple(keys)], [("FLUSHALL",), ("MSET", keys[0], 1, keys[1], 2)],
              [("DEL",) + tuple(keys)], [("RPOPLPUSH", "paused:list", "paused:other"), ("LPUSH", "paused:list", 1)]]
     reads = [("GET", key) for key in keys] + [("LLEN", "paused:list"), ("LLEN", "paused:other")]
@@ -196,6 +199,70 @@ def test_nothing_changes_once_a_pause_was_answered(server):
         ended.append(True)
         for writer in writers:
             writer.result()
+
+
+@pytest.mark.parametrize("mode", ["WRITE", "ALL"])
+def test_a_pause_inside_of_transactions_waits_for_nobody(server, mode):
+    """Of several segments each, all of which write: none waits for the end of the others."""
+    ended = []
+
+    def run(i):
+        with server.connect() as client:
+            while not ended:
+                assert client.pipeline([("MULTI",), ("INCR", "in:%d" % i), ("CLIENT", "PAUSE", 5, mode), ("INCR", "in:%d" % i),
+                                        ("EXEC",)])[-1][1] == "OK"
+    with server.connect() as control:
+        players = [Task(run, i) for i in range(4)]
+        eventually(lambda: all(int(control.call("GET", "in:%d" % i) or 0) >= 20 for i in range(4)), what="all go on")
+        ended.append(True)
+        for player in players:
+            player.result()
+
+
+@pytest.mark.tessera_only
+def test_an_ending_keeps_transactions_whole(start):
+    """The last file has all of what EXEC answered, whatever other threads its parts needed."""
+    server = start("--save", "3600 1", shards=3)
+    answered = [0] * 4
+
+    def run(i):
+        with server.connect() as client, contextlib.suppress(Closed):
+            while True:
+                reply = client.pipeline([("MULTI",), ("INCR", "a%d" % i), ("CONFIG", "RESETSTAT"), ("INCR", "b%d" % i), ("EXEC",)])[-1]
+                answered[i] = reply[-1]
+    players = [Task(run, i) for i in range(4)]
+    eventually(lambda: min(answered) > 50, what="all are at work")
+    os.kill(server.pid, signal.SIGTERM)
+    assert server.wait_exit() == 0
+    for player in players:
+        player.result()
+    again = start("--dir", server.dir)
+    for i in range(4):
+        first, second = (int(again.call("GET", name % i)) for name in ("a%d", "b%d"))
+        assert first == second >= answered[i]
+
+
+def test_what_a_pause_of_writes_lets_through(server):
+    """A script that says it reads."""
+    reads = "#!lua flags=no-writes\nreturn 1"
+    with server.connect() as control, server.connect() as client:
+        known = control.call("SCRIPT", "LOAD", reads + " ")
+        control.call("FUNCTION", "LOAD", "REPLACE", "#!lua name=paused\nredis.register_function{function_name='paused_r', "
+                     "callback=function() return 1 end, flags={'no-writes'}}\nredis.register_function('paused_w', function() return 1 end)")
+        assert control.call("CLIENT", "PAUSE", 60000, "WRITE") == "OK"
+        for words in (("EVAL", reads, 0), ("EVALSHA", known, 0), ("FCALL", "paused_r", 0), ("EVAL_RO", "return 1", 0)):
+            assert client.call(*words) == 1
+        for words in (("EVAL", "return 1", 0), ("FCALL", "paused_w", 0), ("EVAL", "#!lua\nreturn 1", 0)):
+            client.send(encode(*words))
+            eventually(lambda: b"blocked_clients:1" in control.call("INFO", "clients"))
+            assert control.call("CLIENT", "UNPAUSE") == "OK" and client.read() == 1
+            assert control.call("CLIENT", "PAUSE", 60000, "WRITE") == "OK"
+        assert control.call("CLIENT", "UNPAUSE") == "OK"
+        for words in (("MULTI",), ("DISCARD",), ("EXEC",), ("WATCH", "k"), ("UNWATCH",)):
+            began = time.monotonic()
+            assert control.call("CLIENT", "PAUSE", 60, "ALL") == "OK"
+            client.call(*words)
+            assert time.monotonic() - began >= 0.059, words
 
 
 def test_what_another_pause_held_goes_on_when_that_is_over(server):

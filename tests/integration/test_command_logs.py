@@ -139,3 +139,22 @@ def test_large_requests_and_replies(pair):
             assert str(client.call("commandlog", *wrong)).startswith("ERR type should be one of")
         assert str(client.call("commandlog", "get", "-2", "slow")) == \
             "ERR count should be greater than or equal to -1"
+
+
+def test_what_is_logged_of_transactions(pair):
+    """WATCH, and each command of EXEC, whoever has to run it."""
+    keys = ["w%d" % i for i in range(8)]
+    seen = []
+    for server in pair:
+        with Connection(server.port) as client:
+            client.call("config", "set", "slowlog-log-slower-than", "0")
+            client.call("slowlog", "reset")
+            client.call("watch", *keys)
+            client.call("watch", *keys)
+            client.pipeline([("multi",), ("set", "a", "1"), ("client", "setname", "me"), ("config", "get", "port"), ("client", "no-evict", "on"),
+                             ("dbsize",), ("exec",)])
+            client.call("multi")
+            client.call("discard")
+            seen.append([(entry[3], entry[5]) for entry in client.call("slowlog", "get", "-1")])
+            client.call("config", "set", "slowlog-log-slower-than", "20000")
+    assert seen[0] == seen[1] and ([b"watch"] + [key.encode() for key in keys], b"") in seen[0]

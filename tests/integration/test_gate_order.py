@@ -93,7 +93,8 @@ def test_a_save_that_failed(memory, subscribed):
 
 
 @pytest.mark.parametrize("cluster", ["yes", "no"])
-def test_beside_a_busy_script(cluster):
+@pytest.mark.parametrize("memory", [0, 1])
+def test_beside_a_busy_script(cluster, memory):
     def run(server):
         if cluster == "yes":
             server.call("CLUSTER", "ADDSLOTSRANGE", 0, 16383)
@@ -101,6 +102,7 @@ def test_beside_a_busy_script(cluster):
         server.call("CONFIG", "SET", "busy-reply-threshold", 50)
         with server.connect() as runner, server.connect() as client, server.connect() as other:
             # "x", and in standalone mode whatever shard: one of every shard's keys.
+            server.call("CONFIG", "SET", "maxmemory", memory)
             keys = ["x"] if cluster == "yes" else ["k%d" % i for i in range(64)] + ["x"]
             runner.send(encode("EVAL", "while true do end", len(keys), *keys))
             eventually(lambda: str(client.call("GET", "x")).startswith("BUSY"))

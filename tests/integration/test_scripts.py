@@ -1,13 +1,15 @@
 """Scripts and functions over the wire: what must hold on one shard and on several, in standalone and cluster mode.
 Shared semantics hold for redis-server 7.0 too."""
 import hashlib
+import os
 import random
+import signal
 import subprocess
 import threading
 
 import pytest
 
-from tests.support.resp import ReplyError, encode
+from tests.support.resp import Closed, ReplyError, encode
 from tests.support.server import Server, eventually, redis_under_test
 
 NO_SCRIPT = ReplyError("NOSCRIPT No matching script. Please use EVAL.")
@@ -164,6 +166,119 @@ def test_clients_of_parked_shards_are_told_busy(how):
         for client in others + queued + [watcher, waiter]:
             client.close()
         eventually(lambda: len(runner.call("CLIENT", "LIST").splitlines()) == 1)
+
+
+LONG = ("local t = redis.call('time') local till = t[1] * 1000000 + t[2] + 400000 "
+        "repeat %s local n = redis.call('time') until n[1] * 1000000 + n[2] > till return KEYS[1]")
+
+
+@pytest.mark.parametrize("inside", [False, True], ids=["alone", "exec"])
+@pytest.mark.parametrize("cluster", ["no", "yes"])
+def test_what_stands_behind_a_busy_script_is_its_own(cluster, inside):
+    """Sent in the same write; meanwhile others are told BUSY."""
+    with Server("--busy-reply-threshold", "50", "--cluster-enabled", cluster, shards=2 if cluster == "yes" else 1) as server:
+        if cluster == "yes":
+            server.make_cluster_of_one()
+        others = [server.connect() for _ in range(8)]
+        with server.connect() as client:
+            script = [("EVAL", LONG % "", 1, "{t}k")]
+            if inside:
+                script = [("MULTI",)] + script + [("EXEC",)]
+            behind = [("SET", "{t}a", "AAAA"), ("APPEND", "{t}b", "BBBB"), ("GET", "{t}a"), ("SET", "{t}big", "c" * 40000)]
+            client.send(b"".join(encode(*words) for words in script + behind))
+            told = []
+
+            def is_over():
+                before = len(told)
+                for other in others:
+                    told.extend(reply for reply in other.pipeline([
+                        ("SET", "{t}victim", "secret", "EX", 100), ("DEL", "{t}zzzz", "{t}q"), ("MGET", "{t}u", "{t}v"),
+                        ("SET", "{t}victim", "s" * 40000)]) if reply == BUSY)
+                return before > 0 and len(told) == before
+            eventually(is_over, what="others are told BUSY until the script is over")
+            got = [client.read() for _ in script + behind]
+            assert got[-4:] == ["OK", 4, b"AAAA", "OK"]
+            assert b"{t}k" in (got[-5] if inside else [got[-5]])
+            assert client.call("GET", "{t}b") == b"BBBB" and client.call("GET", "{t}big") == b"c" * 40000
+            logged = [entry[3] for entry in client.call("SLOWLOG", "GET", -1)]
+            assert any(words[0] == b"EVAL" and words[-1] == b"{t}k" for words in logged), logged
+        for other in others:
+            other.close()
+
+
+@pytest.mark.tessera_only
+def test_a_node_ends_while_scripts_take_further_shards():
+    script = "for j = 1, 60 do redis.call('incr', 'q' .. j) end return 1"
+    for _ in range(6):
+        with Server("--busy-reply-threshold", "5", shards=4) as server:
+            stopped = threading.Event()
+
+            def run(client, key):
+                try:
+                    while not stopped.is_set():
+                        client.pipeline([("EVAL", script, 1, key)] * 20)
+                except (Closed, OSError):
+                    pass
+            clients = [server.connect() for _ in range(10)]
+            threads = [threading.Thread(target=run, args=(client, "k%d" % i)) for i, client in enumerate(clients)]
+            for thread in threads:
+                thread.start()
+            with server.connect() as control:
+                eventually(lambda: int(control.call("GET", "q60") or 0) > 50, what="scripts run")
+            os.kill(server.pid, signal.SIGTERM)
+            assert server.wait_exit(20) == 0
+            stopped.set()
+            for thread in threads:
+                thread.join()
+            for client in clients:
+                client.close()
+
+
+@pytest.mark.tessera_only
+@pytest.mark.parametrize("last", [("EXEC",), ("EXEC", "too", "many"), ("DISCARD",), ("UNWATCH",), ("RESET",), ("QUIT",)], ids=" ".join)
+def test_watchers_of_shards_that_a_script_writes_to(last):
+    """They are told, or leave, while the script that has their shards changes keys."""
+    keys = ["k%d" % i for i in range(64)]
+    with Server("--busy-reply-threshold", "50", shards=4) as server, server.connect() as runner:
+        watchers = [server.connect() for _ in range(24)]
+        for i, watcher in enumerate(watchers):
+            watcher.call("WATCH", *["w%d:%d" % (i, j) for j in range(100)], *keys[:8])
+            if last[0] != "UNWATCH":
+                watcher.pipeline([("MULTI",), ("GET", "x")])
+        runner.send(encode("EVAL", LONG % "for i = 1, #KEYS do redis.call('incr', KEYS[i]) end", len(keys), *keys))
+        eventually(lambda: "Slow script detected" in server.log(), what="the script is busy")
+        for watcher in watchers:
+            watcher.send(encode(*last))
+        for watcher in watchers:
+            reply = str(watcher.read())
+            assert reply.startswith("EXECABORT") if last[0] == "EXEC" else reply in ("OK", "RESET")
+            watcher.close()
+        assert runner.read() == keys[0].encode()
+        # Nothing of theirs is left at the keys.
+        eventually(lambda: int(server.info("clients")["watching_clients"]) == 0)
+        eventually(lambda: int(server.info("clients").get("total_watched_keys", 0)) == 0)
+
+
+@pytest.mark.tessera_only
+def test_what_needs_a_busy_shard_is_told():
+    """Whoever asks, and though its own shard has nothing to do."""
+    with Server("--busy-reply-threshold", "50", shards=4) as server:
+        clients = [server.connect() for _ in range(16)]
+        with server.connect() as runner:
+            runner.send(encode("EVAL", LOOP, 1, "k1"))
+            eventually(lambda: "Slow script detected" in server.log(), what="the script is busy")
+            for client in clients:
+                for words in (("DBSIZE",), ("KEYS", "*"), ("SCAN", 0), ("RANDOMKEY",), ("CLIENT", "LIST"), ("FLUSHALL",), ("EVAL", "return 1", 0),
+                              ("EVAL", "return 1", 1, "k2"), ("CONFIG", "SET", "maxmemory", 0), ("CLIENT", "UNPAUSE"), ("SAVE",),
+                              ("MSET", *[word for i in range(64) for word in ("m%d" % i, 1)]), ("MGET", *["m%d" % i for i in range(64)])):
+                    assert client.call(*words) == BUSY, words
+                assert [str(reply).split(" ")[0] for reply in client.pipeline([("MULTI",), ("DBSIZE",), ("EXEC",)])][-1] in ("EXECABORT", "BUSY")
+                client.call("DISCARD")
+            assert clients[0].call("SCRIPT", "KILL") == "OK"
+            assert "killed" in str(runner.read())
+            for client in clients:
+                assert client.call("DBSIZE") == 0
+                client.close()
 
 
 @pytest.mark.parametrize("shards", [1, 2])

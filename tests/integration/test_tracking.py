@@ -1,6 +1,7 @@
 """CLIENT TRACKING: replies, what is invalidated and who is told; MONITOR. Shared semantics hold for redis-server 7.0 too."""
 import contextlib
 import random
+import threading
 
 import pytest
 
@@ -409,6 +410,33 @@ def test_keys_that_a_script_reads_are_tracked(clients):
     other.call("MSET", "read", "2", "unread", "2")
     seen = []
     eventually(lambda: seen.extend(tracker.keys()) or seen == [b"read"], what="the key that was read is told of")
+
+
+def test_monitor_shows_once_what_had_to_begin_anew(standalone):
+    """A write whose turn came after CLIENT PAUSE was answered."""
+    count = 300
+    with standalone.connect() as monitor, standalone.connect() as control:
+        monitor.send(encode("MONITOR"))
+        assert monitor.read() == "OK"
+
+        def write(i):
+            with standalone.connect() as writer:
+                for n in range(count):
+                    assert writer.call("MSET", "a%d:%d" % (i, n), 1, "b%d:%d" % (i, n), 2, "c%d" % i, 3) == "OK"
+        threads = [threading.Thread(target=write, args=(i,)) for i in range(3)]
+        for thread in threads:
+            thread.start()
+        while any(thread.is_alive() for thread in threads):
+            assert control.call("CLIENT", "PAUSE", 60000, "WRITE") == "OK"
+            assert control.call("CLIENT", "UNPAUSE") == "OK"
+        for thread in threads:
+            thread.join()
+        control.call("SET", "the:end", 1)
+        lines = []
+        while not lines or b"the:end" not in lines[-1]:
+            lines.append(monitor.read().encode())
+        shown = [line.split(b'"')[3] for line in lines if b'"MSET"' in line]
+        assert sorted(shown) == sorted(b"a%d:%d" % (i, n) for i in range(3) for n in range(count))
 
 
 def test_monitor_sees_all_threads_in_one_order(standalone):

@@ -97,8 +97,6 @@ bool assign_text(std::string& to, std::string text) {
   return true;
 }
 
-constexpr size_t kMostTextBytes = 255;  // of a name, as redis-server's
-
 struct Extensions {
   std::string hostname, human_name, availability_zone, client_ipv4, client_ipv6;
   int client_port = 0, client_tls_port = 0;
@@ -108,7 +106,7 @@ struct Extensions {
 
 // What could end a word or a line of nodes.conf or of a reply is not kept.
 void keep_text(Result<std::string> read, std::string& to) {
-  if (read.ok() && read->size() <= kMostTextBytes && text::is_plain_word(*read)) to = std::move(read).value();
+  if (read.ok() && read->size() <= text::kMostNameBytes && text::is_plain_word(*read)) to = std::move(read).value();
 }
 void keep_port(Result<uint16_t> read, int& to) {
   if (read.ok()) to = *read;
