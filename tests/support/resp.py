@@ -78,8 +78,15 @@ class Connection:
         return line
 
     def _exactly(self, n):
-        while len(self.buffer) < n:
-            self._fill()
+        if len(self.buffer) < n:
+            # What is large is not copied for each piece that comes.
+            parts, have = [self.buffer], len(self.buffer)
+            while have < n:
+                self.buffer = b""
+                self._fill()
+                parts.append(self.buffer)
+                have += len(self.buffer)
+            self.buffer = b"".join(parts)
         data, self.buffer = self.buffer[:n], self.buffer[n:]
         return data
 
