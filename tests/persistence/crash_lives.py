@@ -185,7 +185,7 @@ class Lives:
     # ---- what the server is asked to do
 
     def _work(self, server, over):
-        jobs = [self.background_save, self.save]
+        jobs = [self.background_save, self.save, self.given_up_save]
         if self.setup.policy is not None:
             jobs += [self.rewrite, self.rewrite, self.rewrite, self.off_and_on]
         try:
@@ -222,6 +222,10 @@ class Lives:
         if b"rdb_last_bgsave_status:ok" in connection.call("INFO", "persistence"):
             self._saved(answered)
 
+    def given_up_save(self, server, connection):
+        connection.pipeline([("BGSAVE",), ("BGSAVE", "CANCEL")])
+        self._wait_while(server, connection, "rdb_bgsave_in_progress")
+
     def _saved(self, answered):
         if self.setup.policy is None:
             self.floor = answered
@@ -233,6 +237,8 @@ class Lives:
     def off_and_on(self, server, connection):
         if self.is_on:
             self.floor, self.is_on = self._durable_by_policy(time.monotonic()), False
+        if self.rng.random() < 0.4:
+            connection.call("BGREWRITEAOF")  # which nobody wants any more when it is there
         assert connection.call("CONFIG", "SET", "appendonly", "no") == "OK"
         if self.rng.random() < 0.4:
             self.rewrite(server, connection)  # a base alone, newer than all increments
