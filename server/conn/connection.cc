@@ -202,7 +202,7 @@ void Connection::let_go() {
 
 bool Connection::flush() {
   resp::OutChain& out = pipeline_.out();
-  output_peak_bytes = std::max(output_peak_bytes, out.memory_bytes());
+  output_peak_bytes = std::max(output_peak_bytes, std::min<size_t>(out.size(), resp::ChunkPool::kChunkBytes));
   // As redis-server: what counts is what was to be sent, not what the kernel left of it.
   if (!out.empty() && over_output_limit(engine_.mono())) return false;
   while (!out.empty() && !waits_to_write_) {
@@ -215,6 +215,7 @@ bool Connection::flush() {
     engine_.counters().net_out_bytes.add(static_cast<int64_t>(taken));
     session_.net_out_bytes += static_cast<int64_t>(taken);
     out.consume(taken);
+    if (taken > 0) session_.last_active = engine_.mono();
     if (taken < offered) {
       waits_to_write_ = true;
       stream_->want_drained();

@@ -60,8 +60,10 @@ class Connection : public io::StreamHandler {
 
   bool queued_to_run = false;  // in the table's list
   bool queued_to_flush = false;
-  size_t counted_bytes = 0;      // what the thread's client memory counter has of it
-  size_t output_peak_bytes = 0;  // memory that replies took at most
+  size_t counted_bytes = 0;  // what the thread's client memory counter has of it
+  // Bytes of replies that waited at most, for some seconds; of what stands for redis-server's reply buffer.
+  size_t output_peak_bytes = 0;
+  MonoTime output_peak_since;
   MonoTime soft_limit_since;
 
  private:

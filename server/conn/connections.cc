@@ -465,6 +465,12 @@ void Connections::cron(MonoTime now) {
     cron_place_ = (cron_place_ + 1) % places_.size();
     Connection* connection = places_[cron_place_].connection.get();
     if (connection == nullptr) continue;
+    constexpr int64_t kPeakUs = 5000000;  // as redis-server
+    if ((now - connection->output_peak_since).us > kPeakUs) {
+      connection->output_peak_since = now;
+      connection->output_peak_bytes =
+          std::min<size_t>(connection->pipeline().out().size(), resp::ChunkPool::kChunkBytes);
+    }
     // Who waits for a key, or for what others publish and do, is not idle.
     const bool idle = timeout_s > 0 && (now - connection->session().last_active).us > timeout_s * 1000000 &&
                       !connection->pipeline().stalled() &&

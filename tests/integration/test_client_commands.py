@@ -62,6 +62,24 @@ def test_info_fields(server):
         assert int(row["id"]) == connection.call("CLIENT", "ID")
 
 
+def test_idle_and_peak_of_replies(server):
+    """Who is sent something is not idle; the peak is that of the last seconds. redis-server says the same."""
+    with server.connect() as listener, server.connect() as client:
+        ident = listener.call("CLIENT", "ID")
+        seen = lambda: rows(client.call("CLIENT", "LIST", "ID", ident))[0]
+        listener.call("SUBSCRIBE", "ch")
+        eventually(lambda: int(seen()["idle"]) >= 1)
+
+        def told():
+            client.call("PUBLISH", "ch", "x")
+            listener.read()
+            return seen()
+        eventually(lambda: told()["idle"] == "0")
+        # Its last message: three elements.
+        assert told()["rbp"] == str(len(encode("message", "ch", "x")))
+        eventually(lambda: seen()["rbp"] == "0", 30)
+
+
 def test_ids_grow_over_all_threads(server):
     ids = []
     for _ in range(20):
