@@ -38,7 +38,8 @@ constexpr ParameterRow kRows[] = {
         .about("Microseconds to wait for each key of a snapshot; for tests."),
     integer("key-load-delay", "0", -kMaxInt - 1, kMaxInt)
         .flags(kHidden)
-        .about("Microseconds to wait for each key of a snapshot that is loaded; for tests."),
+        .about("Microseconds to wait for each key of a snapshot, or command of a log, that is loaded; for "
+               "tests."),
     integer("loading-process-events-interval-bytes", "2097152", 1024, kMaxInt)
         .flags(kCompatOnly | kHidden)
         .about("Bytes loaded between two looks at clients; here other threads serve them meanwhile."),

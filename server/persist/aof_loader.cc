@@ -6,6 +6,7 @@
 #include "common/text/integers.h"
 #include "server/config/config.h"
 #include "server/persist/aof/commands.h"
+#include "server/persist/key_delay.h"
 
 namespace tessera::persist {
 
@@ -119,6 +120,7 @@ Result<void> AofLoader::load_commands(const std::string& name, io::File& file, u
   aof::CommandReader reader(offset);
   uint64_t before_transaction = offset;
   std::string chunk;
+  KeyDelay delay(node_, "key-load-delay");
   for (;;) {
     const aof::CommandReader::Next next = reader.next();
     using Next = aof::CommandReader::Next;
@@ -145,6 +147,7 @@ Result<void> AofLoader::load_commands(const std::string& name, io::File& file, u
       }
       return truncated(name, file, reader.offset(), is_last);
     }
+    delay.wait([this] { return node_.shutting_down.load(std::memory_order_relaxed); });
     const bool was_in = applier_.in_transaction();
     const auto taken = applier_.take(reader.args());
     if (!taken.ok()) {

@@ -264,9 +264,19 @@ def folder_with(rdb):
 
 
 @pytest.mark.tessera_only  # redis-server waits for a key to the end
-def test_delay_of_loading(start):
+@pytest.mark.parametrize("source", ["snapshot", "log"])
+def test_delay_of_loading(start, source):
     with folder_with(save_file(start)) as folder:
-        server = start("--dir", folder, "--key-load-delay", "60000000", wait=False)
+        args = "--dir", folder, "--appendonly", "yes" if source == "log" else "no", "--aof-use-rdb-preamble", "no"
+        if source == "log":
+            os.unlink(os.path.join(folder, "dump.rdb"))
+            first = start(*args)
+            with first.connect() as client:
+                assert [client.call("SET", "key:%d" % i, "value") for i in range(50)] == ["OK"] * 50
+                assert client.call("WAITAOF", 1, 0, 0)[0] == 1
+            first.process.terminate()
+            assert first.wait_exit() == 0
+        server = start(*args, "--key-load-delay", "60000000", wait=False)
         with contextlib.ExitStack() as stack:
             client = stack.enter_context(eventually(lambda: connected(server)))
             eventually(lambda: b"loading:1" in client.call("INFO", "persistence"))
