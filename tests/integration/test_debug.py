@@ -320,6 +320,7 @@ def test_words_that_only_newer_servers_know(start):
 
 # ---- the allocator
 
+@pytest.mark.tessera_only
 def test_values_of_the_allocator(start):
     ours, theirs = start(*DEBUG), start(*DEBUG, binary=ORACLE)
     if not ours.info("memory")["mem_allocator"].startswith("jemalloc"):
