@@ -109,8 +109,9 @@ void load_stored(Step& step, const Stored& stored) {
     node.config_epoch = from.config_epoch;
     if (node.is_failed()) node.failed_at = step.now.mono;
     if (node.is_me()) s.me = &node;
-    for (int slot = 0; slot < hash::kSlotCount; ++slot) {
-      if (from.slots[static_cast<size_t>(slot)]) s.set_owner(slot, &node);
+    // By words, not by bits: of a thousand nodes each is asked for each of the others.
+    for (size_t slot = from.slots._Find_first(); slot < from.slots.size(); slot = from.slots._Find_next(slot)) {
+      s.set_owner(static_cast<int>(slot), &node);
     }
   }
   for (const StoredNode& from : stored.nodes) {
