@@ -14,6 +14,7 @@ Durability::State Durability::state_of(Policy policy, MonoTime now) const {
   State state;
   state.holds_writes = state.holds_reads = policy == Policy::kAlways;
   state.refuses_writes = failure_.load(std::memory_order_relaxed) != 0;
+  state.refuses_writes |= has_too_much();
   if (policy == Policy::kNo) return state;
   const int64_t since_us = unsynced_since_us_.load(std::memory_order_relaxed);
   if (since_us == 0) return state;
@@ -22,16 +23,23 @@ Durability::State Durability::state_of(Policy policy, MonoTime now) const {
   return state;
 }
 
+bool Durability::has_too_much() const {
+  const uint64_t appended = appended_.load(std::memory_order_relaxed);
+  const uint64_t durable = durable_.load(std::memory_order_relaxed);
+  return appended > durable && appended - durable > kMostUnsyncedBytes;
+}
+
 std::string Durability::failure_text() const {
   const int code = failure_.load(std::memory_order_relaxed);
   if (code > 0) {
     char buffer[128];
     return strerror_r(code, buffer, sizeof(buffer));
   }
-  return code == kTooMuch ? "too much waits for the disk" : "the disk has not synced for more than 10 seconds";
+  return has_too_much() ? "too much waits for the disk" : "the disk has not synced for more than 10 seconds";
 }
 
 void Durability::note_writes(const std::vector<uint16_t>& slots, uint64_t end) {
+  if (policy() != Policy::kOff) appended_.store(end, std::memory_order_relaxed);
   auto* stamps = stamps_.load(std::memory_order_acquire);
   if (stamps == nullptr) return;
   for (uint16_t slot : slots) {

@@ -24,7 +24,7 @@ class Durability {
   enum class Policy : uint8_t { kOff, kNo, kEverysec, kAlways };
   static constexpr int64_t kHoldAfterUs = 2'000'000;     // the oldest unsynced byte: replies of writes wait
   static constexpr int64_t kRefuseAfterUs = 10'000'000;  // ... writes are refused
-  static constexpr int kTooMuch = -2;                    // beside errno values
+  static constexpr uint64_t kMostUnsyncedBytes = 512ULL * 1024 * 1024;  // ... likewise
 
   // Whose replies wait, as of a tick.
   struct State {
@@ -52,7 +52,7 @@ class Durability {
   }
 
   // ---- shard threads
-  // A batch has been appended.
+  // A batch has been appended. While there is a policy.
   void note_writes(const std::vector<uint16_t>& slots, uint64_t end);
   // The thread's loop is woken once the log is durable up to `offset`. False: it is already.
   bool wait_for(size_t thread, uint64_t offset);
@@ -64,7 +64,7 @@ class Durability {
   void set_durable(uint64_t offset);
   // Since when the oldest byte waits that is not synced; 0: none does.
   void set_unsynced_since(MonoTime since) { unsynced_since_us_.store(since.us, std::memory_order_relaxed); }
-  // An errno value, kTooMuch, or 0: writes go on.
+  // An errno value, or 0: writes go on.
   void set_failure(int code) { failure_.store(code, std::memory_order_relaxed); }
 
  private:
@@ -73,11 +73,13 @@ class Durability {
     io::Loop* loop = nullptr;
   };
   State state_of(Policy policy, MonoTime now) const;
+  bool has_too_much() const;
   void wake(uint64_t durable);
 
   std::atomic<Policy> policy_{Policy::kOff};
   std::atomic<int> failure_{0};
   std::atomic<uint64_t> durable_{0};
+  std::atomic<uint64_t> appended_{0};  // about; shards judge by it, since the journal thread may hang
   std::atomic<int64_t> unsynced_since_us_{0};
   std::vector<Waiting> waiting_;  // by thread
   std::atomic<std::atomic<uint64_t>*> stamps_{nullptr};

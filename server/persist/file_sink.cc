@@ -16,7 +16,9 @@ FileSink::FileSink(io::Files& files, std::string dir, std::string temporary, std
       incremental_(incremental) {}
 
 Result<void> FileSink::begin(const CutInfo&) {
-  auto file = files_.open(temporary_, io::OpenMode::kCreateTrunc);
+  // A new file, whatever has the name: after a crash that may be what was renamed to another folder.
+  (void)files_.remove(temporary_).ok();
+  auto file = files_.open(temporary_, io::OpenMode::kCreateExcl);
   if (!file.ok()) return file.error();
   file_ = std::move(*file);
   return {};

@@ -227,9 +227,10 @@ class ShardCut final : public SliceWork, public store::CutSink {
       const int64_t waiting = job_->early_waiting.fetch_add(n, std::memory_order_relaxed) + n;
       if (waiting > status.copied_peak.load(std::memory_order_relaxed))
         status.copied_peak.store(waiting, std::memory_order_relaxed);
-      if (waiting > job_->early_limit) {
+      // Of one value alone, however large, no cut fails.
+      if (waiting - n > job_->early_limit) {
         job_->give_up({"what changed before it was saved has outgrown its bound of " +
-                           std::to_string(job_->early_limit) + " bytes: the disk is slower than the writes",
+                           std::to_string(job_->early_limit) + " bytes: the file is slower than the writes",
                        0});
       }
     } else {

@@ -70,11 +70,11 @@ void Aof::turn_off(std::function<void()> done) {
       journal_.turn_off(journal::kAof);
       journal_.order();
       take_chunks();
+      if (rewrite_.running) rewrite_ended(false);  // what is behind its cut belongs into this file again
       if (phase_ == Phase::kOn) {
         write_some();
         (void)sync_now();
       }
-      if (rewrite_.running) rewrite_ended(false);
       stop_logging();
       answer_waiters();
       lock_.reset();
@@ -158,12 +158,15 @@ void Aof::answer_waiters() {
   }
 }
 
+// Since when something waits is told before it is written: that, and the sync, may take as long as they like.
 void Aof::take_chunks() {
   if (!cursor_) return;
+  const bool waited = unsynced_since_.us != 0;
   while (journal::Chunk chunk = cursor_->take()) {
     if (unsynced_since_.us == 0) unsynced_since_ = now_;
     kept_.push_back(std::move(chunk));
   }
+  if (!waited && phase_ == Phase::kOn) publish_unsynced_since();
 }
 
 Micros Aof::tick(io::Loop& loop) {
@@ -223,6 +226,7 @@ void Aof::finish(io::Loop&) {
   if (!is_on()) return;
   journal_.order();
   take_chunks();
+  if (rewrite_.waits_for_switch) rewrite_ended(false);
   if (sync_failed_ && !begin_anew().ok()) return;
   write_some();
   log_.notice("Calling fsync() on the AOF file.");

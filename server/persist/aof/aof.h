@@ -121,6 +121,7 @@ class Aof : public io::Actor {
   bool write_group();
   bool write_bytes(std::string_view bytes);
   void append_chunk(const journal::Batch& batch, std::string& out) const;
+  bool is_behind_cut(const journal::Batch& batch) const;
   void write_failed(const Error& error, size_t written);
   bool mend_file();
   void sync_if_due();
@@ -131,6 +132,7 @@ class Aof : public io::Actor {
   void failing(int code);
   void working_again();
   void publish();
+  void publish_unsynced_since();
   Micros next_wait(bool had_work);
   void answer_waiters();
   // ---- aof_files.cc

@@ -1,6 +1,8 @@
 // Role: new bases: a rewrite begins, the log goes on in a new increment from its moment on, and the manifest
 // names both once the base is whole. See aof.h. Thread: the journal thread; moments come from the
 // coordinator.
+#include <unistd.h>
+
 #include <algorithm>
 #include <atomic>
 
@@ -71,7 +73,9 @@ void Aof::begin_rewrite(const char* why) {
   rewrite_.serial = serial;
   rewrite_.began = now_;
   rewrite_.snapshot = settings_.snapshot_base;
-  rewrite_.path = place_.dir + "/temp-rewriteaof-bg-" + text::to_text(serial) + ".aof";
+  // Others may have their files in this folder.
+  rewrite_.path = place_.dir + "/temp-rewriteaof-bg-" + text::to_text(static_cast<int64_t>(getpid())) + "-" +
+                  text::to_text(serial) + ".aof";
   journal_.aof().rewriting = true;
   journal_.aof().rewrite_began_us = now_.us;
   BaseRequest request;

@@ -3,6 +3,8 @@
 #include <array>
 #include <cerrno>
 #include <memory>
+#include <optional>
+#include <utility>
 
 #include <gtest/gtest.h>
 #include "common/base/random.h"
@@ -25,7 +27,9 @@ const AofPlace kPlace{"/data", "appendonlydir", "appendonly.aof"};
 // The numbers that the files hold, in order; the last file is cut behind its last whole transaction.
 std::vector<int64_t> read_back(io::SimEnv& host, const Manifest& manifest) {
   std::vector<int64_t> numbers;
-  for (const aof::ManifestFile& file : manifest.increments) {
+  std::vector<aof::ManifestFile> files = manifest.increments;
+  if (manifest.base && manifest.base->name.ends_with(".aof")) files.insert(files.begin(), *manifest.base);
+  for (const aof::ManifestFile& file : files) {
     const auto text = host.files().read_all(kPlace.path(file.name));
     EXPECT_TRUE(text.ok()) << text.error().message;
     if (!text.ok()) return numbers;
@@ -98,6 +102,9 @@ class Story {
     AofSettings settings;
     settings.policy = Durability::Policy::kAlways;
     settings.timestamps = random_.below(2) == 0;
+    settings.snapshot_base = false;
+    base_.reset();
+    aof_->set_base_maker([this](BaseRequest request) { base_ = Base{std::move(request)}; });
     aof_->set_settings_at_start(settings);
     EXPECT_TRUE(aof_->lock().ok());
     const auto found = aof_->find_files();
@@ -132,6 +139,32 @@ class Story {
     ends_.emplace_back(journal_->append(builder.take()), last_number_);
   }
 
+  // A base has the numbers up to its cut. It may fail, or its disk.
+  void go_on_with_base() {
+    if (!base_) return;
+    if (base_->numbers < 0) {
+      base_->numbers = last_number_;
+      base_->request.at_cut(journal_->end_offset());
+      if (random_.below(2) == 0) append();
+      return;
+    }
+    const Base base = *std::exchange(base_, std::nullopt);
+    if (random_.below(8) == 0) return base.request.done(Error{"given up"});
+    std::string text;
+    for (int64_t number = 1; number <= base.numbers; ++number) {
+      const std::string word = text::to_text(number);
+      text += "*3\r\n$5\r\nRPUSH\r\n$4\r\nlist\r\n$" + text::to_text(word.size()) + "\r\n" + word + "\r\n";
+    }
+    // A new file: the name may be an old one of what became a base since.
+    (void)host_.files().remove(base.request.path).ok();
+    auto file = host_.files().open(base.request.path, io::OpenMode::kCreateExcl);
+    Result<void> made = file.ok() ? (*file)->write(text) : Result<void>(file.error());
+    if (made.ok()) made = (*file)->sync();
+    if (!host_.alive()) return;
+    base.request.done(made.ok() ? Result<uint64_t>(text.size()) : Result<uint64_t>(made.error()));
+    ++rewrites_;
+  }
+
   void note_durable() {
     const uint64_t durable = journal_->durability().durable();
     for (const auto& [end, number] : ends_) {
@@ -161,6 +194,14 @@ class Story {
         case 5:
           faults_[static_cast<size_t>(io::DiskOpKind::kSyncDir)] = 1 + random_.below(3);
           break;
+        case 6:
+          aof_->rewrite("/data", [](const Result<std::string>&) {});
+          break;
+        case 7:
+        case 8:
+        case 9:
+          go_on_with_base();
+          break;
         default:
           append();
       }
@@ -178,6 +219,13 @@ class Story {
     EXPECT_TRUE(journal_->aof().write_ok.load());
   }
 
+  struct Base {
+    BaseRequest request;
+    int64_t numbers = -1;  // once it is cut
+  };
+
+  std::optional<Base> base_;
+  int rewrites_ = 0;
   Random random_;
   std::array<size_t, io::kDiskOpKinds> faults_{};
   io::SimWorld world_;

@@ -13,7 +13,6 @@ namespace tessera::persist {
 namespace {
 
 constexpr size_t kGroupBytes = 1024 * 1024;  // of one write
-constexpr uint64_t kMostUnsynced = 512ULL * 1024 * 1024;
 constexpr std::string_view kSelect = "*2\r\n$6\r\nSELECT\r\n$1\r\n0\r\n";
 constexpr Micros kRetry = seconds(1);
 constexpr Micros kComplainEvery = seconds(30);
@@ -36,6 +35,11 @@ void Aof::append_chunk(const journal::Batch& batch, std::string& out) const {
   }
 }
 
+// It belongs into the next increment, which the base that is being made does not replace.
+bool Aof::is_behind_cut(const journal::Batch& batch) const {
+  return rewrite_.waits_for_switch && batch.offset >= rewrite_.offset;
+}
+
 void Aof::write_some() {
   while (next_ < kept_.size() && write_group()) {
   }
@@ -54,7 +58,7 @@ bool Aof::write_group() {
   }
   size_t end = next_;
   while (end < kept_.size() && buffer_.size() < kGroupBytes) {
-    if (rewrite_.waits_for_switch && kept_[end]->offset >= rewrite_.offset) break;
+    if (is_behind_cut(*kept_[end])) break;
     append_chunk(*kept_[end++], buffer_);
   }
   if (end == next_) return false;
@@ -177,7 +181,7 @@ void Aof::note_durable() {
   }
   if (kept_.empty() && journal_.end_offset() == durable_) unsynced_since_ = {};
   if (phase_ == Phase::kOn) {
-    journal_.durability().set_unsynced_since(unsynced_since_);
+    publish_unsynced_since();
     journal_.durability().set_durable(durable_);
   }
 }
@@ -208,7 +212,8 @@ Result<void> Aof::begin_anew() {
   auto file = new_increment(increment.name);
   if (!file.ok()) return file.error();
   std::string bytes(kSelect);
-  for (const journal::Chunk& chunk : kept_) append_chunk(*chunk, bytes);
+  size_t end = 0;
+  while (end < kept_.size() && !is_behind_cut(*kept_[end])) append_chunk(*kept_[end++], bytes);
   Result<void> done = (*file)->write(bytes);
   if (done.ok()) done = (*file)->sync();
   if (done.ok()) {
@@ -224,9 +229,11 @@ Result<void> Aof::begin_anew() {
   file_name_ = increment.name;
   file_bytes_ = durable_bytes_ = bytes.size();
   needs_select_ = false;
-  next_ = kept_.size();
-  if (!kept_.empty()) written_ = kept_.back()->end();
-  durable_ = written_;
+  next_ = end;
+  if (end > 0) {
+    durable_ = kept_[end - 1]->end();
+  }
+  written_ = durable_;
   sync_failed_ = false;
   working_again();
   note_durable();
@@ -240,18 +247,19 @@ void Aof::publish() {
   int64_t waiting = 0;
   for (size_t i = next_; i < kept_.size(); ++i) waiting += static_cast<int64_t>(kept_[i]->bytes.size());
   status.waiting_bytes = waiting;
-  const bool too_much = journal_.end_offset() - durable_ > kMostUnsynced;
+  const bool too_much = journal_.end_offset() - durable_ > journal::Durability::kMostUnsyncedBytes;
   if (phase_ == Phase::kStarting && cursor_ && too_much) {
     log_.warning("Background AOF rewrite terminated with error: the disk does not keep up");
     return rewrite_ended(false);
   }
   if (phase_ != Phase::kOn) return;
-  journal::Durability& durability = journal_.durability();
-  durability.set_unsynced_since(settings_.policy == journal::Durability::Policy::kNo ? MonoTime{}
-                                                                                     : unsynced_since_);
-  if (!failing_) {
-    durability.set_failure(too_much ? journal::Durability::kTooMuch : 0);
-  }
+  publish_unsynced_since();
+  if (!failing_) journal_.durability().set_failure(0);
+}
+
+void Aof::publish_unsynced_since() {
+  const bool counts = settings_.policy != journal::Durability::Policy::kNo;
+  journal_.durability().set_unsynced_since(counts ? unsynced_since_ : MonoTime{});
 }
 
 }  // namespace tessera::persist
