@@ -23,10 +23,10 @@ SAVE_STEPS = ["open temp-#.rdb", "write temp-#.rdb", "sync temp-#.rdb", "rename 
 LOG_STEPS = ["lock appendonly.aof.lock", "open appendonly.aof.#.incr.aof", "write appendonly.aof.#.incr.aof",
              "sync appendonly.aof.#.incr.aof", "open appendonly.aof.manifest.tmp", "write appendonly.aof.manifest.tmp",
              "sync appendonly.aof.manifest.tmp", "rename appendonly.aof.manifest.tmp appendonly.aof.manifest",
-             "open temp-rewriteaof-bg-#.aof.part", "write temp-rewriteaof-bg-#.aof.part",
-             "sync temp-rewriteaof-bg-#.aof.part", "rename temp-rewriteaof-bg-#.aof.part temp-rewriteaof-bg-#.aof",
-             "rename temp-rewriteaof-bg-#.aof appendonly.aof.#.base.EXT", "syncdir appendonlydir",
-             "remove temp-rewriteaof-bg-#.aof", "remove appendonly.aof.#.incr.aof", "remove appendonly.aof.#.base.EXT"]
+             "open temp-rewriteaof-bg-#-#.aof.part", "write temp-rewriteaof-bg-#-#.aof.part",
+             "sync temp-rewriteaof-bg-#-#.aof.part", "rename temp-rewriteaof-bg-#-#.aof.part temp-rewriteaof-bg-#-#.aof",
+             "rename temp-rewriteaof-bg-#-#.aof appendonly.aof.#.base.EXT", "syncdir appendonlydir",
+             "remove temp-rewriteaof-bg-#-#.aof", "remove appendonly.aof.#.incr.aof", "remove appendonly.aof.#.base.EXT"]
 # Of the first start in an empty folder.
 FIRST_STEPS = ["mkdir appendonlydir", "open appendonly.aof.#.base.EXT.tmp", "write appendonly.aof.#.base.EXT.tmp",
                "sync appendonly.aof.#.base.EXT.tmp", "rename appendonly.aof.#.base.EXT.tmp appendonly.aof.#.base.EXT"]
@@ -35,7 +35,7 @@ TORN_STEPS = ["truncate appendonly.aof.#.incr.aof"]
 OLD_STEPS = ["rename appendonly.aof appendonly.aof"]
 # What comes about now and then, and changes nothing that counts: the cut of a rewrite fails, a base is opened to be
 # loaded, what an old single file became is removed.
-OTHER_STEPS = ["remove temp-rewriteaof-bg-#.aof.part", "open appendonly.aof.#.base.EXT", "open appendonly.aof",
+OTHER_STEPS = ["remove temp-rewriteaof-bg-#-#.aof.part", "open appendonly.aof.#.base.EXT", "open appendonly.aof",
                "remove appendonly.aof"]
 
 
