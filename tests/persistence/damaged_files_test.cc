@@ -155,7 +155,8 @@ class DamagedFiles : public testing::Test {
   }
 
   // Loads what is in the folder. What is wrong; empty: nothing.
-  std::string play(LoadedNode& node, const std::string& file, size_t file_bytes, bool& loaded) {
+  std::string play(LoadedNode& node, const std::string& file, [[maybe_unused]] size_t file_bytes,
+                   bool& loaded) {
     forget_peak();
     const auto outcome = node.load(look);
     loaded = outcome.loaded;
