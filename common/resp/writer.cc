@@ -41,7 +41,8 @@ void Writer::error(std::string_view text) {
     line('-', clean);
   }
   ++error_count_;
-  std::string_view code = text.substr(0, text.find(' '));
+  // A line break becomes a blank, and ends a code as well.
+  std::string_view code = text.substr(0, text.find_first_of(" \r\n"));
   if (code.size() == text.size() || code.size() >= sizeof(last_error_code_)) code = "ERR";
   last_error_code_size_ = static_cast<uint8_t>(code.size());
   std::memcpy(last_error_code_, code.data(), code.size());

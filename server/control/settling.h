@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <deque>
 #include <functional>
+#include <string>
 #include <utility>
 
 namespace tessera::control {
@@ -13,26 +14,44 @@ class Settling {
  public:
   uint64_t asked() const { return asked_; }
   void ask() { ++asked_; }
-  void done() {
+  // `failure`: why what was asked for could not be done.
+  void done(std::string failure = {}) {
     ++done_;
-    while (!waiters_.empty() && waiters_.front().first <= done_) {
-      const std::function<void()> then = std::move(waiters_.front().second);
+    if (!failure.empty()) failures_.emplace_back(done_, std::move(failure));
+    while (!waiters_.empty() && waiters_.front().until <= done_) {
+      const Waiter waiter = std::move(waiters_.front());
       waiters_.pop_front();
-      then();
+      waiter.then(take_failure(waiter.from, waiter.until));
     }
   }
-  // Calls `then` when all that has been asked for is done.
-  void when_done(std::function<void()> then) {
+  // Calls `then` when all that has been asked for is done, with the failure, if any, of what was asked for
+  // behind number `from`.
+  void when_done(uint64_t from, std::function<void(const std::string& failure)> then) {
     if (done_ == asked_) {
-      then();
+      then(take_failure(from, asked_));
     } else {
-      waiters_.emplace_back(asked_, std::move(then));
+      waiters_.push_back({from, asked_, std::move(then)});
     }
   }
 
  private:
+  struct Waiter {
+    uint64_t from, until;
+    std::function<void(const std::string&)> then;
+  };
+  // Those before it are nobody's any more.
+  std::string take_failure(uint64_t from, uint64_t until) {
+    std::string found;
+    while (!failures_.empty() && failures_.front().first <= until) {
+      if (failures_.front().first > from && found.empty()) found = std::move(failures_.front().second);
+      failures_.pop_front();
+    }
+    return found;
+  }
+
   uint64_t asked_ = 0, done_ = 0;
-  std::deque<std::pair<uint64_t, std::function<void()>>> waiters_;  // a client each
+  std::deque<Waiter> waiters_;  // a client each
+  std::deque<std::pair<uint64_t, std::string>> failures_;
 };
 
 }  // namespace tessera::control

@@ -82,22 +82,48 @@ void CommandStats::continued(uint32_t id, uint64_t ns, bool failed) {
   if (failed) commands_[id].failed.add();
 }
 
+std::string CommandStats::ErrorCode::text() const {
+  char bytes[kWords * sizeof(uint64_t)];
+  for (size_t i = 0; i < kWords; ++i) {
+    const uint64_t word = words[i].load(std::memory_order_relaxed);
+    std::memcpy(bytes + i * sizeof(word), &word, sizeof(word));
+  }
+  return std::string(bytes, std::min(static_cast<size_t>(bytes[kMostBytes]), kMostBytes));
+}
+
+CommandStats::CodeWords CommandStats::words_of(std::string_view code) {
+  char bytes[ErrorCode::kWords * sizeof(uint64_t)] = {};
+  code = code.substr(0, ErrorCode::kMostBytes);
+  std::memcpy(bytes, code.data(), code.size());
+  bytes[ErrorCode::kMostBytes] = static_cast<char>(code.size());
+  CodeWords words;
+  std::memcpy(words.data(), bytes, sizeof(bytes));
+  return words;
+}
+
+bool CommandStats::equal(const ErrorCode& code, const CodeWords& words) {
+  for (size_t i = 0; i < words.size(); ++i) {
+    if (code.words[i].load(std::memory_order_relaxed) != words[i]) return false;
+  }
+  return true;
+}
+
 void CommandStats::error(std::string_view code) {
   error_total_.add();
-  code = code.substr(0, sizeof(ErrorCount::code) - 1);
-  for (ErrorCount& known : errors_) {
-    if (!known.used.load(std::memory_order_relaxed)) {
-      std::memcpy(known.code, code.data(), code.size());
-      known.code[code.size()] = 0;
-      known.count.set(1);
-      known.used.store(true, std::memory_order_release);
+  CodeWords words = words_of(code);
+  for (ErrorCount& place : errors_) {
+    if (place.used.load(std::memory_order_relaxed)) {
+      if (!equal(place.code, words)) continue;
+      place.count.add();
       return;
     }
-    if (code == known.code) {
-      known.count.add();
-      return;
-    }
+    if (&place == &errors_.back()) words = words_of(kOverflowCode);
+    for (size_t i = 0; i < words.size(); ++i) place.code.words[i].store(words[i], std::memory_order_relaxed);
+    place.count.set(1);
+    place.used.store(true, std::memory_order_release);
+    return;
   }
+  errors_.back().count.add();
 }
 
 void CommandStats::reset() {
@@ -108,7 +134,10 @@ void CommandStats::reset() {
     counters.failed.set(0);
     if (LatencyHistogram* histogram = counters.histogram.load()) histogram->reset();
   }
-  for (ErrorCount& error : errors_) error.count.set(0);
+  for (ErrorCount& error : errors_) {
+    error.used.store(false, std::memory_order_relaxed);
+    error.count.set(0);
+  }
   error_total_.set(0);
 }
 

@@ -8,6 +8,7 @@
 #include <atomic>
 #include <cstdint>
 #include <memory>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -48,12 +49,22 @@ class CommandStats {
   const CommandCounters& at(uint32_t id) const { return commands_[id]; }
   bool track_latency = true;  // latency-tracking; set between ticks
 
+  // Up to 31 bytes, any of them, and how many: in words, so that a place may become another code's while
+  // somebody reads.
+  struct ErrorCode {
+    static constexpr size_t kWords = 4;
+    static constexpr size_t kMostBytes = kWords * sizeof(uint64_t) - 1;
+    std::array<std::atomic<uint64_t>, kWords> words{};
+    std::string text() const;
+  };
   struct ErrorCount {
     std::atomic<bool> used{false};
-    char code[32];
+    ErrorCode code;
     Counter count;
   };
   static constexpr int kMaxErrorCodes = 128;
+  // Takes what comes when all other places are taken: scripts may make up codes.
+  static constexpr std::string_view kOverflowCode = "ERRORSTATS_OVERFLOW";
   const std::array<ErrorCount, kMaxErrorCodes>& errors() const { return errors_; }
   const Counter& error_total() const { return error_total_; }
   // CONFIG RESETSTAT. Owner only.
@@ -61,6 +72,10 @@ class CommandStats {
 
  private:
   std::vector<CommandCounters> commands_;
+  using CodeWords = std::array<uint64_t, ErrorCode::kWords>;
+  static CodeWords words_of(std::string_view code);
+  static bool equal(const ErrorCode& code, const CodeWords& words);
+
   std::array<ErrorCount, kMaxErrorCodes> errors_;
   Counter error_total_;
 };

@@ -42,7 +42,13 @@ void write_errorstats(const Source& source, std::string& out) {
   for (dispatch::Engine* engine : source.node().engines) {
     for (const auto& error : engine->stats().errors()) {
       if (!error.used.load(std::memory_order_acquire)) break;
-      if (error.count.get() > 0) errors[error.code] += error.count.get();
+      if (error.count.get() == 0) continue;
+      std::string code = error.code.text();
+      // What could end the field's name, as redis-server.
+      std::replace_if(
+          code.begin(), code.end(),
+          [](char c) { return std::string_view("#:\r\n").find(c) != std::string_view::npos; }, '_');
+      errors[code] += error.count.get();
     }
   }
   for (const auto& [code, count] : errors)

@@ -1,7 +1,11 @@
 // Role: SAVE, BGSAVE, LASTSAVE. Thread: control. SAVE is answered when the file is there; meanwhile everybody
 // is served, since nothing here has to stand still.
+#include <atomic>
+#include <memory>
+
 #include "common/text/strings.h"
 #include "server/control/control.h"
+#include "server/journal/journal.h"
 #include "server/persist/rows.h"
 #include "server/persist/saves.h"
 
@@ -59,8 +63,19 @@ void bgsave(ControlCtx& ctx, const Args& args, Writer& reply) {
     reply.error("ERR Background save already in progress");
     return;
   }
-  saves.begin(true);
-  reply.simple("Background saving started");
+  const bool has_to_wait = ctx.services().node->journal->aof().rewriting.load();
+  if (has_to_wait || ctx.in_transaction) {
+    saves.begin(true);
+    reply.simple(has_to_wait ? "Background saving scheduled" : "Background saving started");
+    return;
+  }
+  // Said when the moment of the file has come: what the client does next is not in it.
+  auto answer = [send = ctx.reply_later(), said = std::make_shared<std::atomic<bool>>(false)] {
+    if (said->exchange(true)) return;
+    send([](Writer& later) { later.simple("Background saving started"); });
+  };
+  saves.begin(
+      true, [answer](const Result<CutInfo>&) { answer(); }, answer);
 }
 
 void lastsave(ControlCtx& ctx, const Args&, Writer& reply) {

@@ -37,7 +37,7 @@ int64_t flushes_now(const dispatch::NodeShared& node) {
 
 Saves::Saves(dispatch::NodeShared& node) : node_(node) {}
 
-void Saves::begin(bool in_background, Done done) {
+void Saves::begin(bool in_background, Done done, std::function<void()> at_cut) {
   const auto settings = node_.settings->get();
   const config::Config& config = *settings->config;
   dispatch::SnapshotStatus& status = node_.snapshot_status;
@@ -58,6 +58,7 @@ void Saves::begin(bool in_background, Done done) {
     if (done) done(result);
     begin_to_stop();
   };
+  if (at_cut) request.at_cut = [at_cut = std::move(at_cut)](const CutInfo&) { at_cut(); };
   request_ = node_.snapshots->take(std::move(request));
 }
 

@@ -17,7 +17,8 @@ class Saves {
 
   using Done = std::function<void(const Result<CutInfo>&)>;
   // REQUIRES: !in_progress()
-  void begin(bool in_background, Done done = nullptr);
+  // `at_cut`: on a shard's thread, while all are parked; not if it is given up before.
+  void begin(bool in_background, Done done = nullptr, std::function<void()> at_cut = nullptr);
   bool in_progress() const { return request_ != 0; }
   // False: none is under way, or it cannot be given up any more.
   bool cancel(const std::string& why);

@@ -649,3 +649,36 @@ def test_who_supervises_and_listens(start, tmp_path):
     assert b"process_supervised:no\r\n" in info
     assert b"listener0:name=tcp,bind=127.0.0.1" in info or b"listener0:name=tcp,bind=*" in info
     assert b"\r\nlistener1:name=unix,bind=%s\r\n" % str(tmp_path / "s").encode() in info
+
+
+def errorstats(server):
+    return {line.split(":")[0]: line.split(":")[1] for line in server.call("INFO", "errorstats").decode().split("\r\n") if ":" in line}
+
+
+def test_codes_that_scripts_make_up(pair):
+    """They end at a blank or a line break, and are words of INFO whatever they have."""
+    seen = []
+    for server in pair:
+        server.call("CONFIG", "RESETSTAT")
+        for text in (b"a\r\nb c", b"X:Y=3,z x", b"#C d", b"b\nc", b"justone"):
+            server.call("EVAL", "return {err=ARGV[1]}", 0, text)
+        seen.append(errorstats(server))
+    assert seen[0] == seen[1] and seen[0]["errorstat_a"] == "count=1" and seen[0]["errorstat_X_Y=3,z"] == "count=1"
+
+
+@pytest.mark.tessera_only
+def test_made_up_codes_do_not_crowd_out_others(start):
+    server = start(shards=1)
+    with server.connect() as client:
+        client.pipeline([("EVAL", "return {err=ARGV[1]}", 0, "MADE%d up" % i) for i in range(300)])
+        client.call("LPUSH", "list", 1)
+        client.call("GET", "list")
+        counts = errorstats(server)
+        assert counts["errorstat_ERRORSTATS_OVERFLOW"] == "count=%d" % (300 - 127 + 1) and len(counts) == 128
+        assert client.call("CONFIG", "RESETSTAT") == "OK"
+        client.call("GET", "list")
+        client.call("EVAL", "return {err=ARGV[1]}", 0, b"N\0L up")
+        client.call("EVAL", "return {err=ARGV[1]}", 0, b"N\0L up")
+        counts = errorstats(server)
+        assert counts.pop("errorstat_WRONGTYPE") == "count=1" and list(counts.values()) == ["count=2"]
+

@@ -473,3 +473,20 @@ def test_checker_says_what_redis_check_aof_says(name, data, args):
             with open(path, "rb") as file:
                 results.append((done.returncode, done.stdout.decode("latin-1"), file.read()))
     assert results[0] == results[1]
+
+
+def test_turning_on_fails_and_works_later():
+    """As redis-server's: the error, and the parameter says what is."""
+    with Server("--appenddirname", "taken") as server, server.connect() as client:
+        with open(os.path.join(server.dir, "taken"), "w") as file:
+            file.write("x")
+        client.call("SET", "k", "v")
+        reply = client.call("CONFIG", "SET", "appendonly", "yes")
+        assert reply == ReplyError("ERR CONFIG SET failed (possibly related to argument 'appendonly') - Unable to turn on AOF. "
+                                   "Check server logs.")
+        assert client.call("CONFIG", "GET", "appendonly") == [b"appendonly", b"no"]
+        os.remove(os.path.join(server.dir, "taken"))
+        assert client.call("CONFIG", "SET", "appendonly", "yes") == "OK"
+        eventually(lambda: server.info("persistence")["aof_enabled"] == "1" and server.info("persistence")["aof_rewrite_in_progress"] == "0")
+        assert os.path.isdir(os.path.join(server.dir, "taken"))
+

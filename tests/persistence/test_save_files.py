@@ -337,3 +337,18 @@ def test_flushall_gives_the_old_file_up():
         size = os.path.getsize(dump_of(server))
         connection.call("FLUSHALL")
         eventually(lambda: os.path.getsize(dump_of(server)) < size, what="a file without keys")
+
+
+@pytest.mark.parametrize("shards", [1, 4])
+def test_what_comes_behind_the_answer_is_not_in_the_file(shards):
+    """BGSAVE is answered when its moment has come."""
+    with Server("--enable-debug-command", "yes", shards=shards) as server, server.connect() as client:
+        client.call("DEBUG", "POPULATE", 20000)
+        for i in range(20):
+            assert client.call("SET", "victim", i) == "OK"
+            assert client.call("BGSAVE") == "Background saving started"
+            assert client.call("DEL", "victim") == 1
+            eventually(lambda: server.info("persistence")["rdb_bgsave_in_progress"] == "0")
+            with open(os.path.join(server.dir, "dump.rdb"), "rb") as file:
+                assert b"\x06victim" in file.read(), i
+

@@ -72,8 +72,10 @@ void set(ControlCtx& ctx, const Args& args, Writer& reply) {
     reply.ok();
     return;
   }
-  ctx.control().when_adopted([&services, send = ctx.reply_later()] {
-    services.settling.when_done([send] { send([](Writer& out) { out.ok(); }); });
+  ctx.control().when_adopted([&services, asked_before, send = ctx.reply_later()] {
+    services.settling.when_done(asked_before, [send](const std::string& failure) {
+      send([&](Writer& out) { failure.empty() ? out.ok() : out.error("ERR CONFIG SET failed " + failure); });
+    });
   });
 }
 

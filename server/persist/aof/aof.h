@@ -186,6 +186,7 @@ class Aof : public io::Actor {
   MonoTime unsynced_since_, last_sync_, retry_at_, last_complaint_, next_look_;
   bool failing_ = false;
   bool sync_failed_ = false;
+  bool owes_sync_ = false;  // what was let through while nothing was to be synced has not been since
   const std::atomic<int64_t>* flush_sleep_us_ = nullptr;
   bool stopping_ = false;
   bool rests_ = false;  // DEBUG LOADAOF: it was on, and goes on

@@ -143,11 +143,12 @@ void Aof::sync_if_due() {
     if (written_ > durable_) {
       durable_ = written_;
       durable_bytes_ = file_bytes_;
+      owes_sync_ = true;
       note_durable();
     }
     return;
   }
-  if (written_ <= durable_) return;
+  if (written_ <= durable_ && !owes_sync_) return;
   if (settings_.policy == Policy::kEverysec && last_sync_.us != 0 && now_ - last_sync_ < seconds(1)) return;
   (void)sync_now();
 }
@@ -167,6 +168,7 @@ bool Aof::sync_now() {
   }
   durable_ = written_;
   durable_bytes_ = file_bytes_;
+  owes_sync_ = false;
   if (failing_) working_again();
   unsynced_since_ = began;
   note_durable();
