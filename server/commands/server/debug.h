@@ -12,6 +12,9 @@
 
 namespace tessera::commands {
 
+// The key that DEBUG's subcommands name; none: nullptr, and the error is replied.
+const store::Entry* debug_look_up(shard::Ctx& ctx, std::string_view name, resp::Writer& reply);
+
 struct DebugEntry {
   const char* name;  // upper case
   size_t min_args;   // with DEBUG and the name

@@ -16,6 +16,12 @@
 
 namespace tessera::commands {
 
+const store::Entry* debug_look_up(shard::Ctx& ctx, std::string_view name, resp::Writer& reply) {
+  const store::Entry* entry = ctx.peek(ctx.key(name));
+  if (entry == nullptr) reply.error("ERR no such key");
+  return entry;
+}
+
 namespace {
 
 using registry::Args;
@@ -24,12 +30,6 @@ using shard::Ctx;
 using store::Encoding;
 using store::Entry;
 using store::StringRef;
-
-const Entry* look_up(Ctx& ctx, std::string_view name, Writer& reply) {
-  const Entry* entry = ctx.peek(ctx.key(name));
-  if (entry == nullptr) reply.error("ERR no such key");
-  return entry;
-}
 
 // ---- OBJECT
 
@@ -61,7 +61,7 @@ void object(Ctx& ctx, const Args& args, Writer& reply) {
     debug_unknown(args, reply);
     return;
   }
-  const Entry* entry = look_up(ctx, args[2], reply);
+  const Entry* entry = debug_look_up(ctx, args[2], reply);
   if (entry == nullptr) return;
   char line[256];
   const std::string length =
@@ -77,7 +77,7 @@ void object(Ctx& ctx, const Args& args, Writer& reply) {
 }
 
 void sdslen(Ctx& ctx, const Args& args, Writer& reply) {
-  const Entry* entry = look_up(ctx, args[2], reply);
+  const Entry* entry = debug_look_up(ctx, args[2], reply);
   if (entry == nullptr) return;
   if (entry->type() != store::Type::kString || entry->encoding() == Encoding::kInt) {
     reply.error("ERR Not an sds encoded string.");
@@ -103,7 +103,7 @@ bool has_only_full(const Args& args, Writer& reply) {
 
 void htstats_key(Ctx& ctx, const Args& args, Writer& reply) {
   if (!has_only_full(args, reply)) return;
-  const Entry* entry = look_up(ctx, args[2], reply);
+  const Entry* entry = debug_look_up(ctx, args[2], reply);
   if (entry == nullptr) return;
   if (entry->encoding() != Encoding::kHashtable && entry->encoding() != Encoding::kSkiplist) {
     reply.error("ERR The value stored at the specified key is not represented using an hash table");

@@ -21,12 +21,6 @@ using store::Encoding;
 using store::Entry;
 using store::ListpackView;
 
-const Entry* look_up(Ctx& ctx, std::string_view name, Writer& reply) {
-  const Entry* entry = ctx.peek(ctx.key(name));
-  if (entry == nullptr) reply.error("ERR no such key");
-  return entry;
-}
-
 void print(std::string_view text) {
   while (!text.empty()) {
     const ssize_t n = write(STDOUT_FILENO, text.data(), text.size());
@@ -59,7 +53,7 @@ void describe(const ListpackView& view, const char* indent, std::string& out) {
 }
 
 void listpack(Ctx& ctx, const Args& args, Writer& reply) {
-  const Entry* entry = look_up(ctx, args[2], reply);
+  const Entry* entry = debug_look_up(ctx, args[2], reply);
   if (entry == nullptr) return;
   if (entry->encoding() != Encoding::kListpack) {
     reply.error("ERR Not a listpack encoded object.");
@@ -78,7 +72,7 @@ void listpack(Ctx& ctx, const Args& args, Writer& reply) {
 }
 
 void quicklist(Ctx& ctx, const Args& args, Writer& reply) {
-  const Entry* entry = look_up(ctx, args[2], reply);
+  const Entry* entry = debug_look_up(ctx, args[2], reply);
   if (entry == nullptr) return;
   if (entry->encoding() != Encoding::kQuicklist) {
     reply.error("ERR Not a quicklist encoded object.");
