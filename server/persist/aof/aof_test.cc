@@ -246,6 +246,37 @@ TEST(Aof, WhatIsDurableSurvivesEveryCrash) {
   }
 }
 
+// What `appendfsync no` let through is synced when the policy wants that, though nothing more is written.
+TEST(Aof, WhatWasLetThroughIsSyncedLater) {
+  io::SimWorld world(io::SimOptions{.seed = test_seed("Aof.WhatWasLetThroughIsSyncedLater")});
+  io::SimEnv& host = world.add_host("host", "10.0.0.1");
+  host.files().make_dirs("/data");
+  Log log;
+  log.set_level(LogLevel::kNothing);
+  journal::Journal journal;
+  Aof aof(host, log, journal, kPlace);
+  AofSettings settings;
+  settings.policy = Durability::Policy::kNo;
+  aof.set_settings_at_start(settings);
+  ASSERT_TRUE(aof.lock().ok() && aof.find_files().ok() && aof.open_loaded().ok());
+  const std::string name = kPlace.path(aof.manifest().increments.back().name);
+  aof.start_thread();
+  aof.turn_on_at_start();
+  journal::BatchBuilder builder;
+  builder.begin_command();
+  const std::string_view args[] = {"RPUSH", "list", "12345"};
+  builder.effect(0, 7, args);
+  builder.end_command();
+  journal.append(builder.take());
+  world.run_for(seconds(5));
+  EXPECT_EQ(host.files().durable(name).value_or("").find("12345"), std::string::npos);
+  settings.policy = Durability::Policy::kEverysec;
+  aof.set_settings(settings);
+  world.run_for(seconds(5));
+  EXPECT_NE(host.files().durable(name).value_or("").find("12345"), std::string::npos);
+  world.crash(host);
+}
+
 TEST(Manifest, ReadsWhatItPrintsAndWhatRedis8Adds) {
   const std::string text =
       "file a.2.base.rdb seq 2 type b\nfile a.1.incr.aof seq 1 type h\nfile \"a b\" seq 2 type i\n";
