@@ -15,8 +15,9 @@ namespace {
 // The bytes go on to a file whose size is told.
 class BaseSink final : public SnapshotSink {
  public:
-  BaseSink(std::unique_ptr<FileSink> file, const BaseRequest& request, std::shared_ptr<uint64_t> size)
-      : size_(std::move(size)), file_(*file), sink_(std::move(file)) {
+  BaseSink(std::unique_ptr<FileSink> file, io::Files& files, const BaseRequest& request,
+           std::shared_ptr<uint64_t> size)
+      : size_(std::move(size)), files_(files), path_(request.path), file_(*file), sink_(std::move(file)) {
     if (!request.snapshot) sink_ = std::make_unique<CommandSink>(std::move(sink_), request.timestamp);
   }
   Result<void> begin(const CutInfo& cut) override { return sink_->begin(cut); }
@@ -26,10 +27,16 @@ class BaseSink final : public SnapshotSink {
     *size_ = file_.size_bytes();
     return {};
   }
-  void failed(const Error& why) override { sink_->failed(why); }
+  void failed(const Error& why) override {
+    sink_->failed(why);
+    // It may have its name, which nobody is told then.
+    (void)files_.remove(path_).ok();
+  }
 
  private:
   std::shared_ptr<uint64_t> size_;
+  io::Files& files_;
+  const std::string path_;
   FileSink& file_;
   std::unique_ptr<SnapshotSink> sink_;
 };
@@ -42,7 +49,7 @@ void take(dispatch::NodeShared& node, const BaseRequest& request) {
                                          settings->config->boolean("aof-rewrite-incremental-fsync"));
   auto size = std::make_shared<uint64_t>(0);
   SnapshotRequest snapshot;
-  snapshot.sink = std::make_unique<BaseSink>(std::move(file), request, size);
+  snapshot.sink = std::make_unique<BaseSink>(std::move(file), node.env->files(), request, size);
   snapshot.aux = {{"aof-base", "1"}};
   snapshot.at_cut = [at_cut = request.at_cut](const CutInfo& cut) { at_cut(cut.journal_offset); };
   snapshot.done = [done = request.done, size](const Result<CutInfo>& result) {

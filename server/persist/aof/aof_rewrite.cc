@@ -196,7 +196,10 @@ Result<void> Aof::install_base(uint64_t size) {
                  base.name.c_str(), moved.error().message.c_str());
     return moved;
   }
-  if (auto synced = files.sync_dir(place_.folder()); !synced.ok()) return synced;
+  if (auto synced = files.sync_dir(place_.folder()); !synced.ok()) {
+    (void)files.remove(place_.path(base.name)).ok();  // no manifest names it
+    return synced;
+  }
   manifest.base_to_history();
   manifest.increments_to_history(phase_ == Phase::kOn ? rewrite_.old_increments : manifest.increments.size());
   manifest.base = base;
