@@ -253,7 +253,7 @@ void SimDisk::sync_node(Node& node) {
 
 void SimDisk::forget_bytes(Node& node) {
   // Most disks lose a tail; some reorder. A torn write keeps whole sectors of its beginning.
-  const bool reordered = random_.one_in(4);
+  const bool reordered = random_.one_in(4) && reorders_bytes_;
   const size_t cut = static_cast<size_t>(random_.below(node.changes.size() + 1));
   for (size_t i = 0; i < node.changes.size(); ++i) {
     Change& change = node.changes[i];

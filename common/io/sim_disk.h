@@ -68,6 +68,9 @@ class SimDisk final : public Files {
     sync_low_ = low;
     sync_high_ = high;
   }
+  // Whether of a file's unsynced bytes later ones may survive without earlier ones. What is appended and read up
+  // to its end cannot stand that, since nothing tells zeros between from what was written.
+  void set_reorders_bytes(bool reorders) { reorders_bytes_ = reorders; }
   // What a crash at this moment leaves for certain of a file: nothing, if it need not be there. No operation.
   std::optional<std::string> durable(const std::string& path) const;
   uint64_t op_count() const { return op_count_; }
@@ -143,6 +146,7 @@ class SimDisk final : public Files {
   uint64_t op_count_ = 0;
   uint64_t crash_at_ = 0;
   bool crash_after_ = false;
+  bool reorders_bytes_ = true;
   uint64_t capacity_bytes_ = UINT64_MAX;
   uint64_t next_node_id_ = 1;
   uint64_t life_ = 1;

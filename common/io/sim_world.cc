@@ -21,7 +21,9 @@ class SimEnv::HostClock final : public Clock {
   MonoTime mono() const override { return host_.world_.scheduler_.read_clock(); }
   WallMs wall_ms() const override { return {wall_us() / 1000}; }
   int64_t wall_us() const override { return kFirstWallUs + mono().us + host_.wall_offset_.us; }
-  Micros thread_cpu() const override { return {mono().us}; }
+  Micros thread_cpu() const override {
+    return {host_.world_.now().us};
+  }  // when it is read is no matter of the seed
 
  private:
   SimEnv& host_;
@@ -176,6 +178,7 @@ void SimEnv::end_life() {
   paused_ = false;
   ++life_;
   pool_->clear();
+  if (on_end_) on_end_();
 }
 
 // ---- the world

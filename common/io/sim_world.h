@@ -112,6 +112,8 @@ class SimEnv final : public Env {
   const std::string& ip() const { return ip_; }
   // The process runs (maybe paused).
   bool alive() const { return alive_; }
+  // Called when the process ends, by crash() or kill(): for tests whose own thread waits for something of it.
+  void set_on_end(std::function<void()> on_end) { on_end_ = std::move(on_end); }
 
  private:
   friend class SimWorld;
@@ -134,6 +136,7 @@ class SimEnv final : public Env {
   bool paused_ = false;
   uint64_t life_ = 1;
   int next_port_;
+  std::function<void()> on_end_;
   std::unique_ptr<HostClock> clock_;
   std::unique_ptr<SimDisk> disk_;
   std::unique_ptr<HostPool> pool_;
