@@ -153,6 +153,11 @@ std::string Pipeline::late_refusal(const CommandView& command) {
   if (late.empty() && is_busy && !(Scripts::allowed_while_busy(command) && may_run_while_parked(command))) {
     late = engine_.busy_error();
   }
+  // A connection that watches all commands counts as a replica, in redis-server 7.0.
+  constexpr uint32_t kOfKeyspace = registry::kWrite | registry::kReadonly | registry::kMayReplicate;
+  if (late.empty() && session_.has(kMonitor) && (command.row->flags & kOfKeyspace)) {
+    late = "ERR Replica can't interact with the keyspace";
+  }
   if (late.empty()) return late;
   if (engine_.settings().cluster_enabled && find_keys(*command.row, command.args, keys_)) {
     KeysOfCommand keys{.several = keys_.size() > 1};
@@ -200,7 +205,7 @@ Pipeline::Step Pipeline::start(const CommandView& command) {
     reject(command, gate.error);
     return Step::kDone;
   }
-  const bool in_special_state = session_.has(kSubscribed) || engine_.is_busy() ||
+  const bool in_special_state = session_.has(kSubscribed | kMonitor) || engine_.is_busy() ||
                                 engine_.node().loading.load(std::memory_order_relaxed);
   if (__builtin_expect(in_special_state, 0)) {
     if (const std::string refusal = late_refusal(command); !refusal.empty()) {

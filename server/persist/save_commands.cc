@@ -5,6 +5,7 @@
 
 #include "common/text/strings.h"
 #include "server/control/control.h"
+#include "server/dispatch/conn_ctx.h"
 #include "server/journal/journal.h"
 #include "server/persist/rows.h"
 #include "server/persist/saves.h"
@@ -78,8 +79,9 @@ void bgsave(ControlCtx& ctx, const Args& args, Writer& reply) {
       true, [answer](const Result<CutInfo>&) { answer(); }, answer);
 }
 
-void lastsave(ControlCtx& ctx, const Args&, Writer& reply) {
-  reply.integer(ctx.services().node->snapshot_status.last_save_s.load());
+// Where the client is: a script may ask as well.
+void lastsave(dispatch::ConnCtx& ctx, const Args&, Writer& reply) {
+  reply.integer(ctx.node().snapshot_status.last_save_s.load());
 }
 
 constexpr CommandRow kRows[] = {
@@ -107,13 +109,13 @@ constexpr CommandRow kRows[] = {
      .arity = 1,
      .flags = registry::kLoading | registry::kStale | registry::kFast,
      .acl = registry::kCatAdmin | registry::kCatDangerous,
-     .route = Route::kControl,
+     .route = Route::kConn,
      .group = "server",
      .since = "1.0.0",
      .summary = "Returns the time of the last snapshot that was written.",
      .complexity = "O(1)",
      .tips = "nondeterministic_output",
-     .run_control = lastsave},
+     .run_conn = lastsave},
 };
 
 }  // namespace

@@ -18,10 +18,11 @@ uint32_t flag_of(std::string_view name) {
 namespace {
 
 bool read_flag_list(std::string_view list, uint32_t& flags, std::string& error) {
-  while (!list.empty()) {
+  for (bool more = !list.empty(); more;) {
     const size_t end = std::min(list.find(','), list.size());
     const std::string_view name = list.substr(0, end);
-    list.remove_prefix(std::min(end + 1, list.size()));
+    more = end < list.size();  // behind a comma something has to come
+    list.remove_prefix(end + (more ? 1 : 0));
     const uint32_t flag = flag_of(name);
     if (flag == 0) {
       error = "ERR Unexpected flag in script shebang: ";

@@ -135,7 +135,7 @@ int log(lua_State* L) {
 
 int setresp(lua_State* L) {
   if (lua_gettop(L) != 1) raise(L, "redis.setresp() requires one argument.");
-  const double proto = std::trunc(luaL_checknumber(L, 1));
+  const double proto = std::trunc(lua_tonumber(L, 1));  // what is no number is 0, as in redis-server
   if (proto != 2 && proto != 3) raise(L, "RESP version must be 2 or 3.");
   Interpreter::of(L).set_resp(static_cast<int>(proto));
   return 0;
@@ -143,7 +143,7 @@ int setresp(lua_State* L) {
 
 int set_repl(lua_State* L) {
   if (lua_gettop(L) != 1) raise(L, "redis.set_repl() requires two arguments.");
-  const double flags = std::trunc(luaL_checknumber(L, 1));
+  const double flags = std::trunc(lua_tonumber(L, 1));
   if (!(flags >= 0 && flags <= 3)) {
     raise(L, "Invalid replication flags. Use REPL_AOF, REPL_REPLICA, REPL_ALL or REPL_NONE.");
   }
@@ -195,7 +195,8 @@ void read_function_flags(lua_State* L, RegisteredFunction& function) {
   for (int i = 1;; ++i) {
     lua_rawgeti(L, -1, i);
     if (lua_isnil(L, -1)) break;
-    const uint32_t flag = lua_type(L, -1) == LUA_TSTRING ? flag_of(lua_tostring(L, -1)) : 0;
+    uint32_t flag = 0;
+    if (lua_type(L, -1) == LUA_TSTRING) flag = flag_of(text::to_lower(lua_tostring(L, -1)));  // case is no matter
     if (flag == 0) raise(L, "unknown flag given");
     function.flags |= flag;
     lua_pop(L, 1);

@@ -257,17 +257,18 @@ std::string Runner::refusal(const CommandView& command, const SessionBits& bits,
         dispatch::check_slot_of(engine_, registry::kWrite, {.slot = command.key.slot}, bits);
     if (!gate.open) return gate.error;
   }
-  if ((plan.flags & kNoCluster) && engine_.settings().cluster_enabled) {
-    return "ERR Can not run script on cluster, 'no-cluster' flag is set.";
+  // The flags of a script are its command's: memory and disks are asked first, as for any command.
+  if (!(plan.flags & (kAllowOom | kNoWrites)) && engine_.over_maxmemory()) {
+    return "OOM command not allowed when used memory > 'maxmemory'.";
   }
   if (!(plan.flags & kNoWrites)) {
     if (std::string refusal = dispatch::disk_refusal(engine_, true); !refusal.empty()) return refusal;
   }
+  if ((plan.flags & kNoCluster) && engine_.settings().cluster_enabled) {
+    return "ERR Can not run script on cluster, 'no-cluster' flag is set.";
+  }
   if (!(plan.flags & kNoWrites) && kind_of(*command.row).read_only) {
     return "ERR Can not execute a script with write flag using *_ro command.";
-  }
-  if (!(plan.flags & (kAllowOom | kNoWrites)) && engine_.over_maxmemory()) {
-    return "OOM command not allowed when used memory > 'maxmemory'.";
   }
   return {};
 }

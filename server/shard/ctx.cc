@@ -151,11 +151,11 @@ const Entry* Ctx::read(const Key& key) {
   return entry;
 }
 
-const Entry* Ctx::peek(const Key& key, bool stats) {
+const Entry* Ctx::peek(const Key& key, bool stats, bool miss_is_event) {
   const Entry* entry = find_live(db_, key);
   if (stats) {
     (entry ? home_->counters().keyspace_hits : home_->counters().keyspace_misses).add();
-    if (entry == nullptr) notify(db_, key, kEventKeyMiss, "keymiss");
+    if (entry == nullptr && miss_is_event) notify(db_, key, kEventKeyMiss, "keymiss");
   }
   return entry;
 }
@@ -223,9 +223,9 @@ void Ctx::note_change(int db, const Key& key, EventClass event_class, const char
 
 // Who has read the key, and who watches it.
 void Ctx::tell_change(Shard& shard, int db, const Key& key, EventClass event_class, const char* event) {
-  if (__builtin_expect(!home_->tells_changes() && shard.watches().empty(), 1)) return;
+  if (__builtin_expect(!home_->tells_changes_of(shard) && shard.watches().empty(), 1)) return;
   if (!changes_key(event_class, event)) return;
-  if (home_->tells_changes()) home_->tell_change(key, shard, home_->changer);
+  if (home_->tells_changes_of(shard)) home_->tell_change(key, shard, home_->changer);
   if (!shard.watches().empty()) shard.watches().touched(shard.keyspace(), db, key);
 }
 

@@ -92,8 +92,8 @@ class Ctx {
   // key is removed here (with its own event and effect) and not seen.
   const store::Entry* read(const store::Key& key);
   // As read(), without statistics and without touching: TYPE, TTL, OBJECT, EXISTS in Redis' NOTOUCH lookups.
-  // `stats`: hits and misses are counted all the same.
-  const store::Entry* peek(const store::Key& key, bool stats = false);
+  // `stats`: hits and misses are counted all the same, and a miss is an event unless `miss_is_event` says no.
+  const store::Entry* peek(const store::Key& key, bool stats = false, bool miss_is_event = true);
   // For writing: no hit or miss is counted (as lookupKeyWrite).
   store::Entry* write(const store::Key& key);
   // The same for a key of another database of this node (MOVE, COPY).

@@ -30,7 +30,7 @@ void Shard::empty(int db, Shard& coordinator) {
 
 void Shard::note_expired(int db, const store::Key& key, Shard& coordinator, bool effects_wanted) {
   counters_.expired_keys.add();
-  if (coordinator.tells_changes()) coordinator.tell_change(key, *this, Changer{});
+  if (coordinator.tells_changes_of(*this)) coordinator.tell_change(key, *this, Changer{});
   if (coordinator.settings.notify_events & kEventExpired) coordinator.tell_event(db, key, "expired");
   if (!waiting_.empty()) waiting_.touched(db, key.bytes, waiting_.next_order());
   if (!watches_.empty()) watches_.expired(db, key);
@@ -74,9 +74,9 @@ void Shard::drop_slots(const std::function<bool(int slot)>& wanted) {
       if (keyspace_.slot_size(db, slot) == 0) continue;
       if (!watches_.empty()) watches_.slot_left(keyspace_, db, slot);
       batch_.begin_command();
-      if (effects_wanted || tells_changes())
+      if (effects_wanted || tells_changes_of(*this))
         keyspace_.for_each(db, slot, [&](const store::Entry& entry) {
-          if (tells_changes()) {
+          if (tells_changes_of(*this)) {
             tell_change(store::Keyspace::make_key(entry.key(), options_.hash_seed), *this, Changer{});
           }
           const std::string_view args[2] = {"DEL", entry.key()};
@@ -103,7 +103,7 @@ void Shard::expire_fields(int db, const store::Key& key, int64_t now_ms, const s
           if (effects_wanted) fields.emplace_back(field);
         });
     counters_.expired_fields.add(static_cast<int64_t>(gone));
-    if (gone > 0 && tells_changes()) tell_change(key, *this, Changer{});
+    if (gone > 0 && tells_changes_of(*this)) tell_change(key, *this, Changer{});
     if (gone > 0 && !watches_.empty()) watches_.touched(keyspace_, db, key);
     if (gone > 0 && effects_wanted) {
       std::vector<std::string_view> args = {"HDEL", key.bytes};
@@ -113,7 +113,7 @@ void Shard::expire_fields(int db, const store::Key& key, int64_t now_ms, const s
       batch_.end_command();
     }
     if (gone > 0) {
-      if (tells_changes()) tell_change(key, *this, Changer{});
+      if (tells_changes_of(*this)) tell_change(key, *this, Changer{});
       if (settings.notify_events & kEventHash) tell_event(db, key, "hexpired");
       if ((settings.notify_events & kEventGeneric) && keyspace_.find(db, key) == nullptr) {
         tell_event(db, key, "del");

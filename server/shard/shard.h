@@ -129,6 +129,9 @@ class Shard {
   bool tells_changes() const {
     return options_.feed != nullptr && options_.feed->tracking_clients.load(std::memory_order_relaxed) != 0;
   }
+  // Whether a change of a key of `at` has to be told to it. While nobody tracks as well, as long as `at` knows
+  // what was read: who turns tracking off and on again shall not hear of what changed before.
+  bool tells_changes_of(const Shard& at) const { return tells_changes() || !at.tracking_.empty(); }
   // `at`: the shard of the key.
   void tell_change(const store::Key& key, Shard& at, const Changer& by);
   void tell_flushed();

@@ -28,3 +28,25 @@ def lines_of(server):
 @pytest.mark.parametrize("shards", [1, 4])
 def test_databases_of_lines(start, shards):
     assert lines_of(start(shards=shards)) == lines_of(start(binary=ORACLE))
+
+
+KEPT_OUT = ["GET a", "SET a", "SET a b", "EXISTS a", "MULTI", "GET a", "EXEC", "MULTI", "PING", "EXEC", "KEYS *", "DBSIZE", "PUBLISH a b", "EVAL return 0",
+            "EVAL_RO return 0", "FCALL f 0", "FLUSHALL", "INFO nothing", "WATCH a", "SCAN 0", "OBJECT FREQ a", "UNWATCH", "SUBSCRIBE c", "GET x", "RESET", "GET a"]
+
+
+def replies_while_monitoring(server):
+    with server.connect() as monitor:
+        assert monitor.call("MONITOR") == "OK"
+        replies = []
+        for command in KEPT_OUT:
+            monitor.send(encode(*command.split()))
+            reply = monitor.read()
+            while isinstance(reply, str) and re.match(r"\d+\.\d+ \[", reply):  # a line of the command before
+                reply = monitor.read()
+            replies.append((command, reply))
+        return replies
+
+
+@pytest.mark.parametrize("shards", [1, 4])
+def test_who_monitors_is_kept_from_the_keyspace(start, shards):
+    assert replies_while_monitoring(start(shards=shards)) == replies_while_monitoring(start(binary=ORACLE))

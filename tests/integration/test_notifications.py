@@ -108,6 +108,7 @@ def make_commands(rng):
         lambda: ("XACK", key(), "g", "1-1"), lambda: ("XSETID", key(), "9999999-1"),
         lambda: ("XAUTOCLAIM", key(), "g", word(), "0", "0", "COUNT", "2"),
         lambda: ("FLUSHDB",) if rng.random() < 0.02 else ("TYPE", key()),
+        lambda: ("OBJECT", rng.choice(("ENCODING", "REFCOUNT", "IDLETIME", "FREQ")), key()), lambda: ("TTL", key()),
         lambda: ("RESTORE", key(), "0", "bad") if rng.random() < 0.1 else ("EXISTS", key()),
     ]
 

@@ -10,7 +10,7 @@ import threading
 import pytest
 
 from tests.support.resp import Closed, ReplyError, encode
-from tests.support.server import Server, eventually, redis_under_test
+from tests.support.server import ORACLE, Server, eventually, redis_under_test
 
 NO_SCRIPT = ReplyError("NOSCRIPT No matching script. Please use EVAL.")
 BUSY = ReplyError("BUSY Redis is busy running a script. You can only call SCRIPT KILL or SHUTDOWN NOSAVE.")
@@ -365,3 +365,62 @@ def test_cluster_mode(shards):
             connection.call("EVAL", writes, 1, "{a}1")
             before = sum(int(connection.call("GET", "key:%d" % i) or 0) for i in range(1, 21))
             assert connection.call("EVAL", writes, 1, "{a}1") == before + 20
+
+
+SPIN = "for i = 1, 5e7 do end "
+
+
+@pytest.mark.parametrize("shards", [1, 4])
+def test_scripts_and_libraries_that_go_during_a_run(start, shards):
+    """They run to their end, also by functions that are not there any more; and then are gone."""
+    server = start(shards=shards)
+    text = SPIN + "return redis.call('incr', KEYS[1])"
+    library = ("#!lua name=lib\nlocal function more(keys) return redis.call('incr', keys[1]) end\n"
+               "redis.register_function('f', function(keys) " + SPIN + "return more(keys) end)")
+    with server.connect() as control, server.connect() as runner:
+        for turn in range(8):
+            key = "k%d" % turn
+            digest = control.call("SCRIPT", "LOAD", text)
+            runner.send(encode("EVALSHA", digest, 1, key))
+            assert control.call("SCRIPT", "FLUSH") == "OK"
+            assert runner.read() in (1, NO_SCRIPT)  # the flush may have come first
+            assert control.call("EVALSHA", digest, 1, key) == NO_SCRIPT
+        empty = control.call("FUNCTION", "DUMP")
+        began = 0
+        for turn in range(8):
+            key = "f%d" % turn
+            assert control.call("FUNCTION", "LOAD", library) == b"lib"
+            runner.send(encode("FCALL", "f", 1, key))
+            assert control.call("FUNCTION", "RESTORE", empty, "FLUSH") == "OK"
+            reply = runner.read()
+            began += reply == 1
+            assert reply in (1, ReplyError("ERR Function not found"))
+            assert control.call("FCALL", "f", 1, key) == ReplyError("ERR Function not found")
+            assert control.call("FUNCTION", "LIST") == []
+        assert runner.call("EVAL", "return redis.call('incr', 'n')", 0) == 1
+        print("functions that had begun:", began)
+
+
+ANSWERS = [
+    ("EVAL", "redis.setresp({})", 0), ("EVAL", "redis.setresp('x')", 0), ("EVAL", "redis.setresp('3') return 1", 0), ("EVAL", "redis.setresp(2.9) return 1", 0),
+    ("EVAL", "redis.set_repl({}) return 1", 0), ("EVAL", "redis.set_repl('x') return 1", 0), ("EVAL", "redis.set_repl(4)", 0), ("EVAL", "redis.set_repl(-1)", 0),
+    ("EVAL", "#!lua flags=no-writes,\nreturn 1", 0), ("EVAL", "#!lua flags=\nreturn 1", 0), ("EVAL", "#!lua flags=,\nreturn 1", 0),
+    ("EVAL", "#!lua flags=no-writes,,allow-oom\nreturn 1", 0), ("EVAL", "#!lua flags=NO-WRITES\nreturn 1", 0),
+    ("FUNCTION", "LOAD", "#!lua name=a\nredis.register_function{function_name='fa', callback=function() return 1 end, flags={'NO-WRITES', 'Allow-Oom'}}"),
+    ("FUNCTION", "LOAD", "#!lua name=b\nredis.register_function{function_name='fb', callback=function() return 1 end, flags={'no-write'}}"),
+    ("FUNCTION", "LOAD", "#!lua name=b\nredis.register_function{function_name='fb', callback=function() return 1 end, flags={''}}"),
+    ("FCALL_RO", "fa", 0), ("EVAL", "return type(redis.call('lastsave'))", 0),
+    ("CONFIG", "SET", "maxmemory", 1),
+    ("EVAL_RO", "#!lua\nreturn 1", 0), ("EVAL", "#!lua\nreturn 1", 0), ("EVAL", "#!lua flags=no-cluster\nreturn 1", 0),
+    ("EVAL_RO", "#!lua flags=allow-oom\nreturn 1", 0), ("EVAL_RO", "#!lua flags=no-writes\nreturn 1", 0), ("FCALL", "fa", 0),
+    ("CONFIG", "SET", "maxmemory", 0),
+]
+
+
+@pytest.mark.parametrize("shards", [1, 4])
+def test_answers_are_redis_servers(start, shards):
+    sides = []
+    for server in (start(shards=shards), start(binary=ORACLE)):
+        with server.connect() as connection:
+            sides.append([(words, connection.call(*words)) for words in ANSWERS])
+    assert sides[0] == sides[1]

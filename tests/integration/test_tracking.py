@@ -232,6 +232,19 @@ GROUP_COMMANDS = [
 ]
 
 
+def test_what_changed_while_nobody_tracked(clients):
+    reader, writer = clients(), clients()
+    reader.call("CLIENT", "TRACKING", "ON")
+    for key in ("changed", "kept"):
+        reader.call("GET", key)
+    reader.call("CLIENT", "TRACKING", "OFF")
+    writer.call("SET", "changed", 1)
+    reader.call("CLIENT", "TRACKING", "ON")
+    writer.call("SET", "changed", 2)
+    writer.call("SET", "kept", 2)
+    assert reader.keys() == [b"kept"]  # as redis-server: read before, and not changed since
+
+
 def test_groups_of_streams(clients):
     c, writer = clients(), clients(2)
     assert c.call("CLIENT", "TRACKING", "on") == "OK"

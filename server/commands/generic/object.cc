@@ -17,7 +17,7 @@ using store::Entry;
 
 // nullptr: the null was replied.
 const Entry* look_up(Ctx& ctx, const Args& args, Writer& reply) {
-  const Entry* entry = ctx.peek(ctx.key(args[2]), true);
+  const Entry* entry = ctx.peek(ctx.key(args[2]), true, false);
   if (entry == nullptr) reply.null();
   return entry;
 }
