@@ -62,6 +62,7 @@ void BlockedClients::stopped(const BlockedRef& wait) {
 }
 
 bool BlockedClients::stop(const BlockedRef& wait, const std::string& error) {
+  if (wait->work) return false;
   const BlockedRef kept = wait;  // ended() lets go of others' references
   kept->stop_error = error;
   switch (kept->word.stop()) {

@@ -12,6 +12,7 @@
 #include "common/resp/out.h"
 #include "server/dispatch/command.h"
 #include "server/dispatch/envelope.h"
+#include "server/shard/long_work.h"
 #include "server/shard/waiting.h"
 
 namespace tessera::dispatch {
@@ -35,6 +36,8 @@ struct BlockedCommand : shard::Wait {
   std::vector<int> needs;  // shards it needs beside that of the key that wakes it
   MonoTime deadline;       // 0: none
   bool waits = false;      // else it was answered where it ran
+  // It waits for nothing but for its own work to be done, in steps (long_works.h).
+  std::shared_ptr<shard::LongWork> work;
 
   // ---- of whoever serves it
   resp::ChunkPool pool;

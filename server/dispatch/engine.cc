@@ -153,6 +153,10 @@ Micros Engine::tick(io::Loop& loop) {
   shard_.waiting().later_is_now();
   if (frozen_ && !shard_.waiting().has_ready()) thaw();  // whoever had us parked has served them
   blocked_.expire(mono_);
+  if (__builtin_expect(shard_.held_keys().take_released(), 0)) {
+    held_idle_ = false;
+    pause_changes_at_ms_ = 0;
+  }
   if (pause_changes_at_ms_ <= now_.ms && !frozen_) let_held_go();
   if (others_stand_parked()) {
     // They come before our own clients, whose commands may take long, and are let go at once.
@@ -160,13 +164,14 @@ Micros Engine::tick(io::Loop& loop) {
     send_early();
   }
   if (tick_hook_ && !tick_hook_()) tick_hook_ = nullptr;
-  if (!held_.empty()) more_work_ |= run_held();
+  if (!held_.empty() && !held_idle_) more_work_ |= run_held();
   more_work_ |= clients_->run_ready();
   launch_runs();
   if (!frozen_) {
     expire();
     if (shard_.waiting().has_ready()) (void)serve_ready();  // by expiry, or by parts of fan-outs
   }
+  if (__builtin_expect(!long_works_.empty(), 0)) more_work_ |= long_works_.run_some();
   gather_progress();
   if (deferred_head_ != nullptr && !parked_) more_work_ = true;
   if (mono_ >= next_cron_) {
@@ -542,10 +547,13 @@ void Engine::prefetch(RequestBatch& batch, uint32_t first, uint32_t count) {
 bool Engine::run_group(RequestBatch& batch, RequestBatch::Group& group, uint32_t& done, uint32_t until) {
   resp::Writer reply(batch.replies(), group.bits.proto);
   const bool decide_again = group.bits.view_version != view_.version() || lease_over();
+  held_now_.reset();
   while (done < until) {
     RequestBatch::Command& command = batch.commands()[group.command_first + done];
     const CommandView view = batch.view(command, views_, owners_);
     if (must_hold(view)) return false;
+    if (__builtin_expect(holds_keys(), 0) && (held_now_ = held_by(view, group.bits.db)) != nullptr)
+      return false;
     const size_t before = batch.replies().size();
     if (decide_again && !Pipeline::decide_again(*this, view, group.bits, reply)) {
       // Answered with a redirection: the slots moved while the command was on its way, or the lease is over.
@@ -578,6 +586,7 @@ void Engine::hold(RequestBatch& batch, RequestBatch::Group& group, uint32_t done
   counters_.held_commands.add(moved.command_count);
   count_held(*rest, 1);
   held_.push_back({std::move(rest)});
+  held_idle_ = false;
 }
 
 void Engine::count_held(const RequestBatch& batch, int sign) {
@@ -611,27 +620,38 @@ void Engine::process(std::unique_ptr<RequestBatch> batch) {
 }
 
 bool Engine::run_held() {
-  const size_t count = held_.size();
-  for (size_t i = 0; i < count && !held_.empty(); ++i) {
-    RequestBatch& batch = *held_.front().batch;
+  std::vector<ClientRef> stay;  // who waits for a hold, and so with all commands behind
+  for (size_t i = 0; i < held_.size();) {
+    RequestBatch& batch = *held_[i].batch;
     RequestBatch::Group& group = batch.groups()[0];
+    if (std::find(stay.begin(), stay.end(), group.client) != stay.end()) {
+      ++i;
+      continue;
+    }
     uint32_t done = 0;
     if (!run_group(batch, group, done)) {
-      if (done == 0) return false;  // still held; everybody behind it as well
+      if (done == 0 && held_now_ == nullptr) return false;  // still held; everybody behind it as well
+      if (done == 0) {
+        stay.push_back(group.client);
+        ++i;
+        continue;
+      }
       hold(batch, group, done);
-      held_.insert(held_.begin() + 1, std::move(held_.back()));
+      Held rest = std::move(held_.back());
       held_.pop_back();
+      held_.insert(held_.begin() + static_cast<ptrdiff_t>(i) + 1, std::move(rest));
     } else if (group.then) {
       const int next = group.then_target;
       post(next, group.then.release());
     }
     count_held(batch, -1);
-    std::unique_ptr<RequestBatch> back = std::move(held_.front().batch);
-    held_.pop_front();
+    std::unique_ptr<RequestBatch> back = std::move(held_[i].batch);
+    held_.erase(held_.begin() + static_cast<ptrdiff_t>(i));
     back->returning = true;
     const int home = back->home();
     post(home, back.release());
   }
+  held_idle_ = true;
   return false;
 }
 

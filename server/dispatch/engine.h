@@ -18,6 +18,7 @@
 #include "server/dispatch/command_stats.h"
 #include "server/dispatch/envelope.h"
 #include "server/dispatch/latency_events.h"
+#include "server/dispatch/long_works.h"
 #include "server/dispatch/node_shared.h"
 #include "server/dispatch/push_sink.h"
 #include "server/dispatch/request_batch.h"
@@ -181,6 +182,21 @@ class Engine : public io::Actor {
   // whatever the time is now, and without statistics. What it needs is in reach. Errors are in `reply`.
   void apply(const CommandView& command, int db, resp::Writer& reply);
   BlockedClients& blocked() { return blocked_; }
+  // ---- long works: long_works.h
+  LongWorks& long_works() { return long_works_; }
+  shard::HeldKeys& held_keys_of(int slot);  // REQUIRES: the shard is in reach
+  // Whose hold keeps the command, run in that database, from beginning now; nullptr: nobody's.
+  shard::HoldRef held_by(const CommandView& command, int db);
+  bool holds_keys() const {  // of shards in reach
+    return __builtin_expect(reaches_parked_, 0) ? parked_hold_keys() : !shard_.held_keys().empty();
+  }
+  // To the inbox of `home`; when there is a hold, not before it is over.
+  void go_home_after(const shard::HoldRef& hold, int home, Envelope* envelope);
+  // A step, with the shards of its keys in reach. True: it is done. `restarted`: it began anew.
+  bool step_long(const CommandView& command, const SessionBits& bits, shard::LongWork& work, bool at_once,
+                 bool& restarted, resp::Writer& reply);
+  void give_up_long(const CommandView& command, const SessionBits& bits, shard::LongWork& work,
+                    const resp::Writer& reply);
   void wake_done();  // the gather that was asked for is home
 
   // What this thread's commands push to clients so far is in the node's list. Part of closing a tick, and of
@@ -337,6 +353,9 @@ class Engine : public io::Actor {
   void run_row(const CommandView& command, const SessionBits& bits, resp::Writer& reply,
                std::function<void(const shard::BlockRequest&)>* blocker, std::string_view woken_by);
   void begin_wait(const BlockedRef& wait, const shard::BlockRequest& request);
+  bool parked_hold_keys() const;
+  void begin_long(const BlockedRef& wait, const shard::BlockRequest& request);
+  void prepare_step(const CommandView& command, const SessionBits& bits, const resp::Writer& reply);
   shard::Shard* first_ready();
   // Serves those who wait for keys that became ready, on all shards in reach. False: the next one needs
   // shards that are not, and nothing else runs here until they are.
@@ -367,6 +386,9 @@ class Engine : public io::Actor {
   size_t inner_depth_ = 0;
   std::vector<std::unique_ptr<TransactionRun>> spare_transactions_;
   BlockedClients blocked_{*this};
+  LongWorks long_works_{*this};
+  shard::HoldRef held_now_;  // what stopped run_group(), if a hold did
+  bool held_idle_ = false;   // all of held_ waits for holds, none of which is over
   std::unique_ptr<Scripts> scripts_;
   bool busy_ = false;
   bool runs_busy_ = false;  // by a script of our own

@@ -112,7 +112,12 @@ void Gather::arrive(Engine& engine) {
     engine.wake_done();
     return;
   }
+  if (at_home) {
+    at_home();
+    return;
+  }
   if (wait) {
+    if (wait->work) engine.long_works().begin(wait);
     engine.blocked().begins(wait);
     engine.clients().wake(client_);
     return;
@@ -243,7 +248,7 @@ void Engine::run_gathers() {
     // The successor's turn: it holds the token from here on, the one before goes home.
     Gather* gather = active_;
     active_ = next;
-    post(gather->home(), gather);
+    go_home_after(gather->held, gather->home(), gather);
     counters_.gathers_in_batch.add();
   }
   // Effects are in the log, and sizes are published, before anybody is let go: their own ticks may end after
@@ -260,8 +265,11 @@ void Engine::run_gathers() {
 // CLIENT PAUSE was answered since its home looked: it starts there again when that is over.
 bool Engine::held_at_its_turn(Gather& gather) {
   if (gather.call || gather.run) return false;  // a run's commands are looked at one by one
-  if (gather.transaction) return gather.transaction->held(*this);
-  if (!must_hold(gather.command())) return false;
+  if (gather.transaction) return gather.transaction->held(*this, gather.held);
+  if (!must_hold(gather.command())) {
+    gather.held = held_by(gather.command(), gather.bits().db);
+    if (gather.held == nullptr) return false;
+  }
   gather.retry = true;
   return true;
 }
@@ -320,6 +328,7 @@ void Engine::run_of_gather(Gather& gather, MonoTime began) {
     if ((clock().mono() - began).us >= kGatherBatchUs) break;
   }
   gather.run_done = done;
+  if (done == 0) gather.held = std::exchange(held_now_, nullptr);
   counters_.remote_commands.add(done);
 }
 
@@ -336,7 +345,7 @@ void Engine::release_parked() {
       Gather* mine = active_;
       active_ = nullptr;
       step_ = GatherStep::kNone;
-      post(mine->home(), mine);
+      go_home_after(mine->held, mine->home(), mine);
       grant(gather);
       return;
     }
@@ -344,7 +353,7 @@ void Engine::release_parked() {
   Gather* mine = active_;
   active_ = nullptr;
   step_ = GatherStep::kNone;
-  post(mine->home(), mine);
+  go_home_after(mine->held, mine->home(), mine);
 }
 
 // In the middle of a script, which stands still meanwhile: the only wait of a shard thread, and it cannot be

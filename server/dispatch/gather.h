@@ -57,6 +57,8 @@ class Gather : public Envelope, public TokenWaiter {
   bool without_token = false;               // a script that stays on its coordinator, it is hoped
   bool wants_token = false;                 // on its way home, to ask for it
   bool retry = false;                       // it could not start there (CLIENT PAUSE)
+  shard::HoldRef held;                      // what it waits for before it comes home to start again
+  std::function<void()> at_home;            // instead of an answer
   bool is_wake = false;                     // asked for by an engine that has clients to serve (serving.cc)
   BlockedRef wait;                          // the command waits now
   std::function<void(resp::Writer&)> call;  // instead of the row's handler

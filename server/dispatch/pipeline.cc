@@ -303,7 +303,11 @@ Pipeline::Step Pipeline::start_single(const CommandView& command, int target) {
     engine_.hold(session_, command.row);
     return Step::kStall;
   }
-  if (__builtin_expect((command.row->flags & registry::kBlocking) != 0, 0) && Engine::may_block(command)) {
+  if (__builtin_expect(engine_.holds_keys(), 0) && target == engine_.index() && waits_for_hold(command)) {
+    return Step::kStall;
+  }
+  constexpr uint32_t kMayWait = registry::kBlocking | registry::kMayTakeLong;
+  if (__builtin_expect((command.row->flags & kMayWait) != 0, 0) && Engine::may_block(command)) {
     return start_blocking(command, target);
   }
   if (__builtin_expect(in_flight_ == 0, 1) && target == engine_.index() && !has_run()) {
@@ -311,6 +315,13 @@ Pipeline::Step Pipeline::start_single(const CommandView& command, int target) {
     return Step::kDone;
   }
   return strict_order() ? start_in_order(command, target) : send_one(command, target);
+}
+
+// A long work holds one of its keys on our shard. Other shards hold it themselves.
+bool Pipeline::waits_for_hold(const CommandView& command) {
+  if (engine_.held_by(command, session_.db) == nullptr) return false;
+  engine_.hold(session_, command.row);
+  return true;
 }
 
 // As a message of its own, or here: nothing in flight is in its way.
@@ -609,7 +620,10 @@ Pipeline::Step Pipeline::start_blocking(const CommandView& command, int target) 
   if (wait) {
     barrier_ = true;
     engine_.blocked().begins(wait);
+    return Step::kDone;
   }
+  note_wrote((command.row->flags & registry::kWrite) != 0);
+  if (__builtin_expect(engine_.log_state().holds_reads, 0)) note_shown(command);
   return Step::kDone;
 }
 

@@ -155,6 +155,7 @@ class Pipeline {
   Step start_multi_key(const CommandView& command, registry::KeyPositions& keys);
   Step start_single(const CommandView& command, int target);
   Step start_barrier(const CommandView& command, registry::Route route);
+  bool waits_for_hold(const CommandView& command);
   Step start_blocking(const CommandView& command, int target);
   Step start_script(const CommandView& command);
   void run_script_here(const CommandView& command);

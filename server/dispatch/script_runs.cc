@@ -56,6 +56,7 @@ Pipeline::Step Pipeline::start_script(const CommandView& command) {
   const bool with_token = several && (!cluster || engine_.scripts()->wants_token(keyed));
   if (with_token && refused_as_busy(command)) return Step::kDone;
   if (at_home && !with_token) {
+    if (__builtin_expect(engine_.holds_keys(), 0) && waits_for_hold(command)) return Step::kStall;
     run_script_here(keyed);
     return Step::kDone;
   }
@@ -115,7 +116,7 @@ bool Engine::run_script(const CommandView& command, const SessionBits& bits, res
 void Engine::run_without_token(Gather* gather) {
   const CommandView command = gather->command();
   resp::Writer reply(gather->reply(), gather->bits().proto);
-  if (must_hold(command)) {
+  if (must_hold(command) || (gather->held = held_by(command, gather->bits().db)) != nullptr) {
     gather->done = gather->retry = true;
   } else if (gather->bits().view_version != view_.version() &&
              !Pipeline::decide_again(*this, command, gather->bits(), reply)) {
@@ -131,7 +132,7 @@ void Engine::run_without_token(Gather* gather) {
     gather->wants_token = !gather->done;
     gather->without_token = false;
   }
-  post(gather->home(), gather);
+  go_home_after(gather->held, gather->home(), gather);
 }
 
 void Engine::reach_now(shard::Ctx& ctx) {

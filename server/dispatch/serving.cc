@@ -26,6 +26,7 @@ OwnedCommand waiting_form(const registry::CommandRow* row, const shard::BlockReq
 
 bool Engine::may_block(const CommandView& command) {
   const registry::CommandRow& row = *command.row;
+  if (row.flags & (registry::kMayTakeLong | registry::kMayTakeLongGathered)) return true;
   return (row.flags & registry::kBlocking) && (row.may_block == nullptr || row.may_block(command.args));
 }
 
@@ -56,6 +57,7 @@ BlockedRef Engine::run_blocking(const CommandView& command, const SessionBits& b
   };
   run_row(command, bits, reply, &blocker, {});
   shard_.counters().commands.add();
+  if (wait && wait->work && !reaches_parked_) long_works_.begin(wait);  // else at home
   const uint64_t ns = note_call(*command.row, began, reply, errors);
   const size_t reply_bytes = reply.out().size() - size_before;
   // One that waits is logged when it is served, and never when it is not.
@@ -66,6 +68,10 @@ BlockedRef Engine::run_blocking(const CommandView& command, const SessionBits& b
 
 // Every key's shard is in reach: it is ours, or parked for us.
 void Engine::begin_wait(const BlockedRef& wait, const shard::BlockRequest& request) {
+  if (request.work) {
+    begin_long(wait, request);
+    return;
+  }
   wait->waits = true;
   wait->wanted = request.wanted;
   wait->when_gone = request.when_gone;
@@ -93,6 +99,10 @@ void Engine::run_for_another(const BlockedRef& wait) {
     post(wait->home, new BlockingMessage(What::kRetry, wait));
     return;
   }
+  if (const shard::HoldRef hold = held_by(view, wait->bits.db)) {
+    go_home_after(hold, wait->home, new BlockingMessage(What::kRetry, wait));
+    return;
+  }
   counters_.remote_commands.add();
   resp::Writer reply(wait->reply, wait->bits.proto);
   if (wait->bits.view_version != view_.version() && !Pipeline::decide_again(*this, view, wait->bits, reply)) {
@@ -116,6 +126,7 @@ void Engine::run_for_another(const BlockedRef& wait) {
     }
   }
   if (!wait->waits) wait->word.finish();
+  if (wait->work) long_works_.begin(wait);
   post(wait->home, new BlockingMessage(wait->waits ? What::kBegins : What::kAnswer, wait));
   if (!frozen_) serve_ready();
 }

@@ -232,7 +232,7 @@ Pipeline::Step Pipeline::start_exec(const CommandView& command) {
       return Step::kDone;
     }
   }
-  if (engine_.must_hold(queue.row_flags())) {
+  if (engine_.must_hold(queue.row_flags()) || mine.queue->held_by(engine_, session_.db) != nullptr) {
     engine_.hold(session_, command.row);
     return Step::kStall;
   }

@@ -280,10 +280,23 @@ void TransactionRun::end_elsewhere(Engine& engine, resp::OutChain&& reply) {
   if (done()) show_exec(engine);
 }
 
-bool TransactionRun::held(Engine& engine) {
-  if (segment_ > 0 || !engine.must_hold(row_flags_)) return false;  // what has begun goes on
+bool TransactionRun::held(Engine& engine, shard::HoldRef& hold) {
+  if (segment_ > 0) return false;  // what has begun goes on
+  if (!engine.must_hold(row_flags_)) {
+    hold = held_by(engine, start_.bits.db);
+    if (hold == nullptr) return false;
+  }
   outcome_ = Outcome::kRetry;
   return true;
+}
+
+shard::HoldRef TransactionRun::held_by(Engine& engine, int db) {
+  if (__builtin_expect(!engine.holds_keys(), 1)) return nullptr;
+  for (const RequestBatch::Command& command : queue_.commands()) {
+    const CommandView view = queue_.view(command, views_, owners_);
+    if (shard::HoldRef hold = engine.held_by(view, db)) return hold;
+  }
+  return nullptr;
 }
 
 // ---- as a message
@@ -299,11 +312,12 @@ void TransactionRun::arrive(Engine& engine) {
     return;
   }
   returning_ = true;
-  if (!held(engine)) {
+  shard::HoldRef hold;
+  if (!held(engine, hold)) {
     run(engine, nullptr);
     if (engine.shard_.waiting().has_ready()) (void)engine.serve_ready();
   }
-  engine.post(home_, mine.release());
+  engine.go_home_after(hold, home_, mine.release());
 }
 
 // A script keeps the shard busy: as any other command that comes there.

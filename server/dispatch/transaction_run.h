@@ -116,7 +116,9 @@ class TransactionRun : public Envelope {
   void run_into(Engine& engine, shard::Shard* const* by_index, resp::Writer& reply);
 
   // Whether it may not begin now (Engine::must_hold): it comes home to begin again.
-  bool held(Engine& engine);
+  bool held(Engine& engine, shard::HoldRef& hold);
+  // Whose hold keeps one of its commands from beginning, as far as the shards in reach know.
+  shard::HoldRef held_by(Engine& engine, int db);
 
   // As a message to the one shard of its keys, and home again.
   void arrive(Engine& engine) override;

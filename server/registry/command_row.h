@@ -49,6 +49,9 @@ enum CommandFlag : uint32_t {
   kNoMandatoryKeys = 1u << 19,
   kProtected =
       1u << 20,  // refused unless enable-protected-configs / enable-debug-command allow it; not shown
+  // Its handler may go on over several ticks (server/shard/long_work.h); not shown.
+  kMayTakeLong = 1u << 21,
+  kMayTakeLongGathered = 1u << 22,  // only when its keys lie on several shards
 };
 
 // ACL categories. Those that follow from flags (write, read, fast, slow, admin, dangerous, pubsub, blocking)

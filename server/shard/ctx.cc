@@ -102,6 +102,20 @@ const ShardSettings& Ctx::settings() const {
 int64_t Ctx::max_bulk_bytes() const {
   return home_->settings.max_bulk_bytes;
 }
+uint64_t Ctx::slice_elements() const {
+  return home_->slice.elements;
+}
+void Ctx::set_slice(uint64_t elements, uint64_t steps) {
+  for (size_t i = 0; i < shard_count_; ++i) shard_at(i).slice = {elements, steps};
+}
+bool Ctx::is_long(uint64_t elements) const {
+  return blocker_ != nullptr && elements > 2 * home_->slice.elements;
+}
+bool Ctx::take_long(std::shared_ptr<LongWork> work) {
+  BlockRequest request;
+  request.work = std::move(work);
+  return block(request);
+}
 Key Ctx::key(std::string_view bytes) const {
   if (bytes.data() == hint_.bytes.data() && bytes.size() == hint_.bytes.size() && bytes.data() != nullptr)
     return hint_;
@@ -218,6 +232,7 @@ void Ctx::note_change(int db, const Key& key, EventClass event_class, const char
   if (__builtin_expect((home_->settings.notify_events & event_class) != 0, 0) && event != nullptr) {
     home_->tell_event(db, key, event);
   }
+  if (__builtin_expect(!shard.held_keys().empty(), 0)) shard.held_keys().touched(db, key.bytes);
   tell_change(shard, db, key, event_class, event);
 }
 
@@ -306,6 +321,7 @@ void Ctx::swapped(int a, int b) {
     Shard& shard = shard_at(i);
     if (!shard.watches().empty()) shard.watches().swapped(shard.keyspace(), a, b, now_);
     shard.keyspace().swap_databases(a, b);
+    for (int db : {a, b}) shard.held_keys().all_touched(db);
     for (int db : {a, b}) shard.waiting().all_touched(db, home_->waiting().next_order());
   }
   home_->counters().dirty.add();

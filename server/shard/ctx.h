@@ -60,6 +60,7 @@ class EffectArgs {
 class Shard;
 class CtxSetup;
 struct BlockRequest;
+class LongWork;
 struct ShardSettings;
 
 class Ctx {
@@ -157,6 +158,14 @@ class Ctx {
   // for the keys, and the handler runs again when one of them is ready. True: reply nothing. False: this
   // command must not wait (in a transaction or script): reply as when there is nothing.
   bool block(const BlockRequest& request);
+  // ---- long work (rows with kMayTakeLong; see long_work.h): whether so many elements are more than a tick
+  // shall touch, and this command may do them in steps. Else, in a transaction or script, they are done at
+  // once.
+  bool is_long(uint64_t elements) const;
+  uint64_t slice_elements() const;                    // of a step
+  void set_slice(uint64_t elements, uint64_t steps);  // of all shards in reach: Shard::Slice
+  // The command goes on with it: reply nothing. REQUIRES: is_long()
+  bool take_long(std::shared_ptr<LongWork> work);
   // Run again since this key became ready (or went): the handler looks at no other key of its list, as
   // redis-server serves by the order in which keys changed. nullptr: the first run.
   const std::string_view* woken_by() const { return woken_by_.data() == nullptr ? nullptr : &woken_by_; }

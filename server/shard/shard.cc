@@ -23,6 +23,7 @@ void Shard::free_later(std::unique_ptr<store::Detached> detached) {
 
 void Shard::empty(int db, Shard& coordinator) {
   if (!watches_.empty()) watches_.flushed(keyspace_, db);
+  if (!held_keys_.empty()) held_keys_.all_touched(db);
   coordinator.free_later(keyspace_.detach(db));
   waiting_.all_touched(db, coordinator.waiting_.next_order());
   tracking_.clear();
@@ -34,6 +35,7 @@ void Shard::note_expired(int db, const store::Key& key, Shard& coordinator, bool
   if (coordinator.settings.notify_events & kEventExpired) coordinator.tell_event(db, key, "expired");
   if (!waiting_.empty()) waiting_.touched(db, key.bytes, waiting_.next_order());
   if (!watches_.empty()) watches_.expired(db, key);
+  if (!held_keys_.empty()) held_keys_.touched(db, key.bytes);
   if (!effects_wanted) return;  // not a dirty change: redis-server does not count expiry either
   const std::string_view args[2] = {"DEL", key.bytes};
   coordinator.batch_.effect(db, key.slot, args);
@@ -73,6 +75,7 @@ void Shard::drop_slots(const std::function<bool(int slot)>& wanted) {
     for (int db = 0; db < options_.database_count; ++db) {
       if (keyspace_.slot_size(db, slot) == 0) continue;
       if (!watches_.empty()) watches_.slot_left(keyspace_, db, slot);
+      if (!held_keys_.empty()) held_keys_.all_touched(db);
       batch_.begin_command();
       if (effects_wanted || tells_changes_of(*this))
         keyspace_.for_each(db, slot, [&](const store::Entry& entry) {
@@ -105,6 +108,7 @@ void Shard::expire_fields(int db, const store::Key& key, int64_t now_ms, const s
     counters_.expired_fields.add(static_cast<int64_t>(gone));
     if (gone > 0 && tells_changes_of(*this)) tell_change(key, *this, Changer{});
     if (gone > 0 && !watches_.empty()) watches_.touched(keyspace_, db, key);
+    if (gone > 0 && !held_keys_.empty()) held_keys_.touched(db, key.bytes);
     if (gone > 0 && effects_wanted) {
       std::vector<std::string_view> args = {"HDEL", key.bytes};
       args.insert(args.end(), fields.begin(), fields.end());

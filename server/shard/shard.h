@@ -18,6 +18,7 @@
 #include "server/route/cluster_view.h"
 #include "server/shard/changer.h"
 #include "server/shard/ctx.h"
+#include "server/shard/held_keys.h"
 #include "server/shard/tracking.h"
 #include "server/shard/waiting.h"
 #include "server/shard/watch.h"
@@ -115,6 +116,16 @@ class Shard {
   // Keys of this shard that clients WATCH.
   WatchTable& watches() { return watches_; }
   const WatchTable& watches() const { return watches_; }
+  // Keys that long works hold.
+  HeldKeys& held_keys() { return held_keys_; }
+  const HeldKeys& held_keys() const { return held_keys_; }
+  // What a step of a long work may touch: works of more than twice of it are long. And how many steps are
+  // made (DEBUG LONG-WORK), those of works that this thread drives.
+  struct Slice {
+    uint64_t elements = 4096;
+    uint64_t steps = UINT64_MAX;
+  };
+  Slice slice;
   journal::Journal& journal() { return *options_.journal; }
   ShardSettings settings;
   // Of the command that this shard's thread runs.
@@ -179,6 +190,7 @@ class Shard {
   feed::Port port_;
   Tracking tracking_;
   WatchTable watches_;
+  HeldKeys held_keys_;
 };
 
 // Fills a context in; used by the engine, which keeps one context and sets it up for every command.

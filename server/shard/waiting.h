@@ -19,8 +19,14 @@
 
 namespace tessera::shard {
 
+class LongWork;
+
 // What a handler with nothing to give asks for (Ctx::block).
 struct BlockRequest {
+  // It has more to do than one tick may hold: the command goes on with this (long_work.h), the rest does not
+  // count.
+  std::shared_ptr<LongWork> work;
+
   std::vector<std::string_view> keys;     // any of them being ready serves the command
   std::vector<std::string_view> touches;  // other keys the command needs then (BLMOVE's destination)
   store::Type wanted = store::Type::kList;

@@ -20,6 +20,14 @@ namespace tessera::store {
 
 class Digest;
 
+// Where a copy that is made in steps stands; which of the fields count is the type's own.
+struct CopyPlace {
+  uint32_t stage = 0;
+  uint64_t at = 0, within = 0;
+  std::string name;
+  uint64_t copied = 0;  // elements that no touch() has counted
+};
+
 class Container {
  public:
   static constexpr int64_t kNothingDue = std::numeric_limits<int64_t>::max();
@@ -42,6 +50,17 @@ class Container {
   virtual size_t element_count() const = 0;
   // A copy in other memory (of another shard, perhaps). Cost: its elements.
   virtual Container* clone(Memory& memory) const = 0;
+  // The same in steps: one of the kind without elements; nullptr: there is only clone().
+  virtual Container* empty_copy(Memory& memory) const {
+    (void)memory;
+    return nullptr;
+  }
+  // Copies about `elements` more of `from`, which has made this one and has not changed since; true: all are
+  // here. Until then nothing else may be called but free_some() and destroy().
+  virtual bool copy_some(const Container& from, CopyPlace& place, size_t elements) {
+    (void)from, (void)place, (void)elements;
+    return true;
+  }
   // Adds its elements as DEBUG DIGEST-VALUE does (digest.h), without type and expiry.
   virtual void digest(Digest& digest) const = 0;
   // Frees pieces of about `elements` elements; true when nothing but the object itself is left. Whoever calls

@@ -130,6 +130,8 @@ class Keyspace {
   // Makes or overwrites; takes the container, which was made in memory() and is not in a keyspace.
   Entry* set_container(int db, const Key& key, Type type, Encoding encoding, Container* container,
                        int64_t expire_ms);
+  // Takes a container that was made in memory() and belongs to no key: it is freed as garbage is, elsewhere.
+  void discard(Container* container);
   Memory& memory();
   uint64_t hash_seed() const;  // for the tables inside containers
   // A buffer for editing packed values: take it by swap, give it back empty. Saves an allocation a change.

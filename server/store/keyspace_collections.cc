@@ -63,6 +63,13 @@ Entry* Keyspace::set_container(int db, const Key& key, Type type, Encoding encod
   return impl_->put(db, key, Impl::container_value(type, encoding, container), expire_ms);
 }
 
+void Keyspace::discard(Container* container) {
+  impl_->check_access();
+  TESSERA_DCHECK(&container->memory() == &impl_->memory);
+  impl_->memory.add(-static_cast<int64_t>(container->allocated_bytes()));
+  impl_->garbage.push_back({Form::kContainer, container});
+}
+
 Memory& Keyspace::memory() {
   impl_->check_access();
   return impl_->memory;

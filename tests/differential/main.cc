@@ -30,6 +30,7 @@ constexpr const char* kUsage =
   --keep-going      report each kind of mismatch once and go on
   --no-minimize     do not shrink the stream of a mismatch
   --effects on|off|auto   replay the journal's effects into a second server (default auto)
+  --long-work N     long commands of the tested server are done in steps of N elements (DEBUG LONG-WORK)
   --server PATH     tested server (default: $TESSERA_SERVER, $TESSERA_BIN/tessera-server, build/bin/tessera-server)
   --oracle PATH     default $TESSERA_ORACLE, /usr/bin/redis-server
   --server-arg X, --oracle-arg X   one more argument for that server; may be repeated
@@ -63,6 +64,7 @@ bool parse(int argc, char** argv, CommandLine& line) {
       {"--resp", [&](const char* v) { line.run.session.resp = static_cast<int>(number(v)); }},
       {"--connections", [&](const char* v) { line.run.session.connections = static_cast<int>(number(v)); }},
       {"--check-every", [&](const char* v) { line.run.check_every = number(v); }},
+      {"--long-work", [&](const char* v) { line.run.session.long_work = v; }},
       {"--effects", [&](const char* v) { line.effects = v; }},
       {"--server", [&](const char* v) { line.run.session.tested = v; }},
       {"--oracle", [&](const char* v) { line.run.session.oracle = v; }},

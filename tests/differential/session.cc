@@ -75,6 +75,9 @@ Result<std::unique_ptr<Session>> Session::start(const SessionOptions& options) {
   if (!grammar.ok()) return grammar.error();
   session->grammar_ = std::move(*grammar);
   for (const CommandSpec& spec : session->grammar_.commands) session->common_.insert(spec.full_name());
+  if (!options.long_work.empty()) {
+    (void)control.side[kTested].ask({"DEBUG", "LONG-WORK", options.long_work});
+  }
   for (int side : {kTested, kOracle}) {
     (void)control.side[side].ask({"CLIENT", "SETNAME", "differential-control"});
     (void)control.side[side].ask({"CONFIG", "RESETSTAT"});

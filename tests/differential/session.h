@@ -28,6 +28,7 @@ struct SessionOptions {
   int resp = 2;
   int connections = 3;
   bool effects = false;
+  std::string long_work;  // of the tested server: DEBUG LONG-WORK; empty: as it is
 };
 
 struct Mismatch {

@@ -1,7 +1,9 @@
 // Role: COPY. Thread: the shard's, or the coordinator's. Effects: the command itself.
+#include "server/commands/generic/copying.h"
 #include "server/commands/generic/tables.h"
 #include "server/commands/support/arguments.h"
 #include "server/shard/ctx.h"
+#include "server/shard/long_work.h"
 
 namespace tessera::commands {
 
@@ -50,6 +52,43 @@ bool read_copy(const Ctx& ctx, const Args& args, Writer& reply, CopyCall& call) 
   return true;
 }
 
+void note_copied(Ctx& ctx, int db, const Key& to, Entry* entry, Writer& reply) {
+  ctx.init_access(entry);
+  ctx.notify(db, to, shard::kEventNew, "new");
+  ctx.changed_verbatim_in(db, to, shard::kEventGeneric, "copy_to");
+  reply.integer(1);
+}
+
+// Of a value too large for one tick.
+class CopyWork final : public shard::LongWork {
+ public:
+  CopyWork(const Ctx& ctx, const Key& from, const Key& to, const CopyCall& call) : call_(call) {
+    reads(ctx.db(), from.slot, from.bytes);
+    writes(call.target_db, to.slot, to.bytes);
+  }
+
+  bool step(Ctx& ctx, const Args& args, uint64_t elements, Writer& reply) override {
+    const Key from = ctx.key(args[1]);
+    const Key to = ctx.key(args[2]);
+    const Entry* entry = ctx.peek(from);
+    if (entry == nullptr || (ctx.peek_in(call_.target_db, to) != nullptr && !call_.replace)) {
+      copying_.give_up(ctx, to);
+      reply.integer(0);
+      return true;
+    }
+    entry = ctx.peek(from);
+    if (!copying_.step(ctx, *entry, to, elements)) return false;
+    Entry* made = copying_.put(ctx, call_.target_db, to, *entry);
+    note_copied(ctx, call_.target_db, to, made, reply);
+    return true;
+  }
+  void give_up(Ctx& ctx, const Args& args) override { copying_.give_up(ctx, ctx.key(args[2])); }
+
+ private:
+  const CopyCall call_;
+  Copying copying_;
+};
+
 void copy(Ctx& ctx, const Args& args, Writer& reply) {
   CopyCall call;
   if (!read_copy(ctx, args, reply, call)) return;
@@ -64,17 +103,18 @@ void copy(Ctx& ctx, const Args& args, Writer& reply) {
     return;
   }
   // Looked up again: an expired target has been removed meanwhile.
-  Entry* entry = ctx.keyspace(to).put_copy(call.target_db, to, *ctx.peek(from));
-  ctx.init_access(entry);
-  ctx.notify(call.target_db, to, shard::kEventNew, "new");
-  ctx.changed_verbatim_in(call.target_db, to, shard::kEventGeneric, "copy_to");
-  reply.integer(1);
+  const Entry& source = *ctx.peek(from);
+  if (ctx.is_long(Copying::cost_of(source)) &&
+      ctx.take_long(std::make_shared<CopyWork>(ctx, from, to, call))) {
+    return;
+  }
+  note_copied(ctx, call.target_db, to, ctx.keyspace(to).put_copy(call.target_db, to, source), reply);
 }
 
 constexpr CommandRow kRows[] = {
     {.name = "copy",
      .arity = -3,
-     .flags = registry::kWrite | registry::kDenyOom,
+     .flags = registry::kWrite | registry::kDenyOom | registry::kMayTakeLong,
      .acl = registry::kCatKeyspace,
      .keys = {first_key(registry::kKeyRO | registry::kKeyAccess),
               registry::keys_range(2, 0, 1, registry::kKeyOW | registry::kKeyUpdate)},

@@ -1,8 +1,10 @@
 // Role: keys that get another name or database: RENAME, RENAMENX, MOVE. Thread: the shard's, or the
 // coordinator's when the two keys live on different shards. Effects: the command itself.
+#include "server/commands/generic/copying.h"
 #include "server/commands/generic/tables.h"
 #include "server/commands/support/arguments.h"
 #include "server/shard/ctx.h"
+#include "server/shard/long_work.h"
 
 namespace tessera::commands {
 
@@ -15,17 +17,76 @@ using shard::Ctx;
 using store::Entry;
 using store::Key;
 
-// The value goes over with its expiry; what the target held is gone. REQUIRES: `from` exists.
-void move_value(Ctx& ctx, const Key& from, const Key& to) {
+// The value is under both keys. REQUIRES: they differ
+void note_renamed(Ctx& ctx, const Key& from, const Key& to) {
+  ctx.notify(ctx.db(), to, shard::kEventNew, "new");
+  ctx.changed_verbatim(from, shard::kEventGeneric, "rename_from");
+  ctx.changed_silently(to, shard::kEventGeneric, "rename_to");
+  ctx.add_dirty(-1);  // two keys, one change
+}
+
+void reply_renamed(bool only_if_free, Writer& reply) {
+  if (only_if_free) {
+    reply.integer(1);
+  } else {
+    reply.ok();
+  }
+}
+
+// Every shard has memory of its own, so between shards a value is copied: in steps, if it is too large for
+// one tick.
+class RenameWork final : public shard::LongWork {
+ public:
+  RenameWork(const Ctx& ctx, const Key& from, const Key& to, bool only_if_free)
+      : only_if_free_(only_if_free) {
+    reads(ctx.db(), from.slot, from.bytes);
+    writes(ctx.db(), to.slot, to.bytes);
+  }
+
+  bool step(Ctx& ctx, const Args& args, uint64_t elements, Writer& reply) override {
+    const Key from = ctx.key(args[1]);
+    const Key to = ctx.key(args[2]);
+    if (ctx.peek(from) == nullptr) {
+      copying_.give_up(ctx, to);
+      reply.error("ERR no such key");
+      return true;
+    }
+    if (only_if_free_ && ctx.peek(to) != nullptr) {
+      copying_.give_up(ctx, to);
+      reply.integer(0);
+      return true;
+    }
+    const Entry& entry = *ctx.peek(from);
+    if (!copying_.step(ctx, entry, to, elements)) return false;
+    copying_.put(ctx, ctx.db(), to, entry)->set_lru(entry.lru());
+    ctx.keyspace(from).erase(ctx.db(), from);
+    note_renamed(ctx, from, to);
+    reply_renamed(only_if_free_, reply);
+    return true;
+  }
+  void give_up(Ctx& ctx, const Args& args) override { copying_.give_up(ctx, ctx.key(args[2])); }
+
+ private:
+  const bool only_if_free_;
+  Copying copying_;
+};
+
+// The value goes over with its expiry; what the target held is gone. REQUIRES: `from` exists. False: that
+// takes more than a tick, and goes on by itself.
+bool move_value(Ctx& ctx, const Key& from, const Key& to, bool only_if_free) {
   store::Keyspace& source = ctx.keyspace(from);
   if (ctx.same_shard(from, to)) {
     source.move_entry(ctx.db(), from, ctx.db(), to);
-    return;
+    return true;
   }
-  // Every shard has memory of its own, so between shards a value is copied.
   const Entry* moved = source.find(ctx.db(), from);
+  if (ctx.is_long(Copying::cost_of(*moved)) &&
+      ctx.take_long(std::make_shared<RenameWork>(ctx, from, to, only_if_free))) {
+    return false;
+  }
   ctx.keyspace(to).put_copy(ctx.db(), to, *moved)->set_lru(moved->lru());
   source.erase(ctx.db(), from);
+  return true;
 }
 
 void rename_key(Ctx& ctx, const Args& args, bool only_if_free, Writer& reply) {
@@ -42,17 +103,10 @@ void rename_key(Ctx& ctx, const Args& args, bool only_if_free, Writer& reply) {
     return;
   }
   if (!same) {
-    move_value(ctx, from, to);
-    ctx.notify(ctx.db(), to, shard::kEventNew, "new");
-    ctx.changed_verbatim(from, shard::kEventGeneric, "rename_from");
-    ctx.changed_silently(to, shard::kEventGeneric, "rename_to");
-    ctx.add_dirty(-1);  // two keys, one change
+    if (!move_value(ctx, from, to, only_if_free)) return;
+    note_renamed(ctx, from, to);
   }
-  if (only_if_free) {
-    reply.integer(1);
-  } else {
-    reply.ok();
-  }
+  reply_renamed(only_if_free, reply);
 }
 
 void rename(Ctx& ctx, const Args& args, Writer& reply) {
@@ -96,7 +150,7 @@ constexpr auto kFromKey = first_key(registry::kKeyRW | registry::kKeyAccess | re
 constexpr CommandRow kRows[] = {
     {.name = "rename",
      .arity = 3,
-     .flags = registry::kWrite,
+     .flags = registry::kWrite | registry::kMayTakeLongGathered,
      .acl = registry::kCatKeyspace,
      .keys = {kFromKey, registry::keys_range(2, 0, 1, registry::kKeyOW | registry::kKeyUpdate)},
      .group = "generic",
@@ -108,7 +162,7 @@ constexpr CommandRow kRows[] = {
      .run = rename},
     {.name = "renamenx",
      .arity = 3,
-     .flags = registry::kWrite | registry::kFast,
+     .flags = registry::kWrite | registry::kFast | registry::kMayTakeLongGathered,
      .acl = registry::kCatKeyspace,
      .keys = {kFromKey, registry::keys_range(2, 0, 1, registry::kKeyOW | registry::kKeyInsert)},
      .group = "generic",

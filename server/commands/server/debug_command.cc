@@ -78,6 +78,8 @@ constexpr const char* kHelp[] = {
     "    Create a memory leak of the input string.",
     "LISTPACK <key>",
     "    Show low level info about the listpack encoding of <key>.",
+    "LONG-WORK <elements> [<steps>]",
+    "    What one step of a long command (COPY, SUNIONSTORE, ...) may touch, and how many are made.",
     "LONGEST-TICK [RESET]",
     "    The most elements that a shard touched in one tick, since it was reset.",
     "LOADAOF",

@@ -195,6 +195,16 @@ void longest_tick(Ctx& ctx, const Args& args, Writer& reply) {
   reply.integer(static_cast<int64_t>(most));
 }
 
+// What one step of long work may touch: few, and small values are dealt with in steps as well. And how many
+// steps each shard makes from now on, so that tests stand in the middle of one.
+void long_work(Ctx& ctx, const Args& args, Writer& reply) {
+  int64_t elements = 0, steps = -1;
+  if (!read_positive(args[2], reply, elements)) return;
+  if (args.size() > 3 && !read_positive(args[3], reply, steps)) return;
+  ctx.set_slice(static_cast<uint64_t>(elements), static_cast<uint64_t>(steps));
+  reply.ok();
+}
+
 // Unlike in redis-server the new keys are journaled: what follows the journal stays equal.
 void populate(Ctx& ctx, const Args& args, Writer& reply) {
   int64_t count = 0;
@@ -224,6 +234,7 @@ void populate(Ctx& ctx, const Args& args, Writer& reply) {
 constexpr DebugEntry kEntries[] = {
     {.name = "OBJECT", .min_args = 3, .max_args = 4, .parked = object},
     {.name = "LONGEST-TICK", .min_args = 2, .max_args = 3, .parked = longest_tick},
+    {.name = "LONG-WORK", .min_args = 3, .max_args = 4, .parked = long_work},
     {.name = "SDSLEN", .min_args = 3, .max_args = 3, .parked = sdslen},
     {.name = "HTSTATS", .min_args = 3, .max_args = 4, .parked = htstats},
     {.name = "HTSTATS-KEY", .min_args = 3, .max_args = 4, .parked = htstats_key},

@@ -6,6 +6,7 @@
 
 #include "server/commands/set/distinct.h"
 #include "server/commands/set/sources.h"
+#include "server/commands/set/store_work.h"
 #include "server/commands/set/tables.h"
 
 namespace tessera::commands {
@@ -25,21 +26,6 @@ using store::SetReader;
 
 size_t size_of(const Entry* entry) {
   return entry == nullptr ? 0 : SetReader(*entry).size();
-}
-
-// Which way; the looking-up one has half the weight, since it stops early and copies nothing. For it the
-// larger sets come first: they are more likely to have a member. REQUIRES: the first set is there.
-bool looks_up(Sources& sources) {
-  size_t look_up = 0, take_out = 0;
-  for (const Entry* entry : sources) {
-    if (entry == nullptr) continue;
-    look_up += size_of(sources[0]);
-    take_out += size_of(entry);
-  }
-  if (look_up / 2 > take_out) return false;
-  std::stable_sort(sources.begin() + 1, sources.end(),
-                   [](const Entry* a, const Entry* b) { return size_of(a) > size_of(b); });
-  return true;
 }
 
 // What is left of the first set, kept beside the sets. The same set among the others leaves nothing.
@@ -107,6 +93,7 @@ void sdiffstore(Ctx& ctx, const Args& args, Writer& reply) {
     store_nothing(ctx, target, reply);
     return;
   }
+  if (take_long_store(ctx, args, SetOperation::kDiff, sources)) return;
   SetOfKey result(ctx, target);
   result.start(Encoding::kIntset);
   if (looks_up(sources)) {
@@ -156,7 +143,7 @@ constexpr CommandRow kRows[] = {
      .run = sdiff},
     {.name = "sdiffstore",
      .arity = -3,
-     .flags = registry::kWrite | registry::kDenyOom,
+     .flags = registry::kWrite | registry::kDenyOom | registry::kMayTakeLong,
      .acl = registry::kCatSet,
      .keys = {first_key(registry::kKeyOW | registry::kKeyUpdate),
               registry::keys_range(2, -1, 1, registry::kKeyRO | registry::kKeyAccess)},

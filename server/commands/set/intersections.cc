@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "server/commands/set/sources.h"
+#include "server/commands/set/store_work.h"
 #include "server/commands/set/tables.h"
 
 namespace tessera::commands {
@@ -48,6 +49,7 @@ void sinterstore(Ctx& ctx, const Args& args, Writer& reply) {
     store_nothing(ctx, target, reply);
     return;
   }
+  if (take_long_store(ctx, args, SetOperation::kInter, sources)) return;
   sort_by_size(sources);
   SetOfKey result(ctx, target);
   result.start(sources[0]->encoding() == Encoding::kIntset ? Encoding::kIntset : Encoding::kListpack);
@@ -89,7 +91,7 @@ constexpr CommandRow kRows[] = {
      .run = sinter},
     {.name = "sinterstore",
      .arity = -3,
-     .flags = registry::kWrite | registry::kDenyOom,
+     .flags = registry::kWrite | registry::kDenyOom | registry::kMayTakeLong,
      .acl = registry::kCatSet,
      .keys = {first_key(registry::kKeyOW | registry::kKeyUpdate),
               registry::keys_range(2, -1, 1, registry::kKeyRO | registry::kKeyAccess)},

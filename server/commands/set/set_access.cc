@@ -38,7 +38,11 @@ void store_result(Ctx& ctx, const Key& target, SetOfKey& result, const char* eve
     return;
   }
   const bool existed = ctx.peek(target) != nullptr;
-  Entry* entry = result.finish(store::kNoExpire);
+  note_stored(ctx, target, result.finish(store::kNoExpire), existed, size, event, reply);
+}
+
+void note_stored(Ctx& ctx, const Key& target, Entry* entry, bool existed, size_t size, const char* event,
+                 resp::Writer& reply) {
   ctx.init_access(entry);
   if (!existed) ctx.notify(ctx.db(), target, shard::kEventNew, "new");
   ctx.changed_verbatim(target, shard::kEventSet, event);

@@ -26,6 +26,9 @@ void note_new_set(shard::Ctx& ctx, const store::Key& key, store::Entry* entry, b
 // empty, and replies the size. The command as it came is the effect.
 void store_result(shard::Ctx& ctx, const store::Key& target, SetOfKey& result, const char* event,
                   resp::Writer& reply);
+// What follows once the result is under its key.
+void note_stored(shard::Ctx& ctx, const store::Key& target, store::Entry* entry, bool existed, size_t size,
+                 const char* event, resp::Writer& reply);
 void store_nothing(shard::Ctx& ctx, const store::Key& target, resp::Writer& reply);
 
 }  // namespace tessera::commands

@@ -4,6 +4,7 @@
 
 #include "server/commands/set/distinct.h"
 #include "server/commands/set/sources.h"
+#include "server/commands/set/store_work.h"
 #include "server/commands/set/tables.h"
 
 namespace tessera::commands {
@@ -57,6 +58,7 @@ void sunion(Ctx& ctx, const Args& args, Writer& reply) {
 void sunionstore(Ctx& ctx, const Args& args, Writer& reply) {
   Sources sources;
   if (!read_sources(ctx, args, 2, args.size() - 2, reply, sources)) return;
+  if (take_long_store(ctx, args, SetOperation::kUnion, sources)) return;
   const Key target = ctx.key(args[1]);
   drop_missing(sources);
   SetOfKey result(ctx, target);
@@ -96,7 +98,7 @@ constexpr CommandRow kRows[] = {
      .run = sunion},
     {.name = "sunionstore",
      .arity = -3,
-     .flags = registry::kWrite | registry::kDenyOom,
+     .flags = registry::kWrite | registry::kDenyOom | registry::kMayTakeLong,
      .acl = registry::kCatSet,
      .keys = {first_key(registry::kKeyOW | registry::kKeyUpdate),
               registry::keys_range(2, -1, 1, registry::kKeyRO | registry::kKeyAccess)},

@@ -3,6 +3,7 @@
 // last digits agree.
 #include <algorithm>
 #include <cmath>
+#include <memory>
 #include <string>
 #include <unordered_map>
 #include <utility>
@@ -10,6 +11,7 @@
 
 #include "common/text/floats.h"
 #include "server/commands/sorted_set/scored_source.h"
+#include "server/commands/sorted_set/store_work.h"
 #include "server/commands/sorted_set/tables.h"
 #include "server/commands/sorted_set/zset_value.h"
 #include "server/commands/support/arguments.h"
@@ -215,13 +217,158 @@ const char* event_of(Operation operation) {
   return "zdiffstore";
 }
 
+// ---- in steps
+
+bool is_smaller(const ScoredSource& a, const ScoredSource& b) {
+  return a.size() < b.size();
+}
+
+uint64_t cost_of(const Call& call) {
+  uint64_t all = 0;
+  size_t smallest = SIZE_MAX;
+  for (const ScoredSource& source : call.sources) {
+    all += source.size();
+    smallest = std::min(smallest, source.size());
+  }
+  if (call.operation == Operation::kUnion) return all;
+  if (call.operation == Operation::kDiff) smallest = call.sources.front().size();
+  return smallest * call.sources.size();
+}
+
+// ZUNIONSTORE, ZINTERSTORE and ZDIFFSTORE of sets too large for one tick.
+class AlgebraWork final : public shard::LongWork {
+ public:
+  // `call`: with its sources in the order of the arguments.
+  AlgebraWork(Ctx& ctx, const Args& args, const Call& call)
+      : operation_(call.operation), aggregate_(call.aggregate) {
+    writes(ctx.db(), ctx.key(args[1]).slot, args[1]);
+    for (size_t i = 0; i < call.sources.size(); ++i) {
+      const std::string_view key = args[kFirstKey + i];
+      reads(ctx.db(), ctx.key(key).slot, key);
+      weights_.push_back(call.sources[i].weight);
+    }
+  }
+
+  bool step(Ctx& ctx, const Args& args, uint64_t elements, Writer& reply) override {
+    const Key destination = ctx.key(args[1]);
+    if (!are_sets(ctx, args)) {
+      give_up(ctx, args);
+      Ctx::wrong_type(reply);
+      return true;
+    }
+    store::ZsetTable& table = result_.table(ctx, destination);
+    std::vector<ScoredSource> sources = find_sources(ctx, args);
+    left_ = elements;
+    memory_ = &ctx.keyspace(destination).memory();
+    const bool done = operation_ == Operation::kUnion ? unite_some(sources, table) : filter_some(sources);
+    if (!done) return false;
+    sources.clear();
+    reply.integer(static_cast<int64_t>(table.size()));
+    result_.finish(ctx, destination, table.size(), result_.longest(), event_of(operation_));
+    return true;
+  }
+  void give_up(Ctx& ctx, const Args& args) override {
+    result_.give_up(ctx, ctx.key(args[1]));
+    at_ = 0;
+    cursor_ = 0;
+  }
+
+ private:
+  static constexpr size_t kFirstKey = 3;
+  static constexpr size_t kScanAtOnce = 128;  // elements between two looks at what a step has done
+
+  // One that changed may be anything now.
+  bool are_sets(Ctx& ctx, const Args& args) const {
+    for (size_t i = 0; i < weights_.size(); ++i) {
+      const store::Entry* entry = ctx.peek(ctx.key(args[kFirstKey + i]));
+      if (entry != nullptr && entry->type() != store::Type::kZset && entry->type() != store::Type::kSet)
+        return false;
+    }
+    return true;
+  }
+
+  std::vector<ScoredSource> find_sources(Ctx& ctx, const Args& args) const {
+    std::vector<ScoredSource> sources;
+    for (size_t i = 0; i < weights_.size(); ++i) {
+      sources.emplace_back(ctx.peek(ctx.key(args[kFirstKey + i])));
+      sources.back().weight = weights_[i];
+    }
+    if (operation_ != Operation::kDiff) std::stable_sort(sources.begin(), sources.end(), is_smaller);
+    return sources;
+  }
+
+  // f(member, score) from where it stands in the source; true: to the end. `each`: what an element costs.
+  template <typename F>
+  bool read_one(const ScoredSource& source, uint64_t each, F&& f) {
+    do {
+      if (left_ == 0) return false;
+      uint64_t seen = 0;
+      const uint64_t before = memory_->touched();
+      cursor_ = source.scan(cursor_, kScanAtOnce, [&](std::string_view member, double score) {
+        f(member, score);
+        ++seen;
+      });
+      const uint64_t made = memory_->touched() - before, read = std::max<uint64_t>(seen, 1) * each;
+      if (read > made) memory_->touch(read - made);
+      left_ -= std::min(left_, std::max(made, read));
+    } while (cursor_ != 0);
+    return true;
+  }
+
+  bool unite_some(const std::vector<ScoredSource>& sources, store::ZsetTable& table) {
+    for (; at_ < sources.size(); ++at_) {
+      const bool done = read_one(sources[at_], 1, [&](std::string_view member, double score) {
+        score = not_nan(sources[at_].weight * score);
+        double before = 0;
+        if (!table.find(member, &before)) {
+          result_.add(member, score);
+          return;
+        }
+        double after = before;
+        combine(after, score, aggregate_);
+        if (after != before || std::signbit(after) != std::signbit(before))
+          table.update(member, before, after);
+      });
+      if (!done) return false;
+    }
+    return true;
+  }
+
+  // What all others have as well, or none of them.
+  bool filter_some(const std::vector<ScoredSource>& sources) {
+    const bool inter = operation_ == Operation::kInter;
+    return read_one(sources.front(), sources.size(), [&](std::string_view member, double score) {
+      if (inter) score = not_nan(sources.front().weight * score);
+      for (size_t k = 1; k < sources.size(); ++k) {
+        double other;
+        if (sources[k].find(member, &other) != inter) return;
+        if (inter) combine(score, other * sources[k].weight, aggregate_);
+      }
+      result_.add(member, score);
+    });
+  }
+
+  const Operation operation_;
+  const Aggregate aggregate_;
+  std::vector<double> weights_;
+  LongZset result_;
+  size_t at_ = 0;        // the source that is read
+  uint64_t cursor_ = 0;  // where in it
+  // Of this step: elements that it may still touch, read or make.
+  uint64_t left_ = 0;
+  store::Memory* memory_ = nullptr;  // of the result
+};
+
 void run(Ctx& ctx, const Args& args, Writer& reply, Call call) {
   size_t options_at = 0;
   if (!read_sources(ctx, args, call.store ? 2 : 1, call, options_at, reply)) return;
   if (!read_options(args, options_at, call, reply)) return;
+  if (call.store && ctx.is_long(cost_of(call)) &&
+      ctx.take_long(std::make_shared<AlgebraWork>(ctx, args, call))) {
+    return;
+  }
   if (call.operation != Operation::kDiff) {
-    std::stable_sort(call.sources.begin(), call.sources.end(),
-                     [](const ScoredSource& a, const ScoredSource& b) { return a.size() < b.size(); });
+    std::stable_sort(call.sources.begin(), call.sources.end(), is_smaller);
   }
   if (call.count_only) {
     int64_t n = 0;
@@ -298,7 +445,7 @@ constexpr CommandRow kRows[] = {
      .run = algebra<Operation::kDiff>},
     {.name = "zunionstore",
      .arity = -4,
-     .flags = registry::kDenyOom | registry::kMovableKeys | registry::kWrite,
+     .flags = registry::kDenyOom | registry::kMovableKeys | registry::kWrite | registry::kMayTakeLong,
      .acl = registry::kCatSortedSet,
      .keys = {first_key(registry::kKeyOW | registry::kKeyUpdate),
               registry::keys_counted(2, 0, 1, 1, registry::kKeyRO | registry::kKeyAccess)},
@@ -311,7 +458,7 @@ constexpr CommandRow kRows[] = {
      .run = algebra<Operation::kUnion, true>},
     {.name = "zinterstore",
      .arity = -4,
-     .flags = registry::kDenyOom | registry::kMovableKeys | registry::kWrite,
+     .flags = registry::kDenyOom | registry::kMovableKeys | registry::kWrite | registry::kMayTakeLong,
      .acl = registry::kCatSortedSet,
      .keys = {first_key(registry::kKeyOW | registry::kKeyUpdate),
               registry::keys_counted(2, 0, 1, 1, registry::kKeyRO | registry::kKeyAccess)},
@@ -325,7 +472,7 @@ constexpr CommandRow kRows[] = {
      .run = algebra<Operation::kInter, true>},
     {.name = "zdiffstore",
      .arity = -4,
-     .flags = registry::kDenyOom | registry::kMovableKeys | registry::kWrite,
+     .flags = registry::kDenyOom | registry::kMovableKeys | registry::kWrite | registry::kMayTakeLong,
      .acl = registry::kCatSortedSet,
      .keys = {first_key(registry::kKeyOW | registry::kKeyUpdate),
               registry::keys_counted(2, 0, 1, 1, registry::kKeyRO | registry::kKeyAccess)},

@@ -2,6 +2,7 @@
 // coordinator's.
 #include <algorithm>
 
+#include "server/commands/sorted_set/store_work.h"
 #include "server/commands/sorted_set/tables.h"
 #include "server/commands/sorted_set/zset_value.h"
 #include "server/commands/support/arguments.h"
@@ -101,11 +102,84 @@ RankRange find_ranks(const ZsetReader& set, const RangeCall& call) {
   return range;
 }
 
+// By ranks: what a range of members is where scores differ depends on how a set is held.
+void lex_effect(const Args& args, RankRange range, shard::EffectArgs& effect) {
+  effect.add("ZRANGESTORE").add(args[1]).add(args[2]).add_int(static_cast<int64_t>(range.first));
+  effect.add_int(static_cast<int64_t>(range.first + range.count) - 1);
+}
+
+// ZRANGESTORE of a range too large for one tick.
+class RangeWork final : public shard::LongWork {
+ public:
+  RangeWork(Ctx& ctx, const Args& args) {
+    writes(ctx.db(), ctx.key(args[1]).slot, args[1]);
+    reads(ctx.db(), ctx.key(args[2]).slot, args[2]);
+  }
+
+  bool step(Ctx& ctx, const Args& args, uint64_t elements, Writer& reply) override {
+    const Key destination = ctx.key(args[1]);
+    RangeCall call;
+    call.key_at = 2;
+    call.store = true;
+    (void)read_call(args, call, reply);  // it was right when the command came
+    const store::Entry* entry = ctx.peek(ctx.key(args[2]));
+    if (entry != nullptr && !Ctx::check_type(*entry, store::Type::kZset, reply)) {
+      give_up(ctx, args);
+      return true;
+    }
+    result_.table(ctx, destination);
+    RankRange range;
+    if (entry != nullptr) {
+      const ZsetReader set(*entry);
+      range = find_ranks(set, call);
+      const store::Memory& memory = ctx.keyspace(destination).memory();
+      const uint64_t before = memory.touched();
+      for (; done_ < range.count && memory.touched() - before < elements;) {
+        take(set, call, range, zset_limits(ctx));
+      }
+      if (done_ < range.count) return false;
+    }
+    reply.integer(static_cast<int64_t>(range.count));
+    const size_t known = call.by == By::kScore ? 0 : range.count;
+    if (call.by != By::kLex) {
+      result_.finish(ctx, destination, known, 0, "zrangestore");
+    } else {
+      result_.finish(ctx, destination, known, 0, "zrangestore",
+                     [&](shard::EffectArgs& effect) { lex_effect(args, range, effect); });
+    }
+    return true;
+  }
+  void give_up(Ctx& ctx, const Args& args) override {
+    result_.give_up(ctx, ctx.key(args[1]));
+    done_ = 0;
+  }
+
+ private:
+  // The next elements of the range.
+  void take(const ZsetReader& set, const RangeCall& call, RankRange range, const store::ZsetLimits& limits) {
+    constexpr size_t kAtOnce = 128;
+    RankRange part = {range.first + done_, std::min(kAtOnce, range.count - done_)};
+    if (call.backwards()) part.first = range.first + range.count - done_ - part.count;
+    set.for_range(part, call.backwards(), [&](std::string_view member, double score) {
+      // A listpack, which a result of unknown size begins as, does not know the sign of zeros.
+      const bool packed = call.by == By::kScore && result_.size() < limits.listpack_entries &&
+                          std::max(result_.longest(), member.size()) <= limits.listpack_value_bytes;
+      result_.add(member, packed && score == 0 ? 0.0 : score);
+      return true;
+    });
+    done_ += part.count;
+  }
+
+  LongZset result_;
+  size_t done_ = 0;  // elements of the range
+};
+
 void store_range(Ctx& ctx, const Args& args, const RangeCall& call, const store::Entry* entry,
                  Writer& reply) {
   const Key destination = ctx.key(args[1]);
   RankRange range;
   if (entry != nullptr) range = find_ranks(ZsetReader(*entry), call);
+  if (ctx.is_long(range.count) && ctx.take_long(std::make_shared<RangeWork>(ctx, args))) return;
   // A result whose size is known beforehand begins in its encoding, which keeps the sign of zeros.
   ZsetResult result(ctx, destination, call.by == By::kScore ? 0 : range.count, 0);
   if (entry != nullptr) {
@@ -119,11 +193,7 @@ void store_range(Ctx& ctx, const Args& args, const RangeCall& call, const store:
     result.finish("zrangestore");
     return;
   }
-  // By ranks: what a range of members is where scores differ depends on how a set is held.
-  result.finish("zrangestore", [&](shard::EffectArgs& effect) {
-    effect.add("ZRANGESTORE").add(args[1]).add(args[2]).add_int(static_cast<int64_t>(range.first));
-    effect.add_int(static_cast<int64_t>(range.first + range.count) - 1);
-  });
+  result.finish("zrangestore", [&](shard::EffectArgs& effect) { lex_effect(args, range, effect); });
 }
 
 void run_range(Ctx& ctx, const Args& args, Writer& reply, RangeCall call) {
@@ -182,7 +252,7 @@ constexpr CommandRow kRows[] = {
      .run = zrange},
     {.name = "zrangestore",
      .arity = -5,
-     .flags = registry::kDenyOom | registry::kWrite,
+     .flags = registry::kDenyOom | registry::kWrite | registry::kMayTakeLong,
      .acl = registry::kCatSortedSet,
      .keys = {first_key(registry::kKeyOW | registry::kKeyUpdate),
               registry::keys_range(2, 0, 1, registry::kKeyRO | registry::kKeyAccess)},

@@ -38,6 +38,15 @@ class ScoredSource {
     return set_->for_each([&](const store::SetMember& member) { return f(member.text(scratch), 1.0); });
   }
 
+  // From `cursor` on, about `count` elements, as the readers' scan(). Returns the next cursor, 0 at the end.
+  template <typename F>
+  uint64_t scan(uint64_t cursor, size_t count, F&& f) const {
+    if (zset_) return zset_->scan(cursor, count, f);
+    if (!set_) return 0;
+    char scratch[store::ListpackElement::kScratchBytes];
+    return set_->scan(cursor, count, [&](const store::SetMember& member) { f(member.text(scratch), 1.0); });
+  }
+
   double weight = 1;
 
  private:

@@ -37,6 +37,15 @@ Container* HashTable::clone(Memory& memory) const {
   return copy;
 }
 
+Container* HashTable::empty_copy(Memory& memory) const {
+  return make<HashTable>(memory, fields.seed());
+}
+
+bool HashTable::copy_some(const Container& from, CopyPlace& place, size_t elements) {
+  const auto& other = static_cast<const HashTable&>(from);
+  return fields.copy_some(other.fields, place.at, place.within, elements, place.copied);
+}
+
 void HashTable::digest(Digest& digest) const {
   fields.for_each([&](const MemberTable::Item& item) {
     digest_pair(digest, item.member, item.value);

@@ -25,6 +25,8 @@ class HashTable final : public Container {
 
   size_t element_count() const override { return fields.size(); }
   Container* clone(Memory& memory) const override;
+  Container* empty_copy(Memory& memory) const override;
+  bool copy_some(const Container& from, CopyPlace& place, size_t elements) override;
   void digest(Digest& digest) const override;
   bool free_some(size_t elements) override { return fields.free_some(elements); }
   int64_t soonest_due_ms() const override { return fields.soonest_expire_ms(); }

@@ -336,52 +336,79 @@ size_t MemberTable::expire_due(int64_t now_ms, size_t max, const std::function<b
 
 void MemberTable::copy_from(const MemberTable& other) {
   TESSERA_CHECK(size_ == 0 && root_ == nullptr);
-  if (!other.root_) return;
-  if (other.seed_ != seed_) {
-    other.for_each([&](const Item& item) {
-      put(item.member, item.value, item.expire_ms);
-      return true;
-    });
-    return;
-  }
+  uint64_t root_at = 0, entry_at = 0, copied = 0;
+  (void)copy_some(other, root_at, entry_at, static_cast<size_t>(-1), copied);
+}
+
+void MemberTable::copy_directory(const MemberTable& other) {
   const uint64_t root_count = uint64_t{1} << other.root_bits_;
   root_ = static_cast<RootEntry*>(owner_.allocate(root_count * sizeof(RootEntry)));
+  std::fill(root_, root_ + root_count, RootEntry{});
   root_bits_ = other.root_bits_;
-  for (uint64_t i = 0; i < root_count;) {
-    const Segment& from = *segment_of(other.root_[i]);
-    Segment* to = make_segment(from.depth, from.bits);
-    to->page_count = from.page_count;
-    to->deep_pages = from.deep_pages;
-    if (from.soonest_ms) {
-      to->soonest_ms = static_cast<int64_t*>(owner_.allocate(from.soonest_bytes()));
-      std::memcpy(to->soonest_ms, from.soonest_ms, from.soonest_bytes());
-    }
-    for (uint32_t e = 0; e < from.entry_count();) {
-      MemberPage* page = member_pages::clone(owner_, *from.pages()[e]);
+}
+
+// One without pages.
+void MemberTable::copy_segment(const MemberTable& other, uint64_t root) {
+  const Segment& from = *segment_of(other.root_[root]);
+  Segment* to = make_segment(from.depth, from.bits);
+  to->page_count = from.page_count;
+  to->deep_pages = from.deep_pages;
+  std::fill(to->pages(), to->pages() + to->entry_count(), nullptr);
+  if (from.soonest_ms) {
+    to->soonest_ms = static_cast<int64_t*>(owner_.allocate(from.soonest_bytes()));
+    std::memcpy(to->soonest_ms, from.soonest_ms, from.soonest_bytes());
+  }
+  RootEntry entry = other.root_[root];
+  entry.word = (entry.word >> 48 << 48) | reinterpret_cast<uint64_t>(to);
+  set_root(root, other.root_span(from), entry);
+}
+
+bool MemberTable::copy_some(const MemberTable& other, uint64_t& root_at, uint64_t& entry_at, size_t items,
+                            uint64_t& copied) {
+  if (!other.root_) return true;
+  if (other.seed_ != seed_) {
+    root_at = other.scan(root_at, items, [&](const Item& item) {
+      put(item.member, item.value, item.expire_ms);
+      ++copied;
+    });
+    return root_at == 0;
+  }
+  if (root_ == nullptr) copy_directory(other);
+  const uint64_t root_count = uint64_t{1} << other.root_bits_;
+  size_t done = 0;
+  while (root_at < root_count) {
+    const Segment& from = *segment_of(other.root_[root_at]);
+    if (root_[root_at].word == 0) copy_segment(other, root_at);
+    Segment* to = segment_of(root_[root_at]);
+    while (entry_at < from.entry_count()) {
+      if (done >= items) return false;
+      MemberPage* page = member_pages::clone(owner_, *from.pages()[entry_at]);
       const uint32_t span = entry_span(from, *page);
-      std::fill(to->pages() + e, to->pages() + e + span, page);
-      e += span;
+      std::fill(to->pages() + entry_at, to->pages() + entry_at + span, page);
+      entry_at += span;
+      done += page->count;
+      copied += page->count;
     }
-    RootEntry entry = other.root_[i];
-    entry.word = (entry.word >> 48 << 48) | reinterpret_cast<uint64_t>(to);
-    set_root(i, other.root_span(from), entry);
-    i += other.root_span(from);
+    root_at += other.root_span(from);
+    entry_at = 0;
   }
   deep_segments_ = other.deep_segments_;
   size_ = other.size_;
   expiring_ = other.expiring_;
   soonest_ms_ = other.soonest_ms_;
+  return true;
 }
 
 bool MemberTable::free_some(size_t items) {
   if (!root_) return true;
   const uint64_t root_count = uint64_t{1} << root_bits_;
   size_t freed = 0;
-  while (freed_ < root_count) {
+  while (freed_ < root_count && root_[freed_].word != 0) {  // a copy that was given up ends where it stood
     Segment* segment = segment_of(root_[freed_]);
     while (freed_entries_ < segment->entry_count()) {
       if (freed >= items) return false;
       MemberPage* page = segment->pages()[freed_entries_];
+      if (page == nullptr) break;
       freed_entries_ += entry_span(*segment, *page);
       for (uint32_t i = 0; i < page->count; ++i)
         member_pages::release_buffers(owner_, PackedItem(page->item(i)));

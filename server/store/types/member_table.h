@@ -71,6 +71,10 @@ class MemberTable {
 
   // All items of another table. REQUIRES: this one is empty
   void copy_from(const MemberTable& other);
+  // The same in steps of about `items`; `root_at` and `entry_at` begin with 0 and say how far it is. True:
+  // all items are here; until then nothing but free_some() may be called. Returns how many in `copied`.
+  bool copy_some(const MemberTable& other, uint64_t& root_at, uint64_t& entry_at, size_t items,
+                 uint64_t& copied);
   bool free_some(size_t items);  // as Container::free_some
   std::string self_check() const;
   size_t bytes_by_walking() const;  // what the owner's allocated_bytes() has of it; for tests
@@ -122,6 +126,8 @@ class MemberTable {
   void recompute_segment_soonest(const Place& place);
   void recompute_soonest();
   size_t free_pages_of(Segment* segment);
+  void copy_directory(const MemberTable& other);
+  void copy_segment(const MemberTable& other, uint64_t root);
 
   Place make_room(uint64_t hash, size_t item_bytes);
   void insert(uint64_t hash, std::string_view member, std::string_view value, int64_t expire_ms);

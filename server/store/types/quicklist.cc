@@ -21,6 +21,23 @@ Container* Quicklist::clone(Memory& memory) const {
   return copy;
 }
 
+Container* Quicklist::empty_copy(Memory& memory) const {
+  return Container::make<Quicklist>(memory, limits_);
+}
+
+bool Quicklist::copy_some(const Container& from, CopyPlace&, size_t elements) {
+  const ListTree& other = static_cast<const Quicklist&>(from).tree_;
+  if (tree_.element_count() >= other.element_count()) return true;
+  uint64_t rest = 0;
+  size_t done = 0;
+  for (Pos at = other.seek(tree_.element_count(), rest); at; at = ListTree::next(at)) {
+    if (done >= elements) return false;
+    done += at.node().count;
+    tree_.insert_end(ListSide::kTail, at.node().copy_to(*this));
+  }
+  return true;
+}
+
 void Quicklist::digest(Digest& digest) const {
   std::string unfolded;
   char scratch[ListpackElement::kScratchBytes];

@@ -23,6 +23,8 @@ class Quicklist final : public Container {
 
   size_t element_count() const override { return tree_.element_count(); }
   Container* clone(Memory& memory) const override;
+  Container* empty_copy(Memory& memory) const override;
+  bool copy_some(const Container& from, CopyPlace& place, size_t elements) override;
   void digest(Digest& digest) const override;
   bool free_some(size_t elements) override { return tree_.free_some(elements); }
   std::string self_check() const override;

@@ -18,6 +18,8 @@ class SetTable final : public Container {
 
   size_t element_count() const override { return members_.size(); }
   Container* clone(Memory& memory) const override;
+  Container* empty_copy(Memory& memory) const override;
+  bool copy_some(const Container& from, CopyPlace& place, size_t elements) override;
   void digest(Digest& digest) const override;
   bool free_some(size_t elements) override { return members_.free_some(elements); }
   std::string self_check() const override { return members_.self_check(); }

@@ -1,6 +1,8 @@
 // Role: streams: adding, finding, deleting and trimming entries, and what a container owes. See stream.h.
 #include "server/store/types/stream.h"
 
+#include <algorithm>
+
 #include <string>
 
 #include "common/text/integers.h"
@@ -240,22 +242,69 @@ size_t Stream::element_count() const {
 }
 
 Container* Stream::clone(Memory& memory) const {
-  Stream* copy = make<Stream>(memory);
-  for (auto node = nodes_.first(); node; node.next()) {
-    copy->nodes_.insert(stream_node_copy(*copy, node->id, node->view()));
-  }
-  copy->length_ = length_;
-  copy->first_id_ = first_id_;
-  copy->last_id_ = last_id_;
-  copy->max_deleted_id_ = max_deleted_id_;
-  copy->entries_added_ = entries_added_;
-  copy->is_ordered_ = is_ordered_;
-  for (auto group = groups_.first(); group; group.next()) {
-    StreamGroup* made = make_named<StreamGroup>(*copy, (*group)->name());
-    made->copy_from(**group);
-    copy->groups_.insert(made);
+  Container* copy = empty_copy(memory);
+  CopyPlace place;
+  while (!copy->copy_some(*this, place, static_cast<size_t>(-1))) {
   }
   return copy;
+}
+
+Container* Stream::empty_copy(Memory& memory) const {
+  return make<Stream>(memory);
+}
+
+// Stage 0: nodes; 1: the next group; 2: what is pending in the group of that name.
+bool Stream::copy_some(const Container& from, CopyPlace& place, size_t elements) {
+  const auto& other = static_cast<const Stream&>(from);
+  const size_t before = elements;
+  const bool done = copy_nodes(other, place, elements) && copy_groups(other, place, elements);
+  place.copied += before - elements;
+  return done;
+}
+
+bool Stream::copy_nodes(const Stream& other, CopyPlace& place, size_t& elements) {
+  if (place.stage > 0) return true;
+  auto node = other.nodes_.first();
+  if (!nodes_.empty()) {
+    node = other.nodes_.at_least(nodes_.last()->id);
+    node.next();
+  }
+  const size_t per_node = other.nodes_.empty() ? 1 : 1 + other.length_ / other.nodes_.size();
+  for (; node; node.next()) {
+    if (elements == 0) return false;
+    elements -= std::min(elements, per_node);
+    nodes_.insert(stream_node_copy(*this, node->id, node->view()));
+  }
+  length_ = other.length_;
+  first_id_ = other.first_id_;
+  last_id_ = other.last_id_;
+  max_deleted_id_ = other.max_deleted_id_;
+  entries_added_ = other.entries_added_;
+  is_ordered_ = other.is_ordered_;
+  place.stage = 1;
+  return true;
+}
+
+bool Stream::copy_groups(const Stream& other, CopyPlace& place, size_t& elements) {
+  for (;;) {
+    if (place.stage == 1) {
+      auto group = other.groups_.first();
+      if (!groups_.empty()) {
+        group = other.groups_.at_least((*groups_.last())->name());
+        group.next();
+      }
+      if (!group) return true;
+      if (elements == 0) return false;
+      StreamGroup* made = make_named<StreamGroup>(*this, (*group)->name());
+      made->begin_copy(**group);
+      groups_.insert(made);
+      elements -= std::min(elements, 1 + (*group)->consumers().size());
+      place.stage = 2;
+    }
+    StreamGroup& group = **groups_.last();
+    if (!group.copy_pending(*other.find_group(group.name()), elements)) return false;
+    place.stage = 1;
+  }
 }
 
 // Ids and fields in order; groups and last ids are not part of it.

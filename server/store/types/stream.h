@@ -86,6 +86,8 @@ class Stream final : public Container {
   // ---- Container
   size_t element_count() const override;
   Container* clone(Memory& memory) const override;
+  Container* empty_copy(Memory& memory) const override;
+  bool copy_some(const Container& from, CopyPlace& place, size_t elements) override;
   void digest(Digest& digest) const override;
   bool free_some(size_t elements) override;
   std::string self_check() const override;
@@ -106,6 +108,8 @@ class Stream final : public Container {
   bool trims_whole(const StreamNodeView& view, const StreamTrim& how, size_t length) const;
   size_t trim_inside(StreamNode& node, const StreamTrim& how, const std::function<void(StreamId)>* removed);
   void find_first_id();
+  bool copy_nodes(const Stream& other, CopyPlace& place, size_t& elements);
+  bool copy_groups(const Stream& other, CopyPlace& place, size_t& elements);
 
   Nodes nodes_;
   StreamGroupTree groups_;

@@ -75,7 +75,7 @@ bool StreamGroup::free_some(size_t& items) {
   return pending_.empty() && consumers_.empty();
 }
 
-void StreamGroup::copy_from(const StreamGroup& other) {
+void StreamGroup::begin_copy(const StreamGroup& other) {
   last_id = other.last_id;
   entries_read = other.entries_read;
   for (auto place = other.consumers_.first(); place; place.next()) {
@@ -83,9 +83,19 @@ void StreamGroup::copy_from(const StreamGroup& other) {
     StreamConsumer* to = make_consumer(from.name(), from.seen_ms);
     to->active_ms = from.active_ms;
   }
+}
+
+bool StreamGroup::copy_pending(const StreamGroup& other, size_t& items) {
   StreamConsumer* to = nullptr;
   const StreamConsumer* from = nullptr;
-  for (auto place = other.pending_.first(); place; place.next()) {
+  auto place = other.pending_.first();
+  if (!pending_.empty()) {
+    place = other.pending_.at_least(pending_.last()->id);
+    place.next();
+  }
+  for (; place; place.next()) {
+    if (items == 0) return false;
+    --items;
     StreamPending copy = *place;
     if (copy.consumer != nullptr) {
       if (copy.consumer != from) {
@@ -97,6 +107,7 @@ void StreamGroup::copy_from(const StreamGroup& other) {
     }
     pending_.insert(copy);
   }
+  return true;
 }
 
 std::string StreamGroup::self_check() const {

@@ -97,7 +97,9 @@ class StreamGroup {
   friend class Stream;
   // Frees about `pieces` pieces; true when nothing is left but the object.
   bool free_some(size_t& items);
-  void copy_from(const StreamGroup& other);
+  // All but what is pending; then that, some at a time, true: all is here.
+  void begin_copy(const StreamGroup& other);
+  bool copy_pending(const StreamGroup& other, size_t& items);
   void free_consumer(StreamConsumer* consumer);
 
   StreamPendingTree pending_;

@@ -83,6 +83,23 @@ Container* ZsetTable::clone(Memory& memory) const {
   return copy;
 }
 
+Container* ZsetTable::empty_copy(Memory& memory) const {
+  return make<ZsetTable>(memory, members_.seed());
+}
+
+// First the table, then the tree, which fills its leaves when elements come in order.
+bool ZsetTable::copy_some(const Container& from, CopyPlace& place, size_t elements) {
+  const auto& other = static_cast<const ZsetTable&>(from);
+  if (place.stage == 0) {
+    if (!members_.copy_some(other.members_, place.at, place.within, elements, place.copied)) return false;
+    place.stage = 1;
+    if (elements != static_cast<size_t>(-1)) return false;
+  }
+  RankedTree::Cursor at = other.tree_.at(tree_.size());
+  for (; at.valid() && elements > 0; at.next(), --elements) tree_.insert(at.score(), at.member());
+  return !at.valid();
+}
+
 void ZsetTable::digest(Digest& digest) const {
   members_.for_each([&](const MemberTable::Item& item) {
     digest_scored(digest, item.member, score_of(item.value));

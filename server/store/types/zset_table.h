@@ -32,6 +32,8 @@ class ZsetTable final : public Container {
 
   size_t element_count() const override { return members_.size(); }
   Container* clone(Memory& memory) const override;
+  Container* empty_copy(Memory& memory) const override;
+  bool copy_some(const Container& from, CopyPlace& place, size_t elements) override;
   void digest(Digest& digest) const override;
   bool free_some(size_t elements) override;
   std::string self_check() const override;
