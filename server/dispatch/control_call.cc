@@ -93,6 +93,12 @@ struct Adopt : Envelope {
 struct Stop : Envelope {
   // Also when parked: who parked us may be gone already.
   bool is_gather_lane() const override { return true; }
+  // And in the middle of a script: put aside, it would wait for a shard that parks next and is never let go.
+  bool is_for_coordinator() const override { return true; }
+  bool arrive_at_busy(Engine& engine) override {
+    arrive(engine);
+    return true;
+  }
   void arrive(Engine& engine) override {
     delete this;
     engine.stop();

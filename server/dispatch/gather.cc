@@ -28,7 +28,7 @@ struct ParkRequest : Envelope {
 struct Parked : Envelope {
   int shard;
   explicit Parked(int s) : shard(s) {}
-  bool is_park_answer() const override { return true; }
+  bool is_for_coordinator() const override { return true; }
   void arrive(Engine& engine) override {
     const int s = shard;
     delete this;
@@ -391,7 +391,7 @@ void Engine::take_answers_only() {
     io::Message* next = message->next;
     message->next = nullptr;
     auto* envelope = static_cast<Envelope*>(message);
-    if (envelope->is_park_answer()) {
+    if (envelope->is_for_coordinator()) {
       envelope->arrive(*this);
     } else {
       put_aside(message);
