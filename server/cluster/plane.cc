@@ -229,6 +229,8 @@ bool Plane::drops(state::LinkId link, const bus::Message& message) {
   if (host_.closes_link_on_drop && host_.closes_link_on_drop()) {
     links_->close(link);
     happened(state::LinkClosed{link, state::CloseReason::kOverflow});
+  } else {
+    on_passed_over(link, message.type);
   }
   return true;
 }
@@ -249,7 +251,11 @@ void Plane::note_known(state::LinkId link) {
   const auto found = links.find(link);
   if (found == links.end()) return;
   const state::Node* node = found->second.node;
-  links_->set_peer(link, node != nullptr && !node->in_handshake() ? node->id : std::string());
+  links_->set_peer(link, node != nullptr && !node->in_handshake() ? node->id.str() : std::string());
+}
+
+void Plane::on_passed_over(state::LinkId link, bus::MessageType type) {
+  happened(state::MessagePassedOver{link, type});
 }
 
 void Plane::on_closed(state::LinkId link, state::CloseReason reason) {

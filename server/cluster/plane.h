@@ -94,6 +94,7 @@ class Plane final : link::LinkHandler {
   void on_connected(state::LinkId link, const std::string& remote_ip) override;
   void on_message(state::LinkId link, const std::string& remote_ip, const std::string& local_ip,
                   std::shared_ptr<const bus::Message> message) override;
+  void on_passed_over(state::LinkId link, bus::MessageType type) override;
   void on_closed(state::LinkId link, state::CloseReason reason) override;
 
   io::Env& env_;

@@ -238,8 +238,8 @@ class Chaos {
         if (s.me->slot_count > 0 || s.me->is_replica()) return;
         state::Reset reset;
         reset.hard = random_.one_in(2);
-        for (int i = 0; i < 40; ++i) reset.fresh_id += "0123456789abcdef"[random_.below(16)];
-        reset.fresh_shard_id = reset.fresh_id;
+        for (int i = 0; i < 40; ++i) reset.fresh_shard_id += "0123456789abcdef"[random_.below(16)];
+        reset.fresh_id = reset.fresh_shard_id;
         return cluster_.host(host).command(reset, ignore);
       }
       default:

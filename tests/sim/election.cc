@@ -42,8 +42,9 @@ void Host::count_vote(const state::MessageReceived& event) {
   if (election_.epoch == 0 || voter == nullptr || !voter->counts()) return;
   if (header.current_epoch < election_.epoch) return;
   election_.voters[header.sender] = true;
-  std::string text = "vote of " + header.sender.substr(0, 8) + " in " + std::to_string(election_.epoch) +
-                     ", " + std::to_string(election_.voters.size()) + " of " + std::to_string(s.voter_count);
+  std::string text = "vote of " + header.sender.str().substr(0, 8) + " in " +
+                     std::to_string(election_.epoch) + ", " + std::to_string(election_.voters.size()) +
+                     " of " + std::to_string(s.voter_count);
   watcher_.note(*this, text);
   if (static_cast<int>(election_.voters.size()) < s.voter_count / 2 + 1) return;
   const uint64_t epoch = election_.epoch;

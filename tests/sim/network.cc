@@ -39,14 +39,19 @@ Micros Network::latency() {
   return span;
 }
 
+std::vector<uint64_t> Network::connections_of(int host) const {
+  std::vector<uint64_t> found;
+  for (const auto& [id, connection] : connections_) {
+    if (connection.host[0] == host || connection.host[1] == host) found.push_back(id);
+  }
+  std::sort(found.begin(), found.end());
+  return found;
+}
+
 void Network::set_power(int host, Power power) {
   power_[static_cast<size_t>(host)] = power;
   if (power == Power::kUp) return;
-  std::vector<uint64_t> mine;
-  for (const auto& [id, connection] : connections_) {
-    if (connection.host[0] == host || connection.host[1] == host) mine.push_back(id);
-  }
-  for (const uint64_t id : mine) {
+  for (const uint64_t id : connections_of(host)) {
     for (int side = 0; side < 2; ++side) {
       const auto found = connections_.find(id);
       if (found == connections_.end() || found->second.host[side] != host) continue;
@@ -63,10 +68,11 @@ void Network::block(int from, int to, bool blocked) {
     return;
   }
   if (blocked_.erase({from, to}) == 0) return;
-  for (auto& [id, connection] : connections_) {
+  for (const uint64_t id : connections_of(from)) {
+    Connection& connection = connections_.at(id);
     for (int side = 0; side < 2; ++side) {
       if (connection.host[side] != from || connection.host[1 - side] != to) continue;
-      std::deque<Parcel> waiting;
+      std::vector<Parcel> waiting;
       waiting.swap(connection.waiting[side]);
       for (Parcel& parcel : waiting) push(id, side, std::move(parcel));
     }

@@ -4,12 +4,11 @@
 // connects included.
 #pragma once
 
-#include <deque>
 #include <functional>
-#include <map>
 #include <memory>
 #include <set>
 #include <string>
+#include <unordered_map>
 #include <utility>
 #include <vector>
 
@@ -68,13 +67,21 @@ class Network {
     LinkId link[2];
     bool open[2] = {true, true};
     bool established = false;
-    MonoTime last[2] = {};          // when the last parcel of a direction arrives
-    std::deque<Parcel> waiting[2];  // behind a blocked path
+    MonoTime last[2] = {};           // when the last parcel of a direction arrives
+    std::vector<Parcel> waiting[2];  // behind a blocked path
   };
   using Key = std::pair<int, LinkId>;
+  struct KeyHash {
+    size_t operator()(const Key& key) const {
+      return static_cast<size_t>((key.second * 0x9e3779b97f4a7c15ULL) ^ static_cast<uint64_t>(key.first)) *
+             0xff51afd7ed558ccdULL;
+    }
+  };
 
   bool is_blocked(int from, int to) const { return blocked_.count({from, to}) != 0; }
   Micros latency();
+  // In the order in which they came to be.
+  std::vector<uint64_t> connections_of(int host) const;
   void push(uint64_t id, int side, Parcel parcel);
   void arrive(uint64_t id, int side, const Parcel& parcel);
   void syn(uint64_t id);
@@ -87,8 +94,8 @@ class Network {
   NetworkOptions options_;
   std::vector<Power> power_;
   std::set<std::pair<int, int>> blocked_;
-  std::map<uint64_t, Connection> connections_;
-  std::map<Key, uint64_t> by_link_;
+  std::unordered_map<uint64_t, Connection> connections_;
+  std::unordered_map<Key, uint64_t, KeyHash> by_link_;
   uint64_t next_id_ = 1;
   uint64_t next_inbound_ = 1;
   uint64_t message_count_ = 0;

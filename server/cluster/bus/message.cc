@@ -41,8 +41,8 @@ bool is_node_id(std::string_view text) {
 namespace {
 
 // What a message of this type can have to say.
-size_t most_bytes(uint16_t type) {
-  switch (static_cast<MessageType>(type)) {
+size_t most_bytes(MessageType type) {
+  switch (type) {
     case MessageType::kPublish:
     case MessageType::kPublishShard:
     case MessageType::kModule:
@@ -54,6 +54,10 @@ size_t most_bytes(uint16_t type) {
 
 }  // namespace
 
+MessageType type_of(std::string_view message) {
+  return static_cast<MessageType>(load_big(message, layout::kType, 2) & ~layout::kLightBit);
+}
+
 Result<size_t> frame_length(std::string_view prefix, size_t max_bytes) {
   if (prefix.size() < kPrefixBytes) return Error{"prefix: fewer than 8 bytes", 0};
   if (prefix.substr(0, 4) != "RCmb") return Error{"signature: not that of a bus message", 0};
@@ -62,8 +66,7 @@ Result<size_t> frame_length(std::string_view prefix, size_t max_bytes) {
     return Error{"length: " + std::to_string(length) + " bytes are shorter than any header", 0};
   }
   if (prefix.size() >= kTypedPrefixBytes) {
-    const auto type = static_cast<uint16_t>(load_big(prefix, layout::kType, 2) & ~layout::kLightBit);
-    max_bytes = std::min(max_bytes, most_bytes(type));
+    max_bytes = std::min(max_bytes, most_bytes(type_of(prefix)));
   }
   if (length > max_bytes) {
     return Error{"length: " + std::to_string(length) + " bytes are more than the limit of " +
@@ -82,12 +85,12 @@ Extension text_extension(ExtensionType type, std::string_view text) {
 
 Extension forgotten_extension(const NodeId& id, uint64_t ttl_s) {
   TESSERA_DCHECK(is_node_id(id));
-  Extension extension{static_cast<uint16_t>(ExtensionType::kForgottenNode), id};
+  Extension extension{static_cast<uint16_t>(ExtensionType::kForgottenNode), id.str()};
   append_big(extension.data, 8, ttl_s);
   return extension;
 }
 
-Extension shard_extension(const NodeId& shard) {
+Extension shard_extension(const std::string& shard) {
   TESSERA_DCHECK(is_node_id(shard));
   return Extension{static_cast<uint16_t>(ExtensionType::kShardId), shard};
 }
@@ -107,12 +110,12 @@ Result<std::string> extension_text(const Extension& extension) {
 
 Result<Forgotten> extension_forgotten(const Extension& extension) {
   if (extension.data.size() != kNodeIdBytes + 8) return misfit("a forgotten node has 48 bytes");
-  Forgotten forgotten{extension.data.substr(0, kNodeIdBytes), load_big(extension.data, kNodeIdBytes, 8)};
-  if (!is_node_id(forgotten.id)) return misfit("the forgotten node's id is none");
-  return forgotten;
+  const std::string_view id = std::string_view(extension.data).substr(0, kNodeIdBytes);
+  if (!is_node_id(id)) return misfit("the forgotten node's id is none");
+  return Forgotten{id, load_big(extension.data, kNodeIdBytes, 8)};
 }
 
-Result<NodeId> extension_shard(const Extension& extension) {
+Result<std::string> extension_shard(const Extension& extension) {
   if (!is_node_id(extension.data)) return misfit("the shard's id is none");
   return extension.data;
 }

@@ -15,6 +15,7 @@
 
 #include "common/base/result.h"
 #include "common/hash/crc16.h"
+#include "server/cluster/bus/node_id.h"
 
 namespace tessera::cluster::bus {
 
@@ -23,10 +24,8 @@ constexpr size_t kLightHeaderBytes = 16;
 constexpr size_t kPrefixBytes = 8;               // signature and length: what frame_length() needs
 constexpr size_t kTypedPrefixBytes = 14;         // with the type, by which it knows a closer limit
 constexpr size_t kMostExtensionBytes = 1 << 20;  // all of a message
-constexpr size_t kNodeIdBytes = 40;
 constexpr size_t kIpBytes = 46;
 
-using NodeId = std::string;  // 40 of 0-9a-z (by custom hexadecimal); empty: none (zeroes on the wire)
 using SlotSet = std::bitset<hash::kSlotCount>;
 
 enum class MessageType : uint16_t {
@@ -45,9 +44,6 @@ enum class MessageType : uint16_t {
 constexpr size_t kMessageTypeCount = 11;
 // As CLUSTER INFO's cluster_stats_messages_<name>_sent: "ping", "auth-req", "publishshard".
 std::string_view message_type_name(MessageType type);
-
-// 40 characters of 0-9a-z: what nodes take for an id.
-bool is_node_id(std::string_view text);
 
 // Node flags, as messages carry them.
 enum NodeFlag : uint16_t {
@@ -118,7 +114,7 @@ struct Extension {
 };
 Extension text_extension(ExtensionType type, std::string_view text);
 Extension forgotten_extension(const NodeId& id, uint64_t ttl_s);
-Extension shard_extension(const NodeId& shard);
+Extension shard_extension(const std::string& shard);
 Extension port_extension(ExtensionType type, uint16_t port);
 // nullopt-like: an error says why the data does not fit the type.
 Result<std::string> extension_text(const Extension& extension);  // zero-terminated text
@@ -127,7 +123,7 @@ struct Forgotten {
   uint64_t ttl_s;
 };
 Result<Forgotten> extension_forgotten(const Extension& extension);
-Result<NodeId> extension_shard(const Extension& extension);
+Result<std::string> extension_shard(const Extension& extension);
 Result<uint16_t> extension_port(const Extension& extension);
 
 // PING, PONG, MEET.
@@ -170,6 +166,9 @@ struct Message {
 // The length of the message whose first kPrefixBytes are given; an error when they cannot begin a message
 // (bad signature, a length below the smallest or above `max_bytes`). Nothing has to be allocated to find out.
 Result<size_t> frame_length(std::string_view prefix, size_t max_bytes);
+
+// What the header of a whole message says; may be none of MessageType. REQUIRES: kTypedPrefixBytes of it.
+MessageType type_of(std::string_view message);
 
 // One whole message. Errors name the field. Cost: one pass; allocates in proportion to `bytes`.
 Result<Message> decode(std::string_view bytes);

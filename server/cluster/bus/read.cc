@@ -54,7 +54,7 @@ class Decoder {
 
   NodeId id(std::string_view field, size_t offset, bool may_be_none) {
     const std::string_view part = bytes_.substr(offset, kNodeIdBytes);
-    if (is_node_id(part)) return NodeId(part);
+    if (is_node_id(part)) return part;
     if (!may_be_none || part.find_first_not_of('\0') != std::string_view::npos)
       fail(field, "not a node's id");
     return {};

@@ -63,6 +63,8 @@ class LinkHandler {
   virtual void on_connected(LinkId link, const std::string& remote_ip) = 0;
   virtual void on_message(LinkId link, const std::string& remote_ip, const std::string& local_ip,
                           std::shared_ptr<const bus::Message> message) = 0;
+  // A message of this type, as its header says, could not be understood; the link goes on.
+  virtual void on_passed_over(LinkId link, bus::MessageType type) = 0;
   // Also of an outbound link that never connected; not after close().
   virtual void on_closed(LinkId link, CloseReason reason) = 0;
 };

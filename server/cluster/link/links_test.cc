@@ -281,6 +281,7 @@ TEST_F(LinksTest, ANewerNodesMessageIsPassedOver) {
   raw.write(odd + ping);
   ASSERT_TRUE(pump(2));
   EXPECT_EQ(b.links->statistics().bad_messages, 1u);
+  EXPECT_EQ(b.events.back(), "passed over " + std::to_string(b.inbound[0]) + " unknown");
   EXPECT_FALSE(raw.gone);
   b.links->set_peer(b.inbound[0], "");
   raw.write(odd + ping);

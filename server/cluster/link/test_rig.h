@@ -47,6 +47,9 @@ struct Peer : LinkHandler {
     ++message_total;
     if (react) react(link, *message);
   }
+  void on_passed_over(LinkId link, bus::MessageType type) override {
+    events.push_back("passed over " + std::to_string(link) + " " + std::string(bus::message_type_name(type)));
+  }
   void on_closed(LinkId link, CloseReason reason) override {
     events.push_back("closed");
     closed[link] = reason;

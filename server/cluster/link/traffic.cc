@@ -115,6 +115,7 @@ bool Links::next_message(Link& link) {
     return false;
   }
   if (unread.size() < *length) return false;
+  const bus::MessageType type_said = bus::type_of(unread);
   auto message = bus::decode(unread.substr(0, *length));
   link.consume(*length, loop_.clock().mono());
   if (!message) {
@@ -124,6 +125,7 @@ bool Links::next_message(Link& link) {
       return false;
     }
     complain(link, message.error().message);
+    if (link.told) handler_.on_passed_over(link.id(), type_said);
     return true;
   }
   const auto type = static_cast<size_t>(message->type);

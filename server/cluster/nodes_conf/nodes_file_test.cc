@@ -89,7 +89,8 @@ TEST(NodesFile, TakenAsRedisTakesIt) {
             17600);
   EXPECT_EQ(must_parse(file({kA + " :0@0 myself,master - 0 0 9 connected", kVars})).stored.current_epoch, 9u)
       << "an epoch that is taken";
-  EXPECT_EQ(must_parse(file({std::string(40, 'z') + kMe.substr(40), kVars})).stored.nodes[0].id[0], 'z');
+  EXPECT_EQ(must_parse(file({std::string(40, 'z') + kMe.substr(40), kVars})).stored.nodes[0].id.view()[0],
+            'z');
   EXPECT_EQ(must_parse(file({kMe, other("127.0.0.1:7601@17601", "noflags"), kVars})).stored.nodes[1].flags,
             0);
   EXPECT_EQ(must_parse(file({kMe, other("::1:7601@17601"), kVars})).stored.nodes[1].ip, "::1");
@@ -122,9 +123,9 @@ TEST(NodesFile, SlotsOnceAndOpenOnes) {
   const NodesFile open =
       must_parse(file({kMe + " [7->-" + kB + "] [700-<-" + kC + "]", plain_other("700"), kVars}));
   ASSERT_EQ(open.stored.migrating.size(), 1u);
-  EXPECT_EQ(open.stored.migrating[0], std::make_pair(7, kB));
+  EXPECT_EQ(open.stored.migrating[0], std::make_pair(7, bus::NodeId(kB)));
   ASSERT_EQ(open.stored.importing.size(), 1u);
-  EXPECT_EQ(open.stored.importing[0], std::make_pair(700, kC));
+  EXPECT_EQ(open.stored.importing[0], std::make_pair(700, bus::NodeId(kC)));
   EXPECT_EQ(node(open, kC).flags, bus::kFlagNoAddress) << "only spoken of";
 
   const NodesFile orphan = must_parse(file({kMe, other("127.0.0.1:7601@17601", "slave", kC), kVars}));

@@ -114,8 +114,8 @@ class Parser {
 
   void node(const std::vector<std::string>& words) {
     StoredNode node;
+    if (!bus::is_node_id(words[0])) return fail("not a node's id: '" + words[0] + "'");
     node.id = words[0];
-    if (!bus::is_node_id(node.id)) return fail("not a node's id: '" + node.id + "'");
     if (!seen_.insert(node.id).second) return fail("node " + node.id + " comes twice");
     address(words[1], node);
     flags(words[2], node);
@@ -288,7 +288,7 @@ class Parser {
       stored().nodes.push_back(std::move(node));
       file_.notes.push_back("node " + id + " is spoken of and has no line");
     }
-    std::unordered_map<std::string_view, const StoredNode*> by_id;
+    std::unordered_map<bus::NodeId, const StoredNode*> by_id;
     for (StoredNode& node : stored().nodes) {
       by_id.emplace(node.id, &node);
       const auto shard = shards_.find(node.id);

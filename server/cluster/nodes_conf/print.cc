@@ -12,7 +12,7 @@ namespace tessera::cluster::nodes_conf {
 
 namespace {
 
-using ById = std::unordered_map<std::string_view, const StoredNode*>;
+using ById = std::unordered_map<bus::NodeId, const StoredNode*>;
 
 void add_flags(std::string& out, uint16_t flags) {
   const size_t start = out.size();
@@ -80,13 +80,13 @@ void add_address(std::string& out, const StoredNode& node, const Format& format,
 
 void add_node(std::string& out, const StoredNode& node, const Stored& stored, const Format& format,
               const ById& by_id) {
-  out += node.id;
+  out += node.id.view();
   out += ' ';
   add_address(out, node, format, by_id);
   out += ' ';
   add_flags(out, node.flags);
   out += ' ';
-  out += node.primary.empty() ? "-" : node.primary;
+  out += node.primary.empty() ? std::string_view("-") : node.primary.view();
   out += ' ' + text::to_text(node.ping_sent.ms);
   out += ' ' + text::to_text(node.pong_received.ms);
   out += ' ' + text::to_text(node.config_epoch);

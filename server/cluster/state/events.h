@@ -25,8 +25,9 @@ constexpr bool is_inbound(LinkId link) {
 
 // The first event; none other comes before it.
 struct Start {
-  std::optional<Stored> stored;     // of nodes.conf; none: a node that has never been
-  NodeId fresh_id, fresh_shard_id;  // random, 40 hexadecimal digits; used when there is nothing stored
+  std::optional<Stored> stored;  // of nodes.conf; none: a node that has never been
+  NodeId fresh_id;               // random, 40 hexadecimal digits; both are used when there is nothing stored
+  std::string fresh_shard_id;
   Settings settings;
 };
 
@@ -64,6 +65,13 @@ struct MessageReceived {
   std::shared_ptr<const bus::Message> message;
 };
 
+// One came that cannot be understood, or that a test drops: it changes nothing, but on our own link it may
+// have been an answer.
+struct MessagePassedOver {
+  LinkId link;
+  bus::MessageType type;  // as its header says
+};
+
 // What Persist{version} said is durable (fsynced, renamed, folder fsynced).
 struct Persisted {
   uint64_t version;
@@ -82,7 +90,8 @@ struct SettingsChanged {
   Settings settings;
 };
 
-// ---- commands: answered by a Reply action with the same token, at once or later
+// ---- commands: answered by a Reply action with the same token, at once or later. Nodes are named by any
+// text that an administrator may type.
 
 struct Meet {
   std::string ip;  // an address, not a name
@@ -90,13 +99,13 @@ struct Meet {
   int bus_port = 0;  // 0: port + 10000
 };
 struct Forget {
-  NodeId node;
+  std::string node;
 };
 struct Reset {
   bool hard = false;
   bool has_keys = false;  // this node holds keys, in any shard
   NodeId fresh_id;        // random; used by a hard reset
-  NodeId fresh_shard_id;
+  std::string fresh_shard_id;
 };
 struct AddSlots {
   SlotSet slots;
@@ -108,7 +117,7 @@ struct SetSlot {
   enum class What : uint8_t { kMigrating, kImporting, kStable, kNode };
   What what = What::kStable;
   int slot = 0;
-  NodeId node;            // not of kStable
+  std::string node;       // not of kStable
   bool has_keys = false;  // this node holds keys of the slot
 };
 struct SetConfigEpoch {
@@ -116,7 +125,7 @@ struct SetConfigEpoch {
 };
 struct BumpEpoch {};
 struct Replicate {
-  NodeId node;
+  std::string node;
   bool has_keys = false;
 };
 // This replica becomes a primary with its primary's slots: with the epoch that an election gave it, or (0)
@@ -125,7 +134,7 @@ struct TakeOver {
   uint64_t epoch = 0;
 };
 struct CountFailureReports {
-  NodeId node;
+  std::string node;
 };
 struct SaveConfig {};  // answered when everything said so far is durable
 
@@ -142,7 +151,8 @@ struct Publish {
   std::string channel, text;
 };
 
-using Event = std::variant<Start, Tick, InboundOpened, OutboundConnected, LinkClosed, MessageReceived,
-                           Persisted, PersistFailed, Adopted, SettingsChanged, Command, Publish>;
+using Event =
+    std::variant<Start, Tick, InboundOpened, OutboundConnected, LinkClosed, MessageReceived,
+                 MessagePassedOver, Persisted, PersistFailed, Adopted, SettingsChanged, Command, Publish>;
 
 }  // namespace tessera::cluster::state

@@ -23,14 +23,7 @@ constexpr size_t kTellSome = 5;
 
 // As logs name a node: people may have given it a name of its own.
 std::string name_of(const Node& node) {
-  return node.human_name.empty() ? node.id : node.id + " (" + node.human_name + ")";
-}
-
-uint64_t mix(const NodeId& a, const NodeId& b) {
-  uint64_t hash = 1469598103934665603ULL;
-  for (const char c : a) hash = (hash ^ static_cast<uint8_t>(c)) * 1099511628211ULL;
-  for (const char c : b) hash = (hash ^ static_cast<uint8_t>(c)) * 1099511628211ULL;
-  return hash ^ (hash >> 29);
+  return node.human_name.empty() ? node.id.str() : node.id + " (" + node.human_name + ")";
 }
 
 // A majority has to hear of it; usual gossip would take a second or more to bring it there.
@@ -41,9 +34,8 @@ void tell_primaries(Step& step, const Node& suspect) {
     if (node.get() != s.me && node.get() != &suspect && node->counts()) primaries.push_back(node.get());
   }
   if (primaries.size() > kTellAll) {
-    const auto nearer = [&](const Node* a, const Node* b) {
-      return mix(a->id, suspect.id) < mix(b->id, suspect.id);
-    };
+    const uint64_t seed = suspect.id.hash(0);
+    const auto nearer = [&](const Node* a, const Node* b) { return a->id.hash(seed) < b->id.hash(seed); };
     std::partial_sort(primaries.begin(), primaries.begin() + kTellSome, primaries.end(), nearer);
     primaries.resize(kTellSome);
   }
@@ -99,15 +91,20 @@ size_t count_reports(Step& step, Node& node) {
 }
 
 void report(Step& step, Node& node, const Node& reporter, bool failing) {
+  const auto known = std::find_if(node.reports.begin(), node.reports.end(),
+                                  [&](const auto& entry) { return entry.first == &reporter; });
   if (!failing) {
-    if (node.reports.erase(&reporter) > 0) {
+    if (known != node.reports.end()) {
+      node.reports.erase(known);
       step.log(LogLevel::kVerbose,
                "Node " + name_of(reporter) + " reported node " + name_of(node) + " is back online.");
     }
     return;
   }
-  const auto [entry, fresh] = node.reports.insert_or_assign(&reporter, step.now.mono);
-  if (fresh) {
+  if (known != node.reports.end()) {
+    known->second = step.now.mono;
+  } else {
+    node.reports.emplace_back(&reporter, step.now.mono);
     step.log(LogLevel::kVerbose,
              "Node " + name_of(reporter) + " reported node " + name_of(node) + " as not reachable.");
   }

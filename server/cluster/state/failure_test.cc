@@ -204,6 +204,34 @@ class EvidenceTest : public Failure {
   }
 };
 
+// An answer belongs to the oldest question: what came of one and could not be read must not make all later
+// answers seem older than they are.
+TEST_F(EvidenceTest, AnAnswerThatWasPassedOverLeavesNoGap) {
+  start_with_heir();
+  const LinkId link = peer('a').outbound;
+  const auto asked = [&] { return s().links.at(link).pings.size(); };
+  peer('a').reachable = false;  // its answers do not come
+  while (asked() == 0) advance(millis(100));
+  step(MessagePassedOver{link, MessageType::kPing});
+  step(MessagePassedOver{kInboundBit | 1, MessageType::kPong});
+  step(MessagePassedOver{link + 1000, MessageType::kPong});
+  EXPECT_EQ(asked(), 1u) << "none of these is its answer";
+  const MonoTime heard = node('a')->heard;
+  step(MessagePassedOver{link, MessageType::kPong});
+  EXPECT_EQ(asked(), 0u);
+  EXPECT_EQ(node('a')->heard, heard) << "it says nothing";
+  EXPECT_NE(node('a')->ping_sent, kNever);
+  // The next question is asked early, since another node is suspected.
+  peer('a').reachable = true;
+  die('b');
+  refuse(3);
+  ASSERT_TRUE(node('b')->is_suspected());
+  EXPECT_EQ(node('a')->heard, node('a')->pong_received);
+  advance(seconds(20));
+  EXPECT_EQ(node('a')->heard, node('a')->pong_received);
+  EXPECT_EQ(asked(), 0u);
+}
+
 TEST_F(EvidenceTest, RefusedTwiceIsSuspectedAtOnceAndTold) {
   start_with_heir();
   die('b');

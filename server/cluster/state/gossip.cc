@@ -98,15 +98,15 @@ bool assign_text(std::string& to, std::string text) {
 }
 
 struct Extensions {
-  std::string hostname, human_name, availability_zone, client_ipv4, client_ipv6;
+  std::string hostname, human_name, availability_zone, client_ipv4, client_ipv6, shard_id;
   int client_port = 0, client_tls_port = 0;
-  NodeId shard_id;
   std::vector<bus::Forgotten> forgotten;
 };
 
 // What could end a word or a line of nodes.conf or of a reply is not kept.
 void keep_text(Result<std::string> read, std::string& to) {
-  if (read.ok() && read->size() <= text::kMostNameBytes && text::is_plain_word(*read)) to = std::move(read).value();
+  if (read.ok() && read->size() <= text::kMostNameBytes && text::is_plain_word(*read))
+    to = std::move(read).value();
 }
 void keep_port(Result<uint16_t> read, int& to) {
   if (read.ok()) to = *read;

@@ -220,7 +220,7 @@ TEST_F(Handshake, TextsOfPeersEndNoLines) {
   message->header.announced_ip = "10.0.0.9 x";
   for (const char* id : {"z\nzz", "c"}) {
     bus::GossipEntry entry;
-    entry.id = std::string(id) + NodeId(40 - std::string(id).size(), 'c');
+    entry.id = std::string(id) + std::string(40 - std::string(id).size(), 'c');
     entry.ip = id[0] == 'c' ? "10.0.0.1 @" : "10.0.0.1";
     entry.bus_port = 17001;
     std::get<bus::Gossip>(message->body).entries.push_back(entry);

@@ -135,6 +135,15 @@ void on_closed(Step& step, const LinkClosed& event) {
   if (event.reason == CloseReason::kRefused) connect_refused(step, *node);
 }
 
+// Answers come in the order of the questions: one that is skipped would make all later ones seem older than
+// they are.
+void on_passed_over(Step& step, const MessagePassedOver& event) {
+  if (is_inbound(event.link) || event.type != bus::MessageType::kPong) return;
+  const auto found = step.s.links.find(event.link);
+  if (found == step.s.links.end() || found->second.pings.empty()) return;
+  found->second.pings.erase(found->second.pings.begin());
+}
+
 void close_outbound(Step& step, Node& node) {
   if (node.outbound == kNoLink) return;
   step.s.links.erase(node.outbound);

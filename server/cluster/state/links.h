@@ -17,6 +17,7 @@ Micros handshake_timeout(const Settings& settings);
 void on_inbound(Step& step, const InboundOpened& event);
 void on_connected(Step& step, const OutboundConnected& event);
 void on_closed(Step& step, const LinkClosed& event);
+void on_passed_over(Step& step, const MessagePassedOver& event);
 // Closes it ourselves, if there is one. Both forget the link.
 void close_outbound(Step& step, Node& node);
 void close_inbound(Step& step, Node& node);

@@ -156,6 +156,9 @@ void handle(Step& step, const LinkClosed& event) {
 void handle(Step& step, const MessageReceived& event) {
   on_message(step, event);
 }
+void handle(Step& step, const MessagePassedOver& event) {
+  on_passed_over(step, event);
+}
 void handle(Step& step, const SettingsChanged& event) {
   take_settings(step, event.settings);
 }

@@ -55,6 +55,7 @@ void add_entries(Step& step, const Node* to, bus::Gossip& gossip) {
   const size_t count = s.nodes.size();
   const size_t others = count > 2 ? count - 2 : 0;
   const size_t wanted = std::min(others, std::max(kLeastEntries, count / kEntriesShare));
+  gossip.entries.reserve(wanted + s.suspected.size());
   for (size_t tries = wanted * 3; tries > 0 && gossip.entries.size() < wanted; --tries) {
     Node& node = *s.nodes[s.random.below(count)];
     if (node.gossip_mark == mark || &node == to || !worth_telling(node) || node.is_suspected()) continue;
@@ -62,9 +63,8 @@ void add_entries(Step& step, const Node* to, bus::Gossip& gossip) {
     node.gossip_mark = mark;
     gossip.entries.push_back(entry_of(step, node));
   }
-  if (s.suspected_count == 0) return;
-  for (const auto& node : s.nodes) {
-    if (node->is_suspected() && worth_telling(*node)) gossip.entries.push_back(entry_of(step, *node));
+  for (const Node* node : s.suspected) {
+    if (worth_telling(*node)) gossip.entries.push_back(entry_of(step, *node));
   }
 }
 

@@ -5,7 +5,7 @@
 
 #include <cstdint>
 #include <string>
-#include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "common/base/units.h"
@@ -30,44 +30,44 @@ struct Evidence {
   bool suspected = false;  // the node is PFAIL because of this
 };
 
+// What each tick and each message looks at comes first, together; there may be a thousand of these.
 struct Node {
-  NodeId id, shard_id;  // in handshake the id is made up
-  std::string ip, hostname, human_name, availability_zone, client_ipv4, client_ipv6;
-  int port = 0, tls_port = 0, bus_port = 0;  // port: plain
-  int client_port = 0, client_tls_port = 0;
+  NodeId id;                   // in handshake it is made up
   uint16_t flags = 0;          // bus::NodeFlag
   bool extensions = false;     // understands them
   bool light_publish = false;  // understands PUBLISH without the long header
-
-  Node* primary = nullptr;
-  std::vector<Node*> replicas;
-  uint64_t config_epoch = 0;
-  uint64_t offset = 0;
-  SlotSet slots;
+  bool connected = false;      // the outbound link is
+  // Since our write lease was over: when it answered first, and whether it answered what was asked after
+  // that.
+  bool answered_again = false;
   int slot_count = 0;
-
-  MonoTime created;
-  MonoTime met = kNever;  // when the handshake began that made it known, not gossip or a file
-  std::string met_at;     // in handshake: where it found us, our address if it becomes a node of the cluster
+  MonoTime first_answer = kNever;
   MonoTime ping_sent = kNever;      // of the ping that waits for its answer
   MonoTime pong_received = kNever;  // here or, as gossip has it, elsewhere
   MonoTime data_received;           // anything, on any link; from the start: when we began to listen
   MonoTime heard = kNever;          // sent at: the last ping it answered
-  // Since our write lease was over: when it answered first, and whether it answered what was asked after
-  // that.
-  MonoTime first_answer = kNever;
-  bool answered_again = false;
+  MonoTime created;
+  LinkId outbound = kNoLink, inbound = kNoLink;
+  uint64_t gossip_mark = 0;  // of the last message that carried it
+  uint64_t config_epoch = 0;
+  uint64_t offset = 0;
+  Node* primary = nullptr;
+  size_t index = 0;  // in State::nodes
+  // Primaries that say that it does not answer, and when they did.
+  std::vector<std::pair<const Node*, MonoTime>> reports;
+  std::string ip;
+  int port = 0, tls_port = 0, bus_port = 0;  // port: plain
+
+  int failed_connects = 0;  // since the last link that worked
+  Evidence evidence;
   MonoTime failed_at = kNever;
   MonoTime voted_at = kNever;  // when we last voted for one of its replicas
-  Evidence evidence;
-  LinkId outbound = kNoLink, inbound = kNoLink;
-  bool connected = false;   // the outbound one is
-  int failed_connects = 0;  // since the last link that worked
-  std::unordered_map<const Node*, MonoTime>
-      reports;  // primaries that say it does not answer, and when they did
-
-  size_t index = 0;          // in State::nodes
-  uint64_t gossip_mark = 0;  // of the last message that carried it
+  MonoTime met = kNever;       // when the handshake began that made it known, not gossip or a file
+  std::string met_at;  // in handshake: where it found us, our address if it becomes a node of the cluster
+  std::vector<Node*> replicas;
+  std::string shard_id, hostname, human_name, availability_zone, client_ipv4, client_ipv6;
+  int client_port = 0, client_tls_port = 0;
+  SlotSet slots;
 
   bool has(uint16_t any) const { return (flags & any) != 0; }
   bool is_primary() const { return has(bus::kFlagPrimary); }

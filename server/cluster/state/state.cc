@@ -7,11 +7,6 @@
 
 namespace tessera::cluster::state {
 
-Node* State::find(const NodeId& id) const {
-  const auto found = by_id.find(id);
-  return found == by_id.end() ? nullptr : found->second;
-}
-
 Node& State::add(const NodeId& id, uint16_t flags, MonoTime now) {
   TESSERA_DCHECK(find(id) == nullptr);
   auto node = std::make_unique<Node>();
@@ -20,9 +15,9 @@ Node& State::add(const NodeId& id, uint16_t flags, MonoTime now) {
   node->created = now;
   node->data_received = now;
   node->index = nodes.size();
-  if (node->is_suspected()) ++suspected_count;
+  if (node->is_suspected()) suspected.push_back(node.get());
   Node& result = *node;
-  by_id.emplace(id, node.get());
+  by_id.insert(result);
   nodes.push_back(std::move(node));
   return result;
 }
@@ -30,7 +25,7 @@ Node& State::add(const NodeId& id, uint16_t flags, MonoTime now) {
 void State::rename(Node& node, const NodeId& id) {
   by_id.erase(node.id);
   node.id = id;
-  by_id.emplace(id, &node);
+  by_id.insert(node);
 }
 
 void State::remove(Node& node) {
@@ -41,7 +36,9 @@ void State::remove(Node& node) {
   while (!node.replicas.empty()) set_primary_of(*node.replicas.back(), nullptr);
   std::erase_if(migrating, [&](const auto& entry) { return entry.second == &node; });
   std::erase_if(importing, [&](const auto& entry) { return entry.second == &node; });
-  for (const auto& other : nodes) other->reports.erase(&node);
+  for (const auto& other : nodes) {
+    std::erase_if(other->reports, [&](const auto& report) { return report.first == &node; });
+  }
   for (auto& [id, link] : links) {
     if (link.node == &node) link.node = nullptr;
   }
@@ -56,19 +53,19 @@ void State::remove(Node& node) {
 
 NodeId State::random_id() {
   static constexpr char kDigits[] = "0123456789abcdef";
-  NodeId id;
-  for (size_t i = 0; i < bus::kNodeIdBytes; ++i) id += kDigits[random.below(16)];
-  return id;
+  std::string text;
+  for (size_t i = 0; i < bus::kNodeIdBytes; ++i) text += kDigits[random.below(16)];
+  return text;
 }
 
-void State::set_suspected(Node& node, bool suspected) {
-  if (node.is_suspected() == suspected) return;
-  if (suspected) {
+void State::set_suspected(Node& node, bool is) {
+  if (node.is_suspected() == is) return;
+  if (is) {
     node.set(bus::kFlagPfail);
-    ++suspected_count;
+    suspected.push_back(&node);
   } else {
     node.clear(bus::kFlagPfail);
-    --suspected_count;
+    std::erase(suspected, &node);
   }
 }
 

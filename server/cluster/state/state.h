@@ -19,6 +19,7 @@
 #include "server/cluster/state/actions.h"
 #include "server/cluster/state/machine.h"
 #include "server/cluster/state/node.h"
+#include "server/cluster/state/node_index.h"
 
 namespace tessera::cluster::state {
 
@@ -51,23 +52,23 @@ struct Held {
 };
 
 struct State {
-  explicit State(uint64_t seed) : random(seed) { owner.fill(nullptr); }
+  explicit State(uint64_t seed) : random(seed), by_id(~seed) { owner.fill(nullptr); }
 
   Random random;
   Settings settings;
   int planted_fault = 0;  // see faults.h
 
   std::vector<std::unique_ptr<Node>> nodes;
-  std::unordered_map<std::string, Node*> by_id;
-  Node* me = nullptr;       // nullptr before Start
-  int suspected_count = 0;  // nodes with PFAIL
+  NodeIndex by_id;
+  Node* me = nullptr;            // nullptr before Start
+  std::vector<Node*> suspected;  // nodes with PFAIL
 
   std::array<Node*, hash::kSlotCount> owner;
   std::map<int, Node*> migrating, importing;
   SlotSet unclaimed;  // slots whose owner has stopped to claim them: anybody may
   uint64_t current_epoch = 0;
   uint64_t last_vote_epoch = 0;
-  std::unordered_map<std::string, MonoTime> blacklist;  // node id -> until
+  std::map<NodeId, MonoTime> blacklist;  // until
 
   std::unordered_map<LinkId, Link> links;
   LinkId next_link = 1;
@@ -106,14 +107,14 @@ struct State {
   uint64_t gossip_mark = 0;
 
   // ---- nodes
-  Node* find(const NodeId& id) const;
+  Node* find(const NodeId& id) const { return by_id.find(id); }
   // REQUIRES: no node has this id.
   Node& add(const NodeId& id, uint16_t flags, MonoTime now);
   void rename(Node& node, const NodeId& id);
   // Takes the node out of everything that points at it. Its links must be gone. REQUIRES: not ourselves.
   void remove(Node& node);
   NodeId random_id();
-  void set_suspected(Node& node, bool suspected);  // PFAIL
+  void set_suspected(Node& node, bool is);         // PFAIL
   void set_primary_of(Node& node, Node* primary);  // nullptr: of none
   // Turns a replica into a primary without slots; no effect on a primary.
   void make_primary(Node& node);

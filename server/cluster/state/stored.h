@@ -16,8 +16,8 @@ using bus::NodeId;
 using bus::SlotSet;
 
 struct StoredNode {
-  NodeId id, shard_id, primary;  // primary: empty, or of a replica
-  std::string ip, hostname, human_name, availability_zone;
+  NodeId id, primary;  // primary: empty, or of a replica
+  std::string shard_id, ip, hostname, human_name, availability_zone;
   std::string client_ipv4, client_ipv6;
   int port = 0, tls_port = 0, bus_port = 0;  // port: plain; 0: none
   int client_port = 0, client_tls_port = 0;

@@ -29,7 +29,7 @@ struct Peer {
 };
 
 inline NodeId id_of(char c) {
-  return NodeId(40, c);
+  return std::string(bus::kNodeIdBytes, c);
 }
 
 inline SlotSet slots_of(int first, int last) {
@@ -89,7 +89,7 @@ class Rig : public testing::Test {
     peer.current_epoch = current_epoch;
     peer.slots = node.slots;
     peer.primary = node.primary;
-    peers[node.id[0]] = peer;
+    peers[node.id.view()[0]] = peer;
   }
 
   // Starts with nodes.conf: ourselves, and the others as reachable peers; then they all talk for `settle`.
