@@ -112,7 +112,9 @@ Result<std::string> parse_output_buffer_limits(const SpecialInput& input) {
     const auto hard = text::parse_memory_bytes(words[i + 1]);
     const auto soft = text::parse_memory_bytes(words[i + 2]);
     long long seconds = 0;
-    if (!hard || !soft || !loose_integer(words[i + 3], seconds) || seconds < 0) {
+    const bool is_integer = loose_integer(words[i + 3], seconds);
+    seconds = static_cast<int32_t>(seconds);  // all that redis-server keeps of it
+    if (!hard || !soft || !is_integer || seconds < 0) {
       return Error{"Error in hard, soft or soft_seconds setting in buffer limit configuration."};
     }
     limits[static_cast<size_t>(client_class)] = {*hard, *soft, seconds};

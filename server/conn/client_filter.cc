@@ -214,9 +214,12 @@ bool ClientFilter::read_value(std::string_view option, std::string_view value, b
   return true;
 }
 
+// Seconds are compared: as many as a client may name would overflow in microseconds.
+constexpr int64_t kUsPerSecond = 1000000;
+
 bool ClientFilter::matches(const Session& session, MonoTime now) const {
-  if (max_age_s_ && (now - session.created).us < *max_age_s_ * 1000000) return false;
-  if (idle_s_ && (now - session.last_active).us < *idle_s_ * 1000000) return false;
+  if (max_age_s_ && (now - session.created).us / kUsPerSecond < *max_age_s_) return false;
+  if (idle_s_ && (now - session.last_active).us / kUsPerSecond < *idle_s_) return false;
   bool fits = true;
   for_each_demand(wanted_, session, [&](bool met) { fits &= met; });
   for_each_demand(unwanted_, session, [&](bool met) { fits &= !met; });

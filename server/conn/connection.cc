@@ -243,11 +243,11 @@ bool Connection::over_output_limit(MonoTime now) {
   }
   const dispatch::Settings::OutputLimit& limit =
       engine_.settings().output_limits[session_.has(dispatch::kSubscribed) ? kPubsubClass : kNormalClass];
-  const auto used = static_cast<int64_t>(pipeline_.out().memory_bytes());
+  const auto used = static_cast<int64_t>(pipeline_.reply_bytes());
   bool over = limit.hard_bytes > 0 && used >= limit.hard_bytes;
   if (!over && limit.soft_bytes > 0 && used >= limit.soft_bytes) {
     if (soft_limit_since.us == 0) soft_limit_since = now;
-    over = (now - soft_limit_since).us > limit.soft_seconds * 1000000;
+    over = (now - soft_limit_since).us / 1000000 > limit.soft_seconds;  // whole ones, as redis-server
   } else if (!over) {
     soft_limit_since = MonoTime{};
   }

@@ -184,6 +184,7 @@ Pipeline::Step Pipeline::start(const CommandView& command) {
   if (__builtin_expect(session_.flags != 0, 0)) {
     if (session_.has(kCloseAfterReply)) return Step::kDone;  // nothing behind QUIT or a fatal error is run
   }
+  if (__builtin_expect(!slots_empty() && too_much_waits(), 0)) return Step::kStall;
   if (__builtin_expect(command.row == nullptr, 0)) {
     const registry::Resolved resolved = engine_.node().commands->resolve(command.args);
     session_.last_row = resolved.row;
@@ -489,6 +490,10 @@ void Pipeline::push_slot(uint32_t group, size_t size) {
   if (slots_empty()) {
     slots_.clear();
     slot_head_ = 0;
+  } else if (slot_head_ > 1024 &&
+             slot_head_ > slots_.size() / 2) {  // there may always be something in flight
+    slots_.erase(slots_.begin(), slots_.begin() + static_cast<ptrdiff_t>(slot_head_));
+    slot_head_ = 0;
   }
   slots_.push_back({group, muted(), size});
 }
@@ -516,6 +521,7 @@ void Pipeline::deliver_group(uint32_t group_id, std::span<const RequestBatch::Co
     for (; next < commands.size(); ++next) {
       group->sizes.push_back(commands[next].reply_size);
       transfer(replies, group->bytes, commands[next].reply_size);
+      group_bytes_ += commands[next].reply_size;
     }
   }
   in_flight_ -= static_cast<uint32_t>(commands.size());
@@ -543,6 +549,7 @@ void Pipeline::drain(uint32_t direct_group, std::span<const RequestBatch::Comman
     if (group->taken < group->sizes.size()) {
       from = &group->bytes;
       size = group->sizes[group->taken++];
+      group_bytes_ -= size;
     } else if (slot.group == direct_group && next < commands.size()) {
       from = direct;
       size = commands[next++].reply_size;

@@ -56,9 +56,11 @@ class Pipeline {
 
   // Replies that may leave now.
   resp::OutChain& out() { return out_; }
+  // All replies and pushes that have not left, those before whose turn something is missing too.
+  size_t reply_bytes() const { return out_.memory_bytes() + behind_barrier_.memory_bytes() + early_bytes(); }
   size_t memory_bytes() const {
-    return out_.memory_bytes() + blocked_.memory_bytes() + behind_barrier_.memory_bytes() + queued_bytes_ +
-           run_bytes() + (wait_ ? wait_->size_bytes() : 0) + (transaction_ ? transaction_bytes() : 0);
+    return reply_bytes() + slots_.size() * sizeof(Slot) + queued_bytes_ + run_bytes() +
+           (wait_ ? wait_->size_bytes() : 0) + (transaction_ ? transaction_bytes() : 0);
   }
   // The bytes of runs that wait, and of the one that is gathered.
   size_t run_bytes() const;
@@ -141,6 +143,9 @@ class Pipeline {
     bool muted = false;
     size_t size = 0;
   };
+  // Replies may be far larger than their commands, which is what credit (Engine::kCreditBytes) bounds.
+  static constexpr size_t kMostEarlyBytes = 1024 * 1024;
+  static constexpr uint32_t kMostInFlight = 1024;
   struct Group {
     uint32_t id;
     std::vector<size_t> sizes;  // of replies that came but could not leave yet
@@ -150,6 +155,10 @@ class Pipeline {
   };
 
   Step start(const CommandView& command);
+  // Replies that came, or were written, before their turn.
+  size_t early_bytes() const { return blocked_.memory_bytes() + group_bytes_; }
+  // One shard is slow, others answer: nothing more is started before its answer has come.
+  bool too_much_waits() const { return early_bytes() > kMostEarlyBytes || in_flight_ > kMostInFlight; }
   bool may_run_while_parked(const CommandView& command) const;
   Step start_shard(const CommandView& command);
   Step start_multi_key(const CommandView& command, registry::KeyPositions& keys);
@@ -252,6 +261,7 @@ class Pipeline {
 
   // What is in flight, to decide what may overlap.
   uint32_t in_flight_ = 0;  // commands
+  size_t group_bytes_ = 0;  // of replies in groups_
   bool all_reads_ = true;
   uint32_t home_in_flight_ = 0;  // of them, on our own shard (held there, or behind others)
   int single_target_ = -1;       // all of it goes to this shard; -1: several

@@ -74,7 +74,7 @@ bool Subscribers::has_room(dispatch::Session& session, dispatch::Pipeline& pipel
   if (session.has(dispatch::kCloseAsap)) return false;
   const size_t limit_class = session.has(dispatch::kSubscribed) ? kPubsubClass : 0;
   const int64_t limit = engine_.settings().output_limits[limit_class].hard_bytes;
-  if (limit == 0 || static_cast<int64_t>(pipeline.out().memory_bytes()) < limit) return true;
+  if (limit == 0 || static_cast<int64_t>(pipeline.reply_bytes()) < limit) return true;
   close_over_limit(session);
   return false;
 }

@@ -126,6 +126,16 @@ def test_kill_by_filters(server):
         assert killer.call("CLIENT", "KILL", "ID", "abc") == ReplyError("ERR client-id should be greater than 0")
 
 
+def test_seconds_that_no_connection_can_have_lasted(server):
+    with server.connect() as admin, server.connect() as other:
+        other.call("PING")
+        for seconds in (9223372036855, 9223372036854775807):
+            assert admin.call("CLIENT", "LIST", "MAXAGE", seconds) == b""
+            assert admin.call("CLIENT", "LIST", "IDLE", seconds) == b""
+            assert admin.call("CLIENT", "KILL", "MAXAGE", seconds, "SKIPME", "no") == 0
+        assert other.call("PING") == "PONG"
+
+
 def test_kill_everybody_else_and_me(server):
     others = [server.connect() for _ in range(10)]
     with server.connect() as killer:

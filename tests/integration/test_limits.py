@@ -1,4 +1,5 @@
 """Limits: maxclients, idle timeout, maxmemory, output buffers, protocol limits, protected mode, passwords."""
+import binascii
 import contextlib
 import select
 import socket
@@ -6,7 +7,7 @@ import socket
 import pytest
 
 from tests.support.resp import Closed, Connection, ReplyError, encode
-from tests.support.server import eventually
+from tests.support.server import ORACLE, eventually
 
 WRONG_PASS = ReplyError("WRONGPASS invalid username-password pair or user is disabled.")
 NO_AUTH = ReplyError("NOAUTH Authentication required.")
@@ -100,6 +101,52 @@ def test_output_buffer_limit(start, shards):
             eventually(lambda: "addr=127.0.0.1:%d " % slow.socket.getsockname()[1] not in other.call("CLIENT", "LIST").decode(),
                        what="the slow reader is closed")
             assert other.call("PING") == "PONG"
+
+
+def test_any_soft_seconds_that_redis_server_takes(start):
+    """As it keeps an int of them, whatever is given; nobody is closed for one reply."""
+    answers = []
+    for server in (start(), start(binary=ORACLE)):
+        with server.connect() as admin:
+            replies = []
+            for seconds in (2147483647, 2147483648, 9223372036855, 9223372036854775807, 4294967297):
+                replies.append(admin.call("CONFIG", "SET", "client-output-buffer-limit", "normal 0 100 %d" % seconds))
+                replies.append(admin.call("CONFIG", "GET", "client-output-buffer-limit")[1])
+                with server.connect() as other:
+                    replies.append(other.call("ECHO", "x" * 1000))
+                    replies.append(other.call("PING"))
+            answers.append(replies)
+    assert answers[0] == answers[1]
+
+
+def test_replies_that_wait_for_a_slow_shard_are_bounded(start):
+    """One of three shards runs a script; a client asks it, and the others as much as it can."""
+    server = start("--client-output-buffer-limit", "normal 1mb 0 0", "--lua-time-limit", 60000, shards=3)
+    with contextlib.ExitStack() as stack:
+        names = {}
+        admin = stack.enter_context(server.connect())
+        for i in range(60):
+            names.setdefault(binascii.crc_hqx(b"k%d" % i, 0) % 16384 // 16 % 3, "k%d" % i)
+        keys = [names[i] for i in range(3)]
+        for key in keys:
+            admin.call("SET", key, "x" * 1000)
+        clients = [stack.enter_context(server.connect()) for _ in range(12)]
+        for client in clients:
+            client.call("PING")
+        runner = stack.enter_context(server.connect())
+        runner.send(encode("EVAL", "for i = 1, 3e8 do end return 1", 1, keys[0]))  # about two seconds
+        before_bytes = server.rss_bytes()
+        for client in clients:
+            client.socket.settimeout(0.3)
+            client.send(encode("GET", keys[0]))
+            asked = encode("GET", keys[1]) * 1000
+            try:
+                for _ in range(300):  # 300 MB of replies
+                    client.send(asked)
+            except (OSError, Closed):
+                pass
+        assert server.rss_bytes() - before_bytes < 150 << 20
+        server.process.kill()
 
 
 def test_query_buffer_limit(start):
