@@ -7,6 +7,7 @@
 #include "common/hash/crc16.h"
 #include "common/io/loop.h"
 #include "server/journal/batch.h"
+#include "server/journal/faults.h"
 
 namespace tessera::journal {
 
@@ -14,19 +15,24 @@ Durability::State Durability::state_of(Policy policy, MonoTime now) const {
   State state;
   state.holds_writes = state.holds_reads = policy == Policy::kAlways;
   state.refuses_writes = failure_.load(std::memory_order_relaxed) != 0;
-  state.refuses_writes |= has_too_much();
+  const uint64_t unsynced = unsynced_bytes();
+  state.refuses_writes |= unsynced > kMostUnsyncedBytes;
   if (policy == Policy::kNo) return state;
-  const int64_t since_us = unsynced_since_us_.load(std::memory_order_relaxed);
-  if (since_us == 0) return state;
+  int64_t since_us = unsynced_since_us_.load(std::memory_order_relaxed);
+  if (since_us == 0) {
+    if (unsynced > 0 && !planted(Fault::kSlowDiskIsNoNews))
+      unsynced_since_us_.compare_exchange_strong(since_us, now.us, std::memory_order_relaxed);
+    return state;
+  }
   state.holds_writes |= now.us - since_us > kHoldAfterUs;
   state.refuses_writes |= now.us - since_us > kRefuseAfterUs;
   return state;
 }
 
-bool Durability::has_too_much() const {
+uint64_t Durability::unsynced_bytes() const {
   const uint64_t appended = appended_.load(std::memory_order_relaxed);
   const uint64_t durable = durable_.load(std::memory_order_relaxed);
-  return appended > durable && appended - durable > kMostUnsyncedBytes;
+  return appended > durable ? appended - durable : 0;
 }
 
 std::string Durability::failure_text() const {
@@ -35,7 +41,8 @@ std::string Durability::failure_text() const {
     char buffer[128];
     return strerror_r(code, buffer, sizeof(buffer));
   }
-  return has_too_much() ? "too much waits for the disk" : "the disk has not synced for more than 10 seconds";
+  return unsynced_bytes() > kMostUnsyncedBytes ? "too much waits for the disk"
+                                               : "the disk has not synced for more than 10 seconds";
 }
 
 void Durability::note_writes(const std::vector<uint16_t>& slots, uint64_t end) {

@@ -52,7 +52,7 @@ class Durability {
   }
 
   // ---- shard threads
-  // A batch has been appended. While there is a policy.
+  // A batch has been appended, with `always` to these slots.
   void note_writes(const std::vector<uint16_t>& slots, uint64_t end);
   // The thread's loop is woken once the log is durable up to `offset`. False: it is already.
   bool wait_for(size_t thread, uint64_t offset);
@@ -62,8 +62,11 @@ class Durability {
   void attach(std::vector<io::Loop*> loops);
   void set_policy(Policy policy);
   void set_durable(uint64_t offset);
-  // Since when the oldest byte waits that is not synced; 0: none does.
+  // Since when the oldest byte waits that is not synced; 0: none does. What the thread has not seen yet,
+  // since a disk keeps it, shards see: a state that is asked for begins the time when something waits and
+  // none runs.
   void set_unsynced_since(MonoTime since) { unsynced_since_us_.store(since.us, std::memory_order_relaxed); }
+  MonoTime unsynced_since() const { return {unsynced_since_us_.load(std::memory_order_relaxed)}; }
   // An errno value, or 0: writes go on.
   void set_failure(int code) { failure_.store(code, std::memory_order_relaxed); }
 
@@ -73,14 +76,14 @@ class Durability {
     io::Loop* loop = nullptr;
   };
   State state_of(Policy policy, MonoTime now) const;
-  bool has_too_much() const;
+  uint64_t unsynced_bytes() const;
   void wake(uint64_t durable);
 
   std::atomic<Policy> policy_{Policy::kOff};
   std::atomic<int> failure_{0};
   std::atomic<uint64_t> durable_{0};
   std::atomic<uint64_t> appended_{0};  // about; shards judge by it, since the journal thread may hang
-  std::atomic<int64_t> unsynced_since_us_{0};
+  mutable std::atomic<int64_t> unsynced_since_us_{0};
   std::vector<Waiting> waiting_;  // by thread
   std::atomic<std::atomic<uint64_t>*> stamps_{nullptr};
   std::unique_ptr<std::atomic<uint64_t>[]> stamps_owner_;

@@ -2,7 +2,8 @@
 // Thread: append() on any shard thread; a Cursor on its consumer's; turning on and off while all shards are
 // parked. Invariants: one atomic addition gives a batch its offset and thereby its place, no lock; chunks are
 // linked in the order of their offsets, gaps waited for, by whichever consumer comes first. A chunk lives as
-// long as a cursor is behind it or somebody keeps it. With no consumer nothing is encoded (wanted() is false).
+// long as a cursor is behind it or somebody keeps it. With no consumer nothing is encoded (wanted() is
+// false).
 #pragma once
 
 #include <array>

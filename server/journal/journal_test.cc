@@ -132,6 +132,15 @@ TEST(Durability, StatesFollowTheDisk) {
   durability.set_unsynced_since(MonoTime{now.us - 10'500'000});
   EXPECT_TRUE(durability.state(now).refuses_writes);
   durability.set_unsynced_since({});
+  // The journal thread hangs in something else than a sync: shards count from the first time they ask.
+  durability.note_writes({}, 10);
+  EXPECT_FALSE(durability.state(now).holds_writes);
+  EXPECT_FALSE(durability.state(MonoTime{now.us + 1'500'000}).holds_writes);
+  EXPECT_TRUE(durability.state(MonoTime{now.us + 2'500'000}).holds_writes);
+  EXPECT_EQ(durability.unsynced_since(), now);
+  durability.set_durable(10);
+  durability.set_unsynced_since({});
+  EXPECT_FALSE(durability.state(MonoTime{now.us + 9'500'000}).holds_writes);
   durability.set_failure(28);
   EXPECT_EQ(durability.failure_text(), "No space left on device");
   durability.set_failure(0);

@@ -6,6 +6,7 @@
 #include <deque>
 
 #include "server/dispatch/engine.h"
+#include "server/journal/faults.h"
 #include "server/persist/cut_job.h"
 #include "server/persist/rdb/encode.h"
 #include "server/store/container.h"
@@ -44,6 +45,7 @@ class ShardCut final : public SliceWork, public store::CutSink {
   // ---- what the keyspace hands out
 
   void entry(int db, int slot, const Entry& entry, bool early) override {
+    if (early && journal::planted(journal::Fault::kOldStateLost)) return;
     RecordHead head = head_of(db, entry);
     CutChunk& chunk = open_chunk(early, order_of(false, db, slot));
     if (entry.type() == store::Type::kString && share(entry, head, chunk)) {

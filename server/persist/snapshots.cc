@@ -6,6 +6,7 @@
 #include "server/config/config.h"
 #include "server/dispatch/engine.h"
 #include "server/dispatch/parked_call.h"
+#include "server/journal/faults.h"
 #include "server/persist/cut_job.h"
 #include "server/persist/rdb/format.h"
 #include "server/store/cut.h"
@@ -97,6 +98,8 @@ class NodeSnapshots final : public Snapshots {
       bytes += static_cast<int64_t>(node_.engines[i]->shard().keyspace().used_bytes());
     }
     active_->early_limit = std::max(CutJob::kEarlyBytes, bytes / 20);
+    if (journal::planted(journal::Fault::kCutBesideEffects))
+      active_->info.journal_offset = node_.journal->end_offset();
     dispatch::call_parked(*node_.engines.front(),
                           [this, job = active_](Engine& coordinator) { cut(coordinator, job); });
   }
@@ -105,7 +108,8 @@ class NodeSnapshots final : public Snapshots {
   void cut(Engine& coordinator, const std::shared_ptr<CutJob>& job) {
     CutInfo& info = job->info;
     coordinator.shard().flush_effects();
-    info.journal_offset = node_.journal->end_offset();
+    if (!journal::planted(journal::Fault::kCutBesideEffects))
+      info.journal_offset = node_.journal->end_offset();
     info.taken = coordinator.clock().wall_ms();
     const int database_count = coordinator.shard().keyspace().database_count();
     bool field_times = false;

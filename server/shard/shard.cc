@@ -166,12 +166,9 @@ bool Shard::flush_effects() {
   if (auto garbage = keyspace_.take_garbage()) free_later(std::move(garbage));
   if (batch_.empty()) return false;
   journal::Batch* batch = batch_.take();
-  if (__builtin_expect(options_.journal->durability().policy() != journal::Durability::Policy::kAlways, 1)) {
-    options_.journal->append(batch);
-    return true;
-  }
   std::vector<uint16_t> slots;
-  slots.swap(batch->slots);
+  if (__builtin_expect(options_.journal->durability().policy() == journal::Durability::Policy::kAlways, 0))
+    slots.swap(batch->slots);
   options_.journal->durability().note_writes(slots, options_.journal->append(batch));
   return true;
 }

@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "server/journal/faults.h"
+
 namespace tessera::persist {
 
 // The thread's inbox has nothing else.
@@ -163,10 +165,12 @@ void Aof::take_chunks() {
   if (!cursor_) return;
   const bool waited = unsynced_since_.us != 0;
   while (journal::Chunk chunk = cursor_->take()) {
+    if (unsynced_since_.us == 0) unsynced_since_ = journal_.durability().unsynced_since();
     if (unsynced_since_.us == 0) unsynced_since_ = now_;
     kept_.push_back(std::move(chunk));
   }
-  if (!waited && phase_ == Phase::kOn) publish_unsynced_since();
+  if (!waited && phase_ == Phase::kOn && !journal::planted(journal::Fault::kSlowDiskIsNoNews))
+    publish_unsynced_since();
 }
 
 Micros Aof::tick(io::Loop& loop) {

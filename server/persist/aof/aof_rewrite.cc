@@ -7,6 +7,7 @@
 #include <atomic>
 
 #include "common/text/integers.h"
+#include "server/journal/faults.h"
 #include "server/persist/aof/aof.h"
 
 namespace tessera::persist {
@@ -202,6 +203,9 @@ Result<void> Aof::install_base(uint64_t size) {
   }
   manifest.base_to_history();
   manifest.increments_to_history(phase_ == Phase::kOn ? rewrite_.old_increments : manifest.increments.size());
+  if (journal::planted(journal::Fault::kHistoryBeforeManifest)) {
+    for (const aof::ManifestFile& file : manifest.history) (void)files.remove(place_.path(file.name)).ok();
+  }
   manifest.base = base;
   if (first) manifest.increments.push_back(manifest.next_increment(place_.file_name));
   if (auto written = write_manifest(manifest); !written.ok()) return written;

@@ -6,6 +6,7 @@
 #include <thread>
 
 #include "common/text/integers.h"
+#include "server/journal/faults.h"
 #include "server/persist/aof/aof.h"
 
 namespace tessera::persist {
@@ -102,7 +103,7 @@ void Aof::write_failed(const Error& error, size_t written) {
 
 // What a failed write left behind goes, before anything else is written.
 bool Aof::mend_file() {
-  if (!torn_) return true;
+  if (!torn_ || journal::planted(journal::Fault::kTornWriteStays)) return true;
   auto cut = file_->truncate(file_bytes_);
   if (cut.ok()) cut = file_->seek(file_bytes_);
   if (!cut.ok()) {
@@ -158,7 +159,7 @@ bool Aof::sync_now() {
   const MonoTime began = now_;
   last_sync_ = began;
   journal_.aof().syncing = true;
-  const auto synced = file_->sync();
+  const auto synced = journal::planted(journal::Fault::kDurableBeforeSync) ? Result<void>{} : file_->sync();
   journal_.aof().syncing = false;
   now_ = env_.clock().mono();
   if (now_ - began > seconds(2)) journal_.aof().delayed_syncs.fetch_add(1);
@@ -170,12 +171,12 @@ bool Aof::sync_now() {
   durable_bytes_ = file_bytes_;
   owes_sync_ = false;
   if (failing_) working_again();
-  unsynced_since_ = began;
+  // What has not even been written, since it stands behind a cut, may wait for longer.
+  if (next_ == kept_.size()) unsynced_since_ = began;
   note_durable();
   return true;
 }
 
-// What is not durable waits since the last sync began, at the latest.
 void Aof::note_durable() {
   while (!kept_.empty() && kept_.front()->end() <= durable_) {
     kept_.pop_front();
@@ -197,6 +198,10 @@ void Aof::sync_failed(const Error& error) {
 // The kernel may have dropped what it could not write: the file ends where it was durable last, and what came
 // behind that goes into an increment of its own.
 Result<void> Aof::begin_anew() {
+  if (journal::planted(journal::Fault::kGoOnAfterFailedSync)) {
+    sync_failed_ = false;
+    return {};
+  }
   if (auto cut = file_->truncate(durable_bytes_); !cut.ok()) return cut;
   if (auto at = file_->seek(durable_bytes_); !at.ok()) return at;
   file_bytes_ = durable_bytes_;
@@ -215,7 +220,9 @@ Result<void> Aof::begin_anew() {
   if (!file.ok()) return file.error();
   std::string bytes(kSelect);
   size_t end = 0;
-  while (end < kept_.size() && !is_behind_cut(*kept_[end])) append_chunk(*kept_[end++], bytes);
+  while (end < kept_.size() &&
+         (journal::planted(journal::Fault::kAnewBeyondCut) || !is_behind_cut(*kept_[end])))
+    append_chunk(*kept_[end++], bytes);
   Result<void> done = (*file)->write(bytes);
   if (done.ok()) done = (*file)->sync();
   if (done.ok()) {
@@ -261,6 +268,8 @@ void Aof::publish() {
 
 void Aof::publish_unsynced_since() {
   const bool counts = settings_.policy != journal::Durability::Policy::kNo;
+  // What has not been taken yet waits since when shards say.
+  if (counts && unsynced_since_.us == 0 && journal_.end_offset() != durable_) return;
   journal_.durability().set_unsynced_since(counts ? unsynced_since_ : MonoTime{});
 }
 

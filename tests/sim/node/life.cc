@@ -1,10 +1,12 @@
 // Role: see life.h.
 #include "tests/sim/node/life.h"
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstdio>
 #include <deque>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <vector>
@@ -58,7 +60,7 @@ class Lives {
       if (cut_off) host_.files().crash_at(1 + random_.below(40));
       if (start()) {
         check();
-        if (outcome_.ok) live();
+        if (outcome_.ok && host_.alive()) live();
       } else if (!cut_off) {
         fail("no start: " + start_error_);
       }
@@ -172,6 +174,12 @@ class Lives {
         host_.files().set_capacity(random_.below(60000));
     }
   }
+  // One sync, of whatever comes next.
+  void delay_and_fail() {
+    if (random_.below(3) > 0) return;
+    delay_ = millis(static_cast<int64_t>(random_.below(1500)));
+    faults_[static_cast<size_t>(io::DiskOpKind::kSync)] = 1;
+  }
   void heal_the_disk() {
     faults_ = {};
     delay_ = {};
@@ -278,30 +286,70 @@ class Lives {
     admin_ = connect();
     waiting_.clear();
     if (random_.below(2) == 0) host_.files().crash_at(1 + random_.below(150));
-    for (uint64_t i = 0, n = 15 + random_.below(40); i < n && host_.alive(); ++i) {
+    drive(15 + static_cast<int>(random_.below(40)), [this] {
       act();
       const bool long_pause = random_.below(10) == 0;
-      run_for(Micros{static_cast<int64_t>(random_.below(long_pause ? 3000000 : 8000))});
-    }
+      return Micros{static_cast<int64_t>(random_.below(long_pause ? 3000000 : 8000))};
+    });
+    if (host_.alive() && random_.below(5) == 0) return hang();
     if (!host_.alive() || random_.below(4) != 0) return;
     // A disk that works again: everything goes on by itself.
     heal_the_disk();
-    run_for(seconds(25));
-    if (!host_.alive()) return;
+    wait_for(seconds(25));
     const int before = acknowledged();
-    for (Writer& writer : writers_) write(writer);
-    run_for(seconds(3));
-    if (!host_.alive()) return;
-    if (acknowledged() <= before) fail("no write is answered though the disk works");
+    drive(1, [this] {
+      for (Writer& writer : writers_) write(writer);
+      return seconds(3);
+    });
+    if (host_.alive() && acknowledged() <= before) fail("no write is answered though the disk works");
   }
 
-  // Answers are taken soon, so that their times are about right.
-  void run_for(Micros duration) {
-    const MonoTime end = world_.now() + duration;
-    while (host_.alive() && world_.now() < end) {
-      world_.run_for(std::min(end - world_.now(), millis(20)));
-      take_answers();
+  // The first sync behind a pause takes long, and then power fails.
+  void hang() {
+    heal_the_disk();
+    wait_for(millis(static_cast<int64_t>(3000 + random_.below(1000))));
+    delay_ = seconds(30);
+    tell("the next sync hangs");
+    drive(20 + static_cast<int>(random_.below(80)), [this] {
+      for (Writer& writer : writers_) write(writer);
+      return millis(100);
+    });
+    world_.crash(host_);
+  }
+
+  // What clients do, on a thread of their own: a disk that is slow keeps its thread, and nobody else. Each
+  // act says how long it is until the next one; answers are taken soon, so that their times are about right.
+  class Driver final : public io::Actor {
+   public:
+    Driver(Lives& lives, int acts, std::function<Micros()> act)
+        : lives_(lives), left_(acts), act_(std::move(act)) {}
+    void start(io::Loop&) override { next_ = lives_.world_.now(); }
+    Micros tick(io::Loop&) override {
+      if (!lives_.host_.alive()) return kDone;
+      lives_.take_answers();
+      if (lives_.world_.now() >= next_) {
+        if (left_-- == 0) return kDone;
+        const Micros pause = act_();
+        next_ = lives_.world_.now() + pause;
+      }
+      return std::clamp(next_ - lives_.world_.now(), millis(1), millis(20));
     }
+    void finish(io::Loop&) override {}
+
+   private:
+    Lives& lives_;
+    int left_;
+    std::function<Micros()> act_;
+    MonoTime next_;
+  };
+
+  void drive(int acts, std::function<Micros()> act) {
+    if (!host_.alive()) return;
+    Driver driver(*this, acts, std::move(act));
+    clients_.start_thread("clients", driver)->join();
+  }
+  void wait_for(Micros duration) {
+    drive(1, [duration] { return duration; });
   }
 
   int acknowledged() const {
@@ -317,6 +365,8 @@ class Lives {
       case 1:
         return heal_the_disk();
       case 2:
+        ask({"BGREWRITEAOF"});
+        return delay_and_fail();
       case 3:
         return ask({"BGREWRITEAOF"});
       case 4:
