@@ -1,4 +1,6 @@
 // Role: what a node loads when it starts. Thread: the one that made the node, which may wait for a disk.
+#include <cerrno>
+
 #include "server/main/node.h"
 #include "server/persist/loader.h"
 
@@ -11,7 +13,12 @@ Result<void> Node::find_what_to_load() {
   if (config.boolean("appendonly")) return {};  // its files are what counts
   const std::string path = absolute_path(config.text("dbfilename"));
   const auto found = options_.env->files().stat(path);
-  if (!found.ok() || found->is_dir) return {};
+  // What cannot be looked at is not what is not there: the next save would replace it.
+  if (!found.ok() && found.error().code == ENOENT) return {};
+  if (!found.ok())
+    return Error{"Fatal error loading the DB, check server logs: " + found.error().message,
+                 found.error().code};
+  if (found->is_dir) return Error{"Fatal error loading the DB: " + path + ": Is a directory", EISDIR};
   snapshot_ = path;
   shared_.loading = true;
   return {};

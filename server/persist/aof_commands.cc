@@ -5,6 +5,7 @@
 #include "server/dispatch/node_shared.h"
 #include "server/persist/aof/aof.h"
 #include "server/persist/rows.h"
+#include "server/persist/saves.h"
 
 namespace tessera::persist {
 
@@ -19,7 +20,9 @@ using resp::Writer;
 void bgrewriteaof(ControlCtx& ctx, const Args&, Writer&) {
   const auto send = ctx.reply_later();
   dispatch::NodeShared& node = *ctx.services().node;
-  node.aof->rewrite(node.settings->get()->config->text("dir"), [send](Result<std::string> outcome) {
+  // Beside a save it waits for that one's cut; in a transaction for the transaction's end.
+  const bool waits = node.saves->in_progress() || ctx.in_transaction;
+  node.aof->rewrite(node.settings->get()->config->text("dir"), waits, [send](Result<std::string> outcome) {
     send([&](Writer& reply) {
       outcome.ok() ? reply.simple(*outcome) : reply.error("ERR " + outcome.error().message);
     });

@@ -33,17 +33,23 @@ Result<void> AofLoader::load(const aof::Manifest& manifest) {
   if (manifest.base) names.push_back(manifest.base->name);
   for (const aof::ManifestFile& file : manifest.increments) names.push_back(file.name);
   // One that is named and not there ends it before anything is loaded.
-  for (const std::string& name : names) {
-    if (const auto found = node_.env->files().stat(place_.path(name)); !found.ok()) {
+  // Files without bytes end nothing: a manifest may name the next increment though its change failed for
+  // those who wrote it, and the one before went on.
+  size_t last = 0;
+  for (size_t i = 0; i < names.size(); ++i) {
+    const std::string& name = names[i];
+    const auto found = node_.env->files().stat(place_.path(name));
+    if (!found.ok()) {
       log.warning("Unable to obtain the AOF file %s length. stat: %s", name.c_str(),
                   found.error().message.c_str());
       return Error{place_.manifest_path() + " names " + name + ", which is not there"};
     }
+    if (found->size_bytes > 0) last = i;
   }
   const MonoTime began = node_.env->clock().mono();
   for (size_t i = 0; i < names.size(); ++i) {
     const MonoTime file_began = node_.env->clock().mono();
-    if (auto loaded = load_one(names[i], i + 1 == names.size()); !loaded.ok()) return loaded;
+    if (auto loaded = load_one(names[i], i >= last); !loaded.ok()) return loaded;
     log.notice("DB loaded from %s file %s: %.3f seconds", manifest.base && i == 0 ? "base" : "incr",
                names[i].c_str(), seconds_since(*node_.env, file_began));
   }

@@ -1,6 +1,6 @@
 // Role: loads append only files: those that a manifest names, in its order, each a snapshot, commands, or a
 // snapshot with commands behind it. Thread: the node's at the start; may block. Invariants: a file that ends
-// within a command or a transaction is cut there if that is allowed and it is the last one; anything else
+// within a command or a transaction is cut there if that is allowed and it is the last one (but for empty ones); anything else
 // that makes no sense is refused, naming file, offset and reason.
 #pragma once
 

@@ -64,10 +64,16 @@ void bgsave(ControlCtx& ctx, const Args& args, Writer& reply) {
     reply.error("ERR Background save already in progress");
     return;
   }
-  const bool has_to_wait = ctx.services().node->journal->aof().rewriting.load();
-  if (has_to_wait || ctx.in_transaction) {
-    saves.begin(true);
-    reply.simple(has_to_wait ? "Background saving scheduled" : "Background saving started");
+  const bool rewrites = ctx.services().node->journal->aof().rewriting.load();
+  if (ctx.in_transaction || (rewrites && args.size() == 2)) {
+    saves.schedule();
+    reply.simple("Background saving scheduled");
+    return;
+  }
+  if (rewrites) {
+    reply.error(
+        "ERR Another child process is active (AOF?): can't BGSAVE right now. Use BGSAVE SCHEDULE in order to "
+        "schedule a BGSAVE whenever possible.");
     return;
   }
   // Said when the moment of the file has come: what the client does next is not in it.

@@ -87,7 +87,7 @@ void Saves::over(bool in_background, bool cancelled, const Result<CutInfo>& resu
     if (result.ok()) node_.log->notice("Background saving terminated with success");
     if (!result.ok() && !cancelled) node_.log->warning("Background saving error");
   }
-  judge_writes();
+  judge_writes(*node_.settings->get()->config);
 }
 
 bool Saves::cancel(const std::string& why) {
@@ -96,18 +96,16 @@ bool Saves::cancel(const std::string& why) {
   return true;
 }
 
-void Saves::judge_writes() {
-  const auto settings = node_.settings->get();
-  const config::Config& config = *settings->config;
+void Saves::judge_writes(const config::Config& config) {
   node_.snapshot_status.refuse_writes = !node_.snapshot_status.last_ok.load() &&
                                         config.boolean("stop-writes-on-bgsave-error") &&
                                         !config.save_rules().empty();
 }
 
 void Saves::cron() {
-  judge_writes();
   const auto settings = node_.settings->get();
   const config::Config& config = *settings->config;
+  judge_writes(config);
   if (node_.loading.load() || node_.shutting_down.load() || stopping_) return;
   // All keys are gone: a file under way is of no use, and what is on disk is to follow.
   if (const int64_t flushes = flushes_now(node_); flushes != std::exchange(flushes_, flushes)) {
@@ -117,14 +115,15 @@ void Saves::cron() {
     if (!config.save_rules().empty()) scheduled_ = true;
   }
   if (in_progress()) return;
-  if (std::exchange(scheduled_, false)) {
+  const dispatch::SnapshotStatus& status = node_.snapshot_status;
+  const bool may_try = status.last_ok.load() || (node_.env->clock().mono() - last_try_).us > kRetryUs;
+  if (scheduled_ && may_try && !node_.journal->aof().rewriting.load()) {
+    scheduled_ = false;
     begin(true);
     return;
   }
-  const dispatch::SnapshotStatus& status = node_.snapshot_status;
   const int64_t changes = dirty_now(node_) - status.saved_dirty.load();
   const int64_t since_s = node_.env->clock().wall_ms().ms / 1000 - status.last_save_s.load();
-  const bool may_try = status.last_ok.load() || (node_.env->clock().mono() - last_try_).us > kRetryUs;
   for (const config::SaveRule& rule : config.save_rules()) {
     if (changes < rule.changes || since_s <= rule.seconds || !may_try) continue;
     node_.log->notice("%" PRId64 " changes in %" PRId64 " seconds. Saving...", rule.changes, rule.seconds);

@@ -9,6 +9,10 @@
 
 #include "server/persist/snapshot.h"
 
+namespace tessera::config {
+class Config;
+}
+
 namespace tessera::persist {
 
 class Saves {
@@ -22,9 +26,13 @@ class Saves {
   bool in_progress() const { return request_ != 0; }
   // False: none is under way, or it cannot be given up any more.
   bool cancel(const std::string& why);
+  // As soon as nothing else is written.
+  void schedule() { scheduled_ = true; }
   bool unschedule() { return std::exchange(scheduled_, false); }
   // About ten times a second: save points, what was scheduled, what FLUSHALL asks for.
   void cron();
+  // `config` is about to be published: whether writes are refused because of a failed save.
+  void judge_writes(const config::Config& config);
 
   // SHUTDOWN: holds writes, saves, answers all who asked meanwhile. On failure writes go on.
   void save_to_stop(Done done);
@@ -33,7 +41,6 @@ class Saves {
 
  private:
   void over(bool in_background, bool cancelled, const Result<CutInfo>& result);
-  void judge_writes();
   void begin_to_stop();
   void answer_stops(const Result<CutInfo>& result);
   void hold_writes(bool hold);

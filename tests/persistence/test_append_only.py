@@ -226,6 +226,24 @@ def test_truncated_files():
             assert "Bad file format reading the append only file" in server.log()
 
 
+def test_a_torn_file_before_an_empty_one():
+    """As a failed change of the manifest leaves them when power fails: the empty one was named, the other went on."""
+    with Folder() as folder:
+        with folder.start() as server, server.connect() as connection:
+            connection.call("SET", "a", 1)
+            end(server)
+        with open(folder.last(), "ab") as file:
+            file.write(b"*3\r\n$3\r\nSET\r\n$1\r\nb")
+        with open(os.path.join(folder.path, MANIFEST), "a") as file:
+            file.write("file appendonly.aof.2.incr.aof seq 2 type i\n")
+        open(folder.last(), "w").close()
+        for i in range(2):
+            with folder.start() as server, server.connect() as connection:
+                assert connection.call("MGET", "a", "c") == [b"1", b"2" if i else None]
+                connection.call("SET", "c", 2)
+                end(server)
+
+
 def test_an_old_single_file_moves_into_the_folder():
     with Folder(SERVERS[0]) as folder:
         shutil.move(folder.file("appendonly.aof.1.incr.aof"), os.path.join(folder.path, "appendonly.aof"))

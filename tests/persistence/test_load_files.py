@@ -228,6 +228,29 @@ def test_checker_finds_damage(name, data, said):
         assert "keys read" in out
 
 
+def words_of_damage(out):
+    """What scripts look for; the offset of what is not there is not the same everywhere."""
+    lines = [line.split("] ", 1)[-1] for line in out.splitlines()]
+    return [line for line in lines[lines.index("--- RDB ERROR DETECTED ---"):]
+            if line.startswith(("---", "Unexpected EOF", "Wrong signature", "Can't handle", "RDB CRC", "While doing", "Reading "))]
+
+
+def test_checker_names_damage_as_redis_check_rdb_does():
+    with open(os.path.join(DATA, "redis-7.0.15.rdb"), "rb") as file:
+        whole = file.read()
+    changed = [b"REDUS" + whole[5:], b"REDIS0099" + whole[9:], whole[:-1] + bytes([whole[-1] ^ 1]), b"RED", b""]
+    changed += [whole[:n] for n in (9, 12, 40, len(whole) // 3, len(whole) // 2, len(whole) * 3 // 4, len(whole) - 3)]
+    for data in changed:
+        with write(data) as file:
+            theirs = subprocess.run(["/usr/bin/redis-check-rdb", file.name], stdout=subprocess.PIPE, timeout=120)
+            code, out, _ = check_rdb(file.name)
+            assert code == theirs.returncode == 1
+            assert words_of_damage(out) == words_of_damage(theirs.stdout.decode("latin-1")), (len(data), out)
+    for word in ("-v", "--version"):
+        code, out, _ = check_rdb(word)
+        assert code == 0 and out.startswith("tessera-check-rdb ")
+
+
 def test_statistics():
     code, out, _ = check_rdb(os.path.join(DATA, "redis-8.0.6.rdb"), "--stats")
     assert code == 0 and "[stats] type stream: keys=2" in out and "[stats] db 3: keys=1" in out

@@ -352,3 +352,112 @@ def test_what_comes_behind_the_answer_is_not_in_the_file(shards):
             with open(os.path.join(server.dir, "dump.rdb"), "rb") as file:
                 assert b"\x06victim" in file.read(), i
 
+
+
+def replies_of_saves_and_rewrites(binary):
+    """What is answered, and what INFO says, while the one and the other is under way."""
+    said = []
+    with Server(binary=binary, shards=2) as server, server.connect() as client:
+        def ask(*words):
+            said.append((words, str(client.call(*words))))
+
+        def over():
+            info = server_info(client)
+            return all(info[name] == "0" for name in ("rdb_bgsave_in_progress", "aof_rewrite_in_progress", "aof_rewrite_scheduled"))
+
+        client.pipeline([("SET", "k%d" % i, "v" * 50) for i in range(300)])
+        client.call("CONFIG", "SET", "rdb-key-save-delay", 5000)
+        for words in (("BGSAVE",), ("BGREWRITEAOF",), ("BGREWRITEAOF",), ("BGSAVE",), ("BGSAVE", "SCHEDULE")):
+            ask(*words)
+        info = server_info(client)
+        said.append([info[name] for name in ("rdb_bgsave_in_progress", "aof_rewrite_in_progress", "aof_rewrite_scheduled")])
+        eventually(over, 30)
+        for words in (("BGREWRITEAOF",), ("BGREWRITEAOF",), ("BGSAVE",), ("BGSAVE", "SCHEDULE")):
+            ask(*words)
+        info = server_info(client)
+        said.append([info[name] for name in ("rdb_bgsave_in_progress", "aof_rewrite_in_progress", "aof_rewrite_scheduled")])
+        saves = int(info["rdb_saves"]) if "rdb_saves" in info else 0
+        client.call("CONFIG", "SET", "rdb-key-save-delay", 0)
+        eventually(lambda: over() and int(server_info(client).get("rdb_saves", 1)) > saves, 30, "what was scheduled is done")
+        eventually(over, 30)
+        for words in (("MULTI",), ("BGSAVE",), ("BGREWRITEAOF",), ("EXEC",)):
+            ask(*words)
+        eventually(over, 30)
+    return said
+
+
+def test_answers_while_something_is_written():
+    ours, others = replies_of_saves_and_rewrites(None), replies_of_saves_and_rewrites(ORACLE)
+    for mine, other in zip(ours, others):
+        assert mine == other
+    assert len(ours) == len(others)
+
+
+def test_writes_go_on_when_no_points_are_left():
+    with Server("--save", "10000 1000000", "--enable-protected-configs", "yes", shards=2) as server, server.connect() as client:
+        for parameter, value in (("save", ""), ("stop-writes-on-bgsave-error", "no")):
+            gone = os.path.join(server.dir, "gone")
+            os.mkdir(gone)
+            client.call("CONFIG", "SET", "dir", gone)
+            os.rmdir(gone)
+            client.call("CONFIG", "SET", "save", "10000 1000000")
+            assert "Background saving" in client.call("BGSAVE")
+            eventually(lambda: server_info(client)["rdb_last_bgsave_status"] == "err")
+            assert "MISCONF" in str(client.call("SET", "a", 1))
+            assert client.call("CONFIG", "SET", parameter, value) == "OK"
+            assert client.call("SET", "a", 1) == "OK"
+            client.call("CONFIG", "SET", "dir", server.dir)
+            assert client.call("SAVE") == "OK"
+
+
+@pytest.mark.parametrize("what", ["a folder", "a loop"])
+@pytest.mark.parametrize("name", ["dump.rdb", "appendonlydir/appendonly.aof.manifest"])
+def test_what_cannot_be_read_is_not_taken_for_missing(name, what):
+    folder = tempfile.mkdtemp(prefix="tessera-loop-")
+    try:
+        path = os.path.join(folder, name)
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        if what == "a folder":
+            os.mkdir(path)
+        else:
+            os.symlink(os.path.basename(path), path)
+        log = "no" if name == "dump.rdb" else "yes"
+        with Server("--dir", folder, "--appendonly", log, shards=2, wait=False) as server:
+            assert server.wait_exit() == 1
+            assert name in server.log()
+            assert ("directory" if what == "a folder" else "symbolic links") in server.log()
+    finally:
+        shutil.rmtree(folder)
+
+
+def test_the_moment_is_counted_and_copies_are_bounded():
+    """How long shards stood for a cut; what was copied for writes before their keys were saved: no more than what these keys
+    held."""
+    keys, size = 3000, 1000
+    with Server("--rdbcompression", "no", shards=4) as server, server.connect() as client:
+        client.pipeline([("SET", "key:%d" % i, "v" * size) for i in range(keys)])
+        before = server.info("tessera")
+        client.call("CONFIG", "SET", "rdb-key-save-delay", 300)
+        assert client.call("BGSAVE") == "Background saving started"
+        after = server.info("tessera")
+        parked = int(after["tessera_parked_count"]) - int(before["tessera_parked_count"])
+        assert parked >= 4 - 1
+        assert int(after["tessera_parked_us"]) >= int(before["tessera_parked_us"])
+        assert int(after["tessera_longest_parked_us"]) <= int(after["tessera_parked_us"])
+        written = 0
+        for i in range(500):
+            client.call("APPEND", "key:%d" % i, "more")
+            written += 1
+        copied = int(server_info(client)["current_cow_size"])
+        client.call("CONFIG", "SET", "rdb-key-save-delay", 0)
+        eventually(lambda: server_info(client)["rdb_bgsave_in_progress"] == "0")
+        last = int(server_info(client)["rdb_last_cow_size"])
+        assert copied <= last <= written * (size + 100), "one key each"
+        # The second write to a key copies nothing.
+        client.call("CONFIG", "SET", "rdb-key-save-delay", 300)
+        assert client.call("BGSAVE") == "Background saving started"
+        for _ in range(300):
+            client.call("APPEND", "key:5", "more")
+        client.call("CONFIG", "SET", "rdb-key-save-delay", 0)
+        eventually(lambda: server_info(client)["rdb_bgsave_in_progress"] == "0")
+        assert int(server_info(client)["rdb_last_cow_size"]) <= size + 5000

@@ -33,8 +33,9 @@ class Check {
     for (;;) {
       const size_t n = std::fread(chunk.data(), 1, chunk.size(), file);
       if (n == 0) {
+        note_doing();
         if (std::ferror(file) != 0) return fail("Reading the file failed");
-        return fail("Unexpected EOF reading RDB file: " + framer_.truncated().message);
+        return fail("Unexpected EOF reading RDB file", framer_.truncated().message);
       }
       std::string_view input(chunk.data(), n);
       Record record;
@@ -45,21 +46,7 @@ class Check {
         info("\\o/ RDB looks OK! \\o/");
         return true;
       }
-      if (next == Framer::Next::kBad) {
-        doing_ = framer_.offset() == 0       ? "start"
-                 : framer_.doing_type() >= 0 ? "read-object-value"
-                                             : "read-type";
-        if (framer_.doing_type() >= 0 && !framer_.doing_key().empty()) {
-          key_ = framer_.doing_key();
-          type_ = framer_.doing_type();
-        }
-        if (framer_.error().message.rfind("the checksum", 0) == 0) {
-          doing_ = "check-sum";
-          type_ = -1;
-          return fail("RDB CRC error: " + framer_.error().message);
-        }
-        return fail(framer_.error().message);
-      }
+      if (next == Framer::Next::kBad) return bad();
     }
   }
 
@@ -75,9 +62,42 @@ class Check {
     std::fputc('\n', out_);
   }
 
-  bool fail(const std::string& what) {
+  // What the framer was at when it had to stop.
+  void note_doing() {
+    if (framer_.doing_type() >= 0) {
+      doing_ = framer_.doing_key().empty() ? "read-key" : "read-object-value";
+      if (framer_.doing_key().empty()) return;
+      key_ = framer_.doing_key();
+      type_ = framer_.doing_type();
+      stats_.add_key(false, false);
+      return;
+    }
+    if (framer_.offset() == 0) {
+      doing_ = "start";
+    } else if (framer_.doing_checksum()) {
+      doing_ = "check-sum";
+    } else {
+      doing_ = framer_.doing_opcode() == rdb::kOpAux        ? "read-aux"
+               : framer_.doing_opcode() == rdb::kOpFunction ? "read-functions"
+                                                            : "read-type";
+    }
+  }
+
+  bool bad() {
+    note_doing();
+    const std::string& what = framer_.error().message;
+    if (framer_.doing_checksum()) return fail("RDB CRC error", what);
+    if (framer_.offset() > 0) return fail(what);
+    if (framer_.version() > 0)
+      return fail("Can't handle RDB format version " + std::to_string(framer_.version()), what);
+    return fail("Wrong signature trying to load DB from file", what);
+  }
+
+  // First the words that scripts look for, then what we know beyond them.
+  bool fail(const std::string& what, const std::string& more = {}) {
     std::fprintf(out_, "--- RDB ERROR DETECTED ---\n");
     info("%s", what.c_str());
+    if (!more.empty()) std::fprintf(out_, "[additional info] %s\n", more.c_str());
     std::fprintf(out_, "[additional info] While doing: %s\n", doing_);
     if (!key_.empty()) std::fprintf(out_, "[additional info] Reading key '%s'\n", key_.c_str());
     if (type_ >= 0) {

@@ -4,6 +4,7 @@
 #include <memory>
 #include <string_view>
 
+#include "server/registry/version.h"
 #include "tools/check-rdb/check.h"
 
 namespace {
@@ -17,6 +18,10 @@ int usage(const char* program) {
 
 int main(int argc, char** argv) {
   using tessera::check_rdb::Stats;
+  if (argc == 2 && (std::string_view(argv[1]) == "-v" || std::string_view(argv[1]) == "--version")) {
+    std::printf("tessera-check-rdb %s\n", tessera::kTesseraVersion);
+    return 0;
+  }
   const char* path = nullptr;
   bool text = false, json = false;
   for (int i = 1; i < argc; ++i) {

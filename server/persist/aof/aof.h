@@ -84,7 +84,8 @@ class Aof : public io::Actor {
   // appendonly no: all is written and synced first.
   void turn_off(std::function<void()> done);
   // BGREWRITEAOF: the reply without sign. While the file is off, a base is made in the folder in `dir`.
-  void rewrite(std::string dir, std::function<void(Result<std::string>)> done);
+  // `waits`: something else is under way, behind which its cut comes; until then it is scheduled.
+  void rewrite(std::string dir, bool waits, std::function<void(Result<std::string>)> done);
   // Everything that has been appended by now is written and synced; false: it could not be.
   void flush(std::function<void(bool)> done);
   // DEBUG LOADAOF, in this order; `done` on the journal thread. Nothing is appended meanwhile.
@@ -142,7 +143,8 @@ class Aof : public io::Actor {
   Result<std::unique_ptr<io::File>> new_increment(const std::string& name);
   Result<void> write_first_base(aof::ManifestFile& base);
   // ---- aof_rewrite.cc
-  void begin_rewrite(const char* why);
+  void begin_rewrite(const char* why, bool waits = false);
+  void note_rewriting();
   void cut_made(uint64_t offset, std::unique_ptr<journal::Cursor> cursor);
   void switch_files();
   void base_done(Result<uint64_t> size);

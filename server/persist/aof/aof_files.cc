@@ -67,7 +67,9 @@ Result<void> Aof::lock() {
 Result<void> Aof::find_files() {
   io::Files& files = env_.files();
   manifest_ = {};
-  if (files.stat(place_.manifest_path()).ok()) {
+  const auto has_manifest = files.stat(place_.manifest_path());
+  if (!has_manifest.ok() && has_manifest.error().code != ENOENT) return has_manifest.error();
+  if (has_manifest.ok()) {
     const auto text = files.read_all(place_.manifest_path());
     if (!text.ok()) return text.error();
     aof::ManifestError where;
@@ -85,7 +87,9 @@ Result<void> Aof::find_files() {
   } else {
     log_.notice("The AOF manifest file %s doesn't exist", (place_.file_name + ".manifest").c_str());
   }
-  const bool has_old = files.stat(place_.dir + "/" + place_.file_name).ok();
+  const auto old = files.stat(place_.dir + "/" + place_.file_name);
+  if (!old.ok() && old.error().code != ENOENT) return old.error();
+  const bool has_old = old.ok() && !old->is_dir;
   const bool half_moved = manifest_.base && manifest_.increments.empty() &&
                           manifest_.base->name == place_.file_name &&
                           !files.stat(place_.path(place_.file_name)).ok();

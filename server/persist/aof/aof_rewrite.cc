@@ -34,8 +34,10 @@ void Aof::let_folder_go() {
   if (!is_on() && !rewrite_.running) lock_.reset();
 }
 
-void Aof::rewrite(std::string dir, std::function<void(Result<std::string>)> done) {
-  post([this, dir = std::move(dir), done = std::move(done)] {
+void Aof::rewrite(std::string dir, bool waits, std::function<void(Result<std::string>)> done) {
+  post([this, dir = std::move(dir), waits, done = std::move(done)] {
+    const std::string scheduled = "Background append only file rewriting scheduled";
+    if (journal_.aof().rewrite_scheduled) return done(scheduled);
     if (rewrite_.running) return done(Error{"Background append only file rewriting already in progress"});
     if (!is_on()) {
       if (const auto taken = take_folder(dir); !taken.ok()) {
@@ -44,8 +46,8 @@ void Aof::rewrite(std::string dir, std::function<void(Result<std::string>)> done
             "Can't execute an AOF background rewriting. Please check the server logs for more information."});
       }
     }
-    begin_rewrite("on request");
-    done(std::string("Background append only file rewriting started"));
+    begin_rewrite("on request", waits);
+    done(waits ? scheduled : std::string("Background append only file rewriting started"));
   });
 }
 
@@ -55,6 +57,7 @@ void Aof::turn_on(std::string dir, std::function<void(Result<void>)> done) {
     if (is_on()) return done({});
     // A rewrite under way has no increment behind it: what it makes is not used.
     rewrite_.running = false;
+    journal_.aof().rewrite_scheduled = false;
     if (const auto taken = take_folder(dir); !taken.ok()) {
       log_.warning("Unable to turn on AOF: %s", taken.error().message.c_str());
       journal_.aof().enabled = false;
@@ -66,7 +69,7 @@ void Aof::turn_on(std::string dir, std::function<void(Result<void>)> done) {
   });
 }
 
-void Aof::begin_rewrite(const char* why) {
+void Aof::begin_rewrite(const char* why, bool waits) {
   log_.notice("Background append only file rewriting started (%s)", why);
   const uint64_t serial = rewrite_.serial + 1;
   rewrite_ = {};
@@ -77,8 +80,8 @@ void Aof::begin_rewrite(const char* why) {
   // Others may have their files in this folder.
   rewrite_.path = place_.dir + "/temp-rewriteaof-bg-" + text::to_text(static_cast<int64_t>(getpid())) + "-" +
                   text::to_text(serial) + ".aof";
-  journal_.aof().rewriting = true;
-  journal_.aof().rewrite_began_us = now_.us;
+  journal_.aof().rewrite_scheduled = waits;
+  if (!waits) note_rewriting();
   BaseRequest request;
   request.path = rewrite_.path;
   request.snapshot = rewrite_.snapshot;
@@ -110,7 +113,14 @@ void Aof::begin_rewrite(const char* why) {
   make_base_(std::move(request));
 }
 
+void Aof::note_rewriting() {
+  journal_.aof().rewrite_scheduled = false;
+  journal_.aof().rewriting = true;
+  journal_.aof().rewrite_began_us = now_.us;
+}
+
 void Aof::cut_made(uint64_t offset, std::unique_ptr<journal::Cursor> cursor) {
+  if (journal_.aof().rewrite_scheduled) note_rewriting();
   rewrite_.cut = true;
   rewrite_.offset = offset;
   if (phase_ == Phase::kOn) rewrite_.waits_for_switch = true;
@@ -230,7 +240,7 @@ void Aof::rewrite_ended(bool ok) {
   journal::AofStatus& status = journal_.aof();
   rewrite_.running = rewrite_.waits_for_switch = false;
   if (!ok && rewrite_.size) (void)env_.files().remove(rewrite_.path).ok();
-  status.rewriting = false;
+  status.rewriting = status.rewrite_scheduled = false;
   status.rewrite_began_us = 0;
   status.rewrite_ok = ok;
   status.last_rewrite_s = (now_ - rewrite_.began).us / 1000000;

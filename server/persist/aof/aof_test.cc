@@ -195,7 +195,7 @@ class Story {
           faults_[static_cast<size_t>(io::DiskOpKind::kSyncDir)] = 1 + random_.below(3);
           break;
         case 6:
-          aof_->rewrite("/data", [](const Result<std::string>&) {});
+          aof_->rewrite("/data", random_.below(2) == 0, [](const Result<std::string>&) {});
           break;
         case 7:
         case 8:

@@ -160,12 +160,7 @@ Framer::Next Framer::skip(std::string_view window) {
     default:
       break;
   }
-  if (phase_ == Phase::kBody && type_ >= 0) {
-    Input input(window.substr(1, key_end_ - 1));
-    std::string scratch;
-    std::string_view name;
-    if (input.string(&name, scratch)) key_name_ = name;
-  }
+  key_name_ = key_in(window);
   return fail(taken_ + pos_, skipper_.what());
 }
 
@@ -175,9 +170,19 @@ Framer::Next Framer::more(uint64_t need) {
 }
 
 Framer::Next Framer::fail(uint64_t offset, std::string what) {
+  wrong_checksum_ = phase_ == Phase::kChecksum;
   phase_ = Phase::kOver;
   error_ = {std::move(what) + " at offset " + text::to_text(offset), kBadBytes};
   return Next::kBad;
+}
+
+// Of the key whose value is read: its name, from the record's bytes.
+std::string Framer::key_in(std::string_view window) const {
+  if (phase_ != Phase::kBody || type_ < 0 || window.size() < key_end_) return {};
+  Input input(window.substr(1, key_end_ - 1));
+  std::string scratch;
+  std::string_view name;
+  return input.string(&name, scratch) ? std::string(name) : std::string();
 }
 
 Error Framer::truncated() const {

@@ -66,7 +66,9 @@ class Framer {
   bool checksum_was_there() const { return has_checksum_; }
   // What is read at the moment, for checkers.
   int doing_type() const { return type_; }  // of a key's value, -1
-  std::string_view doing_key() const { return key_name_; }
+  std::string doing_key() const { return phase_ == Phase::kOver ? key_name_ : key_in(held_); }
+  bool doing_checksum() const { return phase_ == Phase::kChecksum || wrong_checksum_; }
+  int doing_opcode() const { return phase_ == Phase::kBody && type_ < 0 ? opcode_ : -1; }  // not a key's; -1
 
  private:
   enum class Phase : uint8_t { kMagic, kOpcode, kKey, kBody, kChecksum, kOver };
@@ -80,6 +82,7 @@ class Framer {
   Next checksum(std::string_view window, Record& out);
   Next more(uint64_t need);
   Next fail(uint64_t offset, std::string what);
+  std::string key_in(std::string_view window) const;
 
   bool verify_;
   bool relaxed_;
@@ -101,6 +104,7 @@ class Framer {
   int64_t expire_ms_ = -1, idle_s_ = -1;
   int freq_ = -1;
   bool has_checksum_ = false;
+  bool wrong_checksum_ = false;
   Skipper skipper_;
   std::string key_name_;
   Error error_;
