@@ -155,7 +155,10 @@ Extensions read_extensions(const bus::Gossip& gossip) {
 }  // namespace
 
 void take_gossip(Step& step, Node& sender, const bus::Gossip& gossip) {
-  for (const bus::GossipEntry& entry : gossip.entries) {
+  constexpr size_t kAhead = 8;
+  for (size_t i = 0; i < gossip.entries.size(); ++i) {
+    const bus::GossipEntry& entry = gossip.entries[i];
+    if (i + kAhead < gossip.entries.size()) step.s.by_id.fetch(gossip.entries[i + kAhead].id);
     if (!bus::is_node_id(entry.id)) continue;
     Node* node = step.s.find(entry.id);
     if (node == nullptr) {

@@ -16,8 +16,9 @@ constexpr Micros kMostRejoin = seconds(5);
 constexpr Micros kAfterStart = seconds(2);
 
 bool all_slots_served(const State& s) {
-  return std::all_of(s.owner.begin(), s.owner.end(),
-                     [](const Node* owner) { return owner != nullptr && !owner->is_failed(); });
+  int served = 0;
+  for (const auto& node : s.nodes) served += node->is_failed() ? 0 : node->slot_count;
+  return served == hash::kSlotCount;
 }
 
 }  // namespace

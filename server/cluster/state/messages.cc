@@ -2,6 +2,7 @@
 #include "server/cluster/state/messages.h"
 
 #include <algorithm>
+#include <array>
 
 #include "server/cluster/state/faults.h"
 
@@ -56,8 +57,17 @@ void add_entries(Step& step, const Node* to, bus::Gossip& gossip) {
   const size_t others = count > 2 ? count - 2 : 0;
   const size_t wanted = std::min(others, std::max(kLeastEntries, count / kEntriesShare));
   gossip.entries.reserve(wanted + s.suspected.size());
+  // Drawn a few ahead: see NodeIndex::fetch().
+  std::array<Node*, 8> ahead;
+  for (Node*& node : ahead) {
+    node = s.nodes[s.random.below(count)].get();
+    fetch_node(*node);
+  }
   for (size_t tries = wanted * 3; tries > 0 && gossip.entries.size() < wanted; --tries) {
-    Node& node = *s.nodes[s.random.below(count)];
+    Node*& place = ahead[tries % ahead.size()];
+    Node& node = *place;
+    place = s.nodes[s.random.below(count)].get();
+    fetch_node(*place);
     if (node.gossip_mark == mark || &node == to || !worth_telling(node) || node.is_suspected()) continue;
     if (node.outbound == kNoLink && node.slot_count == 0) continue;  // nobody needs it, nobody has it
     node.gossip_mark = mark;

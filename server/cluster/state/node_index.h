@@ -14,31 +14,39 @@ namespace tessera::cluster::state {
 
 class NodeIndex {
  public:
-  explicit NodeIndex(uint64_t seed) : seed_(seed), places_(kLeastPlaces, nullptr) {}
+  explicit NodeIndex(uint64_t seed) : seed_(seed), places_(kLeastPlaces) {}
 
   // nullptr: none of this name.
-  Node* find(const NodeId& id) const { return places_[place_of(id)]; }
+  Node* find(const NodeId& id) const { return places_[place_of(id, tag_of(id))].node; }
+
+  // Says that find() of this name follows soon: a table of a thousand nodes is rarely in the cache.
+  void fetch(const NodeId& id) const {
+    const uint32_t tag = tag_of(id);
+    const Place& place = places_[tag & mask()];
+    if (place.tag == tag && place.node != nullptr) fetch_node(*place.node);
+  }
 
   // REQUIRES: no node of this name is in it; the name stays while it is.
   void insert(Node& node) {
     if ((size_ + 1) * 2 > places_.size()) grow();
-    Node*& place = places_[place_of(node.id)];
-    TESSERA_DCHECK(place == nullptr);
-    place = &node;
+    const uint32_t tag = tag_of(node.id);
+    Place& place = places_[place_of(node.id, tag)];
+    TESSERA_DCHECK(place.node == nullptr);
+    place = {&node, tag};
     ++size_;
   }
 
   void erase(const NodeId& id) {
-    size_t hole = place_of(id);
-    if (places_[hole] == nullptr) return;
+    size_t hole = place_of(id, tag_of(id));
+    if (places_[hole].node == nullptr) return;
     // Those behind it come nearer, as far as their hashes allow.
-    for (size_t i = next(hole); places_[i] != nullptr; i = next(i)) {
-      const size_t wanted = start_of(places_[i]->id);
+    for (size_t i = next(hole); places_[i].node != nullptr; i = next(i)) {
+      const size_t wanted = places_[i].tag & mask();
       if (((i - wanted) & mask()) < ((i - hole) & mask())) continue;
       places_[hole] = places_[i];
       hole = i;
     }
-    places_[hole] = nullptr;
+    places_[hole] = {};
     --size_;
   }
 
@@ -47,25 +55,30 @@ class NodeIndex {
  private:
   static constexpr size_t kLeastPlaces = 16;  // a power of two, as all that follow
 
+  struct Place {
+    Node* node = nullptr;
+    uint32_t tag = 0;  // the hash: others need not be looked at
+  };
+
   size_t mask() const { return places_.size() - 1; }
   size_t next(size_t i) const { return (i + 1) & mask(); }
-  size_t start_of(const NodeId& id) const { return static_cast<size_t>(id.hash(seed_)) & mask(); }
+  uint32_t tag_of(const NodeId& id) const { return static_cast<uint32_t>(id.hash(seed_)); }
   // Where it is, or where it would come to.
-  size_t place_of(const NodeId& id) const {
-    size_t i = start_of(id);
-    while (places_[i] != nullptr && places_[i]->id != id) i = next(i);
+  size_t place_of(const NodeId& id, uint32_t tag) const {
+    size_t i = tag & mask();
+    while (places_[i].node != nullptr && (places_[i].tag != tag || places_[i].node->id != id)) i = next(i);
     return i;
   }
   void grow() {
-    std::vector<Node*> before(places_.size() * 2, nullptr);
+    std::vector<Place> before(places_.size() * 2);
     before.swap(places_);
-    for (Node* node : before) {
-      if (node != nullptr) places_[place_of(node->id)] = node;
+    for (const Place& place : before) {
+      if (place.node != nullptr) places_[place_of(place.node->id, place.tag)] = place;
     }
   }
 
   const uint64_t seed_;
-  std::vector<Node*> places_;
+  std::vector<Place> places_;
   size_t size_ = 0;
 };
 

@@ -22,9 +22,14 @@ struct Life {
   uint64_t message_count = 0;
 };
 
+// Large ones cost as the square of their nodes: one life of eight.
+int node_count(Random& random) {
+  return random.one_in(8) ? 7 + static_cast<int>(random.below(6)) : 3 + static_cast<int>(random.below(4));
+}
+
 Life live(uint64_t seed, bool verbose = false) {
   Random random(seed);
-  Planes planes(seed, 3 + static_cast<int>(random.below(4)), verbose);
+  Planes planes(seed, node_count(random), verbose);
   bool good = planes.form();
   if (good) {
     for (int i = 0; i < 40 && planes.witness().ok(); ++i) {
