@@ -461,3 +461,23 @@ def test_the_moment_is_counted_and_copies_are_bounded():
         client.call("CONFIG", "SET", "rdb-key-save-delay", 0)
         eventually(lambda: server_info(client)["rdb_bgsave_in_progress"] == "0")
         assert int(server_info(client)["rdb_last_cow_size"]) <= size + 5000
+
+
+def test_a_write_to_a_long_string_copies_one_piece():
+    """Of each string that is not saved yet: what it shares with the cut is not copied."""
+    piece, count = 256 * 1024, 30
+    with Server("--rdbcompression", "no", shards=2) as server, server.connect() as client:
+        for i in range(count):
+            client.call("SET", "long:%d" % i, "y" * 3000000)
+        client.call("CONFIG", "SET", "rdb-key-save-delay", 100000)
+        assert client.call("BGSAVE") == "Background saving started"
+        before = server.rss_bytes()
+        for i in range(count):
+            client.call("SETRANGE", "long:%d" % i, 5, "z")
+        grown = server.rss_bytes() - before
+        assert server_info(client)["rdb_bgsave_in_progress"] == "1"
+        assert int(server_info(client)["current_cow_size"]) > 0
+        assert grown <= count * piece + 8 * 1024 * 1024
+        client.call("CONFIG", "SET", "rdb-key-save-delay", 0)
+        eventually(lambda: server_info(client)["rdb_bgsave_in_progress"] == "0")
+        assert server_info(client)["rdb_last_bgsave_status"] == "ok"
