@@ -228,6 +228,8 @@ class Engine : public io::Actor {
   void end_busy();
   // What others are told then.
   std::string_view busy_error() const;
+  // What a script says that keeps some shard busy; empty: none does.
+  std::string_view busy_anywhere() const;
   // Parked, by a coordinator whose script is past the threshold: clients here are told so as well. Until
   // unpark() nothing may touch the shard, nor may a client leave that something in it knows.
   void begin_busy_elsewhere(std::string error);

@@ -391,15 +391,10 @@ bool Pipeline::refused_now(const CommandView& command) {
 
 // For what would wait until a script on another shard has ended: redis-server's answer.
 bool Pipeline::refused_as_busy(const CommandView& command) {
-  if (__builtin_expect(engine_.node().busy_scripts.load(std::memory_order_relaxed) == 0, 1)) return false;
-  if (Scripts::allowed_while_busy(command)) return false;
-  for (Engine* engine : engine_.node().engines) {
-    const std::string_view busy = engine->scripts()->busy_error_now();
-    if (busy.empty()) continue;
-    reject(command, busy);
-    return true;
-  }
-  return false;
+  const std::string_view busy = engine_.busy_anywhere();
+  if (__builtin_expect(busy.empty(), 1) || Scripts::allowed_while_busy(command)) return false;
+  reject(command, busy);
+  return true;
 }
 
 // With `appendfsync always`: nobody sees what a crash could take back.

@@ -209,6 +209,14 @@ std::string_view Engine::busy_error() const {
   return parked_ ? std::string_view(busy_elsewhere_) : scripts_->busy_error();
 }
 
+std::string_view Engine::busy_anywhere() const {
+  if (__builtin_expect(node_.busy_scripts.load(std::memory_order_relaxed) == 0, 1)) return {};
+  for (Engine* engine : node_.engines) {
+    if (const std::string_view busy = engine->scripts()->busy_error_now(); !busy.empty()) return busy;
+  }
+  return {};
+}
+
 void Engine::begin_busy_elsewhere(std::string error) {
   busy_elsewhere_ = std::move(error);
   if (busy_) return;
@@ -237,12 +245,6 @@ bool RequestBatch::arrive_at_busy(Engine& engine) {
     engine.deliver(std::move(mine));
     return true;
   }
-  for (const Group& group : groups_) {
-    if (group.then) {  // it goes on elsewhere, in order: it waits
-      (void)mine.release();
-      return false;
-    }
-  }
   for (Group& group : groups_) {
     resp::Writer reply(replies_, group.bits.proto);
     for (uint32_t i = 0; i < group.command_count; ++i) {
@@ -252,6 +254,10 @@ bool RequestBatch::arrive_at_busy(Engine& engine) {
       engine.stats().rejected(command.row->id);
       engine.stats().error("BUSY");
       command.reply_size = replies_.size() - before;
+    }
+    if (group.then) {  // what stands behind is told by its own shard, or runs there
+      const int next = group.then_target;
+      engine.post(next, group.then.release());
     }
   }
   returning = true;

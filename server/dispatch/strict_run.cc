@@ -93,8 +93,9 @@ bool Pipeline::launch() {
   all_reads_ = all_reads;
   single_target_ = changes == 0 ? targets[0] : -1;
   home_in_flight_ = static_cast<uint32_t>(std::count(targets.begin(), targets.end(), engine_.index()));
-  // One that stops in its middle (CLIENT PAUSE) is a gather: that gives back what it did not run.
-  if (!held && (all_reads || changes <= kPassedOn)) {
+  // One that stops in its middle (CLIENT PAUSE) is a gather: that gives back what it did not run. While a script
+  // is busy there are no gathers: each shard runs its commands, or says why not.
+  if (!held && (all_reads || changes <= kPassedOn || !engine_.busy_anywhere().empty())) {
     pass_on(*next, !all_reads);
     engine_.recycle(std::move(next));
   } else {

@@ -275,10 +275,15 @@ def test_what_needs_a_busy_shard_is_told():
                     assert client.call(*words) == BUSY, words
                 assert [str(reply).split(" ")[0] for reply in client.pipeline([("MULTI",), ("DBSIZE",), ("EXEC",)])][-1] in ("EXECABORT", "BUSY")
                 client.call("DISCARD")
+                # One by one for shards that alternate: each is run or told, the busy one's are told.
+                written = ["p%d" % i for i in range(24)]
+                replies = client.pipeline([("SET", key, 1) for key in written] + [("GET", "k1"), ("SET", "k1", 1), ("GET", "k1")])
+                assert all(reply in ("OK", BUSY) for reply in replies[:24]) and BUSY in replies[:24]
+                assert replies[24:] == [BUSY] * 3
             assert clients[0].call("SCRIPT", "KILL") == "OK"
             assert "killed" in str(runner.read())
             for client in clients:
-                assert client.call("DBSIZE") == 0
+                assert client.call("EXISTS", "k1") == 0
                 client.close()
 
 
