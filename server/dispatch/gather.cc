@@ -2,9 +2,12 @@
 #include "server/dispatch/gather.h"
 
 #include <algorithm>
+#include <string>
+#include <utility>
 
 #include "common/base/check.h"
 #include "server/dispatch/pipeline.h"
+#include "server/dispatch/scripts.h"
 
 namespace tessera::dispatch {
 
@@ -97,6 +100,8 @@ void Gather::arrive(Engine& engine) {
     return;
   }
   std::unique_ptr<Gather> mine(this);
+  if (is_listed) engine.scripts()->away.came_home(this);
+  if (is_refused()) return;  // its client was told, and may be doing other things by now
   if (transaction) {
     TransactionRun::comes_home(engine, std::move(transaction));
     return;
@@ -132,9 +137,16 @@ void Gather::arrive(Engine& engine) {
   }
 }
 
-// A script for a shard that another one keeps busy. What has the token or asks for it waits.
+// A script for a shard that another one keeps busy, or an answer, which needs nothing of the shard. What has
+// the token waits, and so does what would go on here.
 bool Gather::arrive_at_busy(Engine& engine) {
-  if (done || !without_token) return false;
+  if (done) {
+    const bool goes_on = transaction ? !transaction->done() : retry || is_wake || at_home || wait;
+    if (goes_on && !is_refused()) return false;
+    arrive(engine);
+    return true;
+  }
+  if (!without_token) return false;
   resp::Writer reply(reply_, bits_.proto);
   reply.error(engine.busy_error());
   engine.stats().rejected(command_.row->id);
@@ -145,6 +157,7 @@ bool Gather::arrive_at_busy(Engine& engine) {
 }
 
 void Engine::begin_gather(Gather* gather) {
+  if (scripts_) scripts_->away.leaves(*this, gather);
   if (node_.token.acquire(gather)) grant(gather);
 }
 
@@ -159,7 +172,9 @@ void Engine::grant(Gather* gather) {
 void Engine::token_granted(Gather* gather) {
   TESSERA_CHECK(active_ == nullptr);
   active_ = gather;
-  step_ = GatherStep::kProbing;
+  // Refused meanwhile: nobody has to park for it.
+  gather->done = gather->is_refused();
+  step_ = gather->done ? GatherStep::kRelease : GatherStep::kProbing;
   awaited_ = 0;
   more_work_ = true;
 }
@@ -239,11 +254,12 @@ void Engine::run_gathers() {
     auto* next = static_cast<Gather*>(nullptr);
     if (TokenWaiter* waiter = active_->successor.load(std::memory_order_acquire))
       next = static_cast<Gather*>(waiter);
-    const bool along = next != nullptr && (!next->at_home_only || next->home() == index()) &&
-                       (clock().mono() - began).us < kGatherBatchUs &&
-                       std::all_of(next->shards().begin(), next->shards().end(), [&](int shard) {
-                         return parked_by_index_[static_cast<size_t>(shard)] != nullptr;
-                       });
+    const bool along =
+        next != nullptr && (clock().mono() - began).us < kGatherBatchUs &&
+        (next->is_refused() || ((!next->at_home_only || next->home() == index()) &&
+                                std::all_of(next->shards().begin(), next->shards().end(), [&](int shard) {
+                                  return parked_by_index_[static_cast<size_t>(shard)] != nullptr;
+                                })));
     if (!along) break;
     // The successor's turn: it holds the token from here on, the one before goes home.
     Gather* gather = active_;
@@ -276,7 +292,7 @@ bool Engine::held_at_its_turn(Gather& gather) {
 
 void Engine::run_gather(Gather& gather, MonoTime began) {
   gather.done = true;
-  if (held_at_its_turn(gather)) return;
+  if (!gather.begins() || held_at_its_turn(gather)) return;
   resp::Writer reply(gather.reply(), gather.bits().proto);
   if (gather.call) {
     gather.call(reply);

@@ -4,8 +4,10 @@
 // the handler runs on the coordinator's thread with a context that reaches all its shards.
 #pragma once
 
+#include <atomic>
 #include <functional>
 #include <memory>
+#include <string_view>
 #include <vector>
 
 #include "server/dispatch/engine.h"
@@ -43,6 +45,20 @@ class Gather : public Envelope, public TokenWaiter {
   void arrive(Engine& engine) override;
   bool arrive_at_busy(Engine& engine) override;
 
+  // ---- a script turned out slow while it waits: begun by its coordinator, or refused by its home, not both
+  // Home: it is a client's, and nothing of what it belongs to has run.
+  bool may_be_refused(Engine& home) const;
+  bool begins() { return claim(Claim::kBegun); }
+  bool is_refused() const { return claim_.load(std::memory_order_acquire) == Claim::kRefused; }
+  // Home: from now on it only has to come back. False: it has begun.
+  bool take_back() { return claim(Claim::kRefused); }
+  // REQUIRES: take_back(). Its client is told.
+  void refuse(Engine& home, std::string_view error);
+  // Home's list of those that are away.
+  bool is_listed = false;
+  Gather* away_before = nullptr;
+  Gather* away_after = nullptr;
+
   int home() const { return home_; }
   // Whose thread runs it; home, unless it says otherwise.
   int coordinator() const { return coordinator_ < 0 ? home_ : coordinator_; }
@@ -69,6 +85,13 @@ class Gather : public Envelope, public TokenWaiter {
   bool at_home_only = false;
 
  private:
+  enum class Claim : uint8_t { kPending, kBegun, kRefused };
+  bool claim(Claim mine) {
+    Claim expected = Claim::kPending;
+    return claim_.compare_exchange_strong(expected, mine, std::memory_order_acq_rel);
+  }
+
+  std::atomic<Claim> claim_{Claim::kPending};
   int home_;
   int coordinator_ = -1;
   ClientRef client_;

@@ -158,6 +158,7 @@ void Engine::poll_while_busy() {
     }
     clients_->begin_nested();
     tell_parked_busy();
+    tell_homes_busy(*this);
     offers_deferred_ = true;
   }
   loop().poll(Micros{0});
@@ -169,6 +170,7 @@ void Engine::poll_while_busy() {
     offer_while_busy(std::exchange(arriving_, nullptr));
   }
   offer_while_busy(loop().inbox().take_all());
+  launch_runs();
   clients_->run_nested();
   flush_outboxes();
 }
@@ -225,6 +227,7 @@ void Engine::begin_busy_elsewhere(std::string error) {
 }
 
 Micros Engine::busy_tick() {
+  launch_runs();
   const bool more = clients_->run_nested();
   flush_outboxes();
   return more ? Micros{0} : millis(100);

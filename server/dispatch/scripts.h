@@ -5,6 +5,7 @@
 #include <string>
 
 #include "server/dispatch/engine.h"
+#include "server/dispatch/gathers_away.h"
 
 namespace tessera::dispatch {
 
@@ -17,6 +18,7 @@ struct ScriptFigures {
 
 class Scripts {
  public:
+  GathersAway away;  // who may have to be told
   virtual ~Scripts() = default;
 
   // Runs EVAL, FCALL and their kin. False: the script needs shards that only the token's holder may take, has

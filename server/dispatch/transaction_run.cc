@@ -332,14 +332,20 @@ bool TransactionRun::arrive_at_busy(Engine& engine) {
     return true;
   }
   returning_ = true;
-  resp::Writer reply(reply_, start_.bits.proto);
-  reply.error("EXECABORT Transaction discarded because of: " + std::string(engine.busy_error()));
   forget_watches(engine, nullptr);
+  refuse_as_busy(engine, engine.busy_error());
+  engine.post(home_, mine.release());
+  return true;
+}
+
+void TransactionRun::refuse_as_busy(Engine& engine, std::string_view error) {
+  resp::Writer reply(reply_, start_.bits.proto);
+  reply.error("EXECABORT Transaction discarded because of: " + std::string(error));
+  forget_watched(engine, start_.client, start_.watcher, take_watched());
+  start_.watched.clear();
   outcome_ = Outcome::kRefused;
   engine.stats().rejected(start_.row->id);
   engine.stats().error("EXECABORT");
-  engine.post(home_, mine.release());
-  return true;
 }
 
 void TransactionRun::comes_home(Engine& engine, std::unique_ptr<TransactionRun> run) {

@@ -123,6 +123,8 @@ class TransactionRun : public Envelope {
   // As a message to the one shard of its keys, and home again.
   void arrive(Engine& engine) override;
   bool arrive_at_busy(Engine& engine) override;
+  // Before it begins: its reply says why it does not, and what is watched is forgotten.
+  void refuse_as_busy(Engine& engine, std::string_view error);
   static void comes_home(Engine& engine, std::unique_ptr<TransactionRun> run);
 
  private:

@@ -287,6 +287,60 @@ def test_what_needs_a_busy_shard_is_told():
                 client.close()
 
 
+@pytest.mark.tessera_only
+@pytest.mark.parametrize("shards", [2, 4])
+def test_who_waits_when_a_script_turns_out_slow_is_told(shards):
+    """What came before the threshold and has not had its turn is told as well, and does not run afterwards."""
+    many = ["m%d" % i for i in range(32)]
+    sets = [("SET", "s%d" % i, 1) for i in range(64)]
+    exec_ = [("MULTI",)] + [("INCR", key) for key in many[::4]] + [("EXEC",)]
+    waits = {
+        "EVAL": [("EVAL", "return redis.call('set', 'e', 1)", 0)],
+        "EVAL of keys": [("EVAL", "return redis.call('mset', KEYS[1], 1, KEYS[2], 2)", 2, "m1", "m2")],
+        "MSET": [("MSET", *[word for key in many for word in (key, 1)])],
+        "RENAME": [("RENAME", "from", "there%d" % i) for i in range(0, 800, 37)],
+        "LMOVE": [("LMOVE", "list", "list%d" % i, "LEFT", "LEFT") for i in range(0, 800, 37)],
+        "FLUSHALL": [("FLUSHALL",)],
+        "EXEC": exec_,
+        "WATCH": [("WATCH", *many[8:16])],
+        "SET": sets,
+        "SET, GET": [each for words in sets for each in (words, ("GET", words[1]))],
+    }
+    with Server("--busy-reply-threshold", "1000", shards=shards) as server, server.connect() as runner, server.connect() as control:
+        control.pipeline([("SET", "from", 1), ("RPUSH", "list", 1, 2, 3)])
+        clients = {name: [server.connect() for _ in range(6)] for name in waits}
+        for client in clients["WATCH"]:
+            client.pipeline(waits["WATCH"])
+        waits["WATCH"] = exec_
+        runner.send(encode("EVAL", "redis.log(redis.LOG_WARNING, 'it has begun') " + LOOP, 1, "k1"))
+        eventually(lambda: "it has begun" in server.log(), what="the script runs")
+        for name, commands in waits.items():
+            for client in clients[name]:
+                client.send(b"".join(encode(*words) for words in commands))
+        for name, commands in waits.items():
+            for client in clients[name]:
+                replies = [client.read() for _ in commands]
+                if commands is exec_:
+                    assert str(replies[-1]).startswith("EXECABORT"), (name, replies)
+                elif name in ("EVAL", "EVAL of keys", "MSET", "FLUSHALL"):
+                    assert replies == [BUSY] * len(replies), (name, replies)
+                else:
+                    # Single commands of shards that are free have run.
+                    assert BUSY in replies, (name, replies)
+        assert control.call("SCRIPT", "KILL") == "OK"
+        assert "killed" in str(runner.read())
+        # Nothing of it runs when its turn comes: what has begun behind it is over.
+        for name in ("EVAL", "WATCH", "EXEC"):
+            for client in clients[name]:
+                assert client.call("MSET", *[word for i in range(16) for word in ("after%d" % i, 1)]) == "OK"
+        assert control.call("EXISTS", "e", *many) == 0 and control.call("EXISTS", "after1") == 1
+        assert clients["WATCH"][0].pipeline(exec_)[-1] == [1] * 8
+        for group in clients.values():
+            for client in group:
+                client.close()
+        eventually(lambda: int(server.info("clients").get("total_watched_keys", 0)) == 0)
+
+
 @pytest.mark.parametrize("shards", [1, 2])
 def test_the_end_waits_for_a_script_that_wrote(shards):
     """Only SHUTDOWN NOSAVE ends it."""
