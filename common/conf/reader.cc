@@ -44,7 +44,7 @@ Result<void> add_file(const std::string& path, const Line& includer, const Sourc
 
 Result<void> add_lines(std::vector<Line> lines, const Source& source, int depth, std::vector<Line>& out) {
   for (Line& line : lines) {
-    if (line.words[0] != "include") {
+    if (line.is_note || line.words[0] != "include") {
       out.push_back(std::move(line));
       continue;
     }
@@ -74,14 +74,28 @@ std::string unbalanced_word(std::string_view line) {
 
 }  // namespace
 
+std::vector<std::string> note_words(std::string_view line) {
+  if (!line.starts_with(kNoteMark)) return {};
+  auto words = text::split_args(line.substr(kNoteMark.size()));
+  if (!words || words->empty()) return {};
+  (*words)[0] = text::to_lower((*words)[0]);
+  return std::move(*words);
+}
+
 Result<std::vector<Line>> parse(std::string_view text, std::string_view file) {
   std::vector<Line> lines;
   int number = 0;
   for (std::string_view raw : text::split(text, '\n')) {
     ++number;
     const std::string_view trimmed = text::trim(raw);
-    if (trimmed.empty() || trimmed[0] == '#') continue;
-    Line line{std::string(file), number, std::string(trimmed), {}};
+    if (trimmed.empty()) continue;
+    Line line{std::string(file), number, std::string(trimmed), {}, false};
+    if (trimmed[0] == '#') {
+      line.words = note_words(trimmed);
+      line.is_note = true;
+      if (!line.words.empty()) lines.push_back(std::move(line));
+      continue;
+    }
     auto words = text::split_args(trimmed);
     if (!words) {
       line.words = {unbalanced_word(trimmed)};

@@ -1,7 +1,7 @@
 // Role: configuration text into lines of words, with `include`. Thread: any; pure but for the caller's
 // Source. Format: redis.conf of Redis 7.0: one directive a line, words as text::split_args; a line whose
 // first character is '#' is a comment (a '#' further on is part of a word); the first word is compared in
-// lower case.
+// lower case. A comment that begins with kNoteMark is a note.
 #pragma once
 
 #include <functional>
@@ -18,7 +18,12 @@ struct Line {
   int number = 0;                  // from 1
   std::string text;                // without blanks at the ends
   std::vector<std::string> words;  // at least one; words[0] in lower case
+  bool is_note = false;            // stood behind kNoteMark
 };
+
+// What begins a note: a line for Tessera alone, since every other server takes it for a comment. Whether the
+// words of one mean something is for the caller to say; what cannot be split into words is no note.
+inline constexpr std::string_view kNoteMark = "# tessera:";
 
 inline constexpr std::string_view kStdin = "(standard input)";
 inline constexpr std::string_view kCommandLine = "(command line)";
@@ -30,7 +35,10 @@ struct Source {
   std::function<Result<std::vector<std::string>>(const std::string& dir)> list;
 };
 
-// The lines of one text; `include` lines stay lines. Fails on unbalanced quotes.
+// The words of a note, the first in lower case; none for any other line. `line` has no blanks at its ends.
+std::vector<std::string> note_words(std::string_view line);
+
+// The lines of one text, notes among them; `include` lines stay lines. Fails on unbalanced quotes.
 Result<std::vector<Line>> parse(std::string_view text, std::string_view file);
 
 // As parse(), with every `include <path>` replaced by what it names. A pattern (* ? [) names all matching

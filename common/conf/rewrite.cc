@@ -10,6 +10,7 @@
 #include <set>
 #include <utility>
 
+#include "common/conf/reader.h"
 #include "common/text/quoting.h"
 #include "common/text/strings.h"
 
@@ -30,6 +31,7 @@ class Draft {
     std::deque<size_t>& places = places_[option.name];
     for (const std::string& value : option.values) {
       std::string line = option.name + (value.empty() ? "" : " ") + value;
+      if (is_note(rules, option.name)) line = std::string(kNoteMark) + ' ' + line;
       if (!places.empty()) {
         lines_[places.front()] = std::move(line);
         places.pop_front();
@@ -56,9 +58,16 @@ class Draft {
   }
 
  private:
+  static bool is_note(const RewriteRules& rules, const std::string& name) {
+    return rules.is_note && rules.is_note(name);
+  }
+
   void add_old_line(std::string_view line, const RewriteRules& rules) {
     if (line.empty() || line[0] == '#') {
       has_marker_ |= line == kRewriteMarker;
+      const auto note = note_words(line);
+      const std::string of = note.empty() ? "" : rules.canonical(note);
+      if (!of.empty() && is_note(rules, of)) places_[of].push_back(lines_.size());
       lines_.emplace_back(line);
       return;
     }

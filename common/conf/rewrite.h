@@ -24,6 +24,9 @@ struct RewriteRules {
   // words for sentinel), or "" when such a line would not be read: it is commented out. Lines whose canonical
   // name no option has are kept as they are (include, rename-command, loadmodule).
   std::function<std::string(const std::vector<std::string>& words)> canonical;
+  // Options of this name are written as notes (reader.h). Lines of them are found in both forms; any other
+  // note is a comment. Not set: none is.
+  std::function<bool(const std::string& name)> is_note;
   bool append_defaults = false;  // write everything out, whether default or not
 };
 

@@ -295,6 +295,23 @@ TEST(Rewrite, ShardsOfTheMachineAreNotWritten) {
   EXPECT_NE(written("shards 4\n").find("shards 4\n"), std::string::npos);
 }
 
+TEST(Rewrite, NotesAreReadLikePlainLines) {
+  const auto shards = [](const std::string& text) -> int64_t {
+    const auto config = load_text(text);
+    EXPECT_TRUE(config.ok()) << config.error().message;
+    return config.ok() ? (*config)->integer("shards") : -1;
+  };
+  EXPECT_EQ(shards("# tessera: shards 5\n"), 5);
+  EXPECT_EQ(shards("# tessera: shards 5\nshards 3\n"), 3) << "the last one wins";
+  EXPECT_EQ(shards("shards 3\n# tessera: shards 5\n"), 5);
+  EXPECT_EQ(shards("shards 3\n# tessera: runs here\n# tessera: include /nowhere\n# tessera: user x\n"), 3);
+  const auto both = load_text("timeout 1\n# tessera: timeout 2\n# tessera: log-format logfmt\n");
+  ASSERT_TRUE(both.ok()) << both.error().message;
+  EXPECT_EQ((*both)->integer("timeout"), 1) << "redis-server would not see another value";
+  EXPECT_EQ((*both)->integer("log-format"), 1);
+  EXPECT_FALSE(load_text("# tessera: shards many\n").ok());
+}
+
 TEST(Rewrite, WritesValuesThatAreReadBack) {
   Editor editor(std::make_shared<const Config>(table(), "/", 2));
   const Pairs pairs = {{"save", "10 1 20 2"},
@@ -455,6 +472,33 @@ TEST(Rewrite, StaysReadableByRedis) {
   EXPECT_NE(printed.find("Configured to not listen anywhere"), std::string::npos) << printed << "\n" << text;
   EXPECT_NE(redis_reads("shards 1\n").find("FATAL CONFIG FILE ERROR"), std::string::npos)
       << "the test can fail";
+}
+
+// Every parameter, whoever knows it, written out; those redis-server does not know were set before.
+TEST(Rewrite, EverythingStaysReadableByRedis) {
+  if (system("redis-server --version >/dev/null 2>&1") != 0) GTEST_SKIP() << "no redis-server here";
+  LoadOptions options;
+  options.directory = "/tmp";
+  const std::string old_text = "# mine\nshards 2\nlog-format logfmt\nport 7919\n";
+  const auto config = load_text(old_text, options);
+  ASSERT_TRUE(config.ok()) << config.error().message;
+  Editor editor(*config);
+  const Pairs pairs = {{"pipeline-order", "relaxed"},
+                       {"availability-zone", "zone-a"},
+                       {"commandlog-request-larger-than", "7"}};
+  const auto next = editor.set(pairs, {});
+  ASSERT_TRUE(next.ok()) << next.error().message;
+  const std::string text = rewritten(*editor.current(), old_text, {}, true);
+  EXPECT_EQ(text.rfind("# mine\n# tessera: shards 2\n# tessera: log-format logfmt\nport 7919\n", 0), 0u)
+      << text;
+  const std::string printed = redis_reads(text);
+  EXPECT_NE(printed.find("Configured to not listen anywhere"), std::string::npos) << printed << "\n" << text;
+  const auto again = load_text(text, options);
+  ASSERT_TRUE(again.ok()) << again.error().message;
+  for (int i = 0; i < static_cast<int>(table()->size()); ++i) {
+    EXPECT_EQ((*again)->value(i), editor.current()->value(i)) << table()->row(i).name;
+  }
+  EXPECT_EQ(rewritten(**again, text, {}, true), text);
 }
 
 }  // namespace

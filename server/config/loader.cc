@@ -5,6 +5,7 @@
 #include <set>
 
 #include "common/text/strings.h"
+#include "server/config/notes.h"
 #include "server/registry/version.h"
 
 namespace tessera::config {
@@ -29,6 +30,8 @@ class Loader {
 
   Result<void> add(const conf::Line& line) {
     const auto found = table_.find(line.words[0]);
+    // Any other note is what it looks like, a comment.
+    if (line.is_note && (found.index < 0 || !is_note(table_.row(found.index)))) return {};
     return found.index >= 0 ? add_parameter(line, found.index) : add_directive(line);
   }
 

@@ -81,16 +81,41 @@ def test_config_rewrite_stays_readable(start):
     server.wait_exit()
     for binary in (server_under_test(), ORACLE):
         # The port in the rewritten file is taken over by --port.
-        readers = dict(binary=binary, config=written)
-        if binary == ORACLE:
-            # Parameters only we have are not redis-server's business: everything else must be accepted.
-            readers["config"] = "\n".join(line for line in lines if not line.startswith("shards "))
-        again = start(**readers)
+        again = start(binary=binary, config=written)
         with again.connect() as connection:
             assert connection.call("AUTH", 'a "b" c') == "OK"
             assert connection.call("CONFIG", "GET", "maxmemory") == [b"maxmemory", b"209715200"]
             assert connection.call("CONFIG", "GET", "maxmemory-samples") == [b"maxmemory-samples", b"7"]
             assert connection.call("CONFIG", "GET", "hz") == [b"hz", b"20"]
+
+
+def test_config_rewrite_of_what_only_we_know(start):
+    """Debian's own file, with parameters redis-server does not have: it starts on what is written, and so do we."""
+    with open(os.path.join(os.path.dirname(os.path.dirname(__file__)), "data", "redis-debian.conf")) as file:
+        debian = file.read()
+    here = ("--daemonize", "no", "--logfile", "", "--pidfile", "", "--supervised", "no")
+    server = start("--shards", "2", *here, config=debian, shards=None)
+    assert server.call("CONFIG", "SET", "log-format", "logfmt", "pipeline-order", "relaxed", "timeout", "77") == "OK"
+    assert server.call("CONFIG", "REWRITE") == "OK"
+    with open(server.config_path) as file:
+        written = file.read()
+    old = [line for line in debian.split("\n") if line.startswith("#")]
+    assert [line for line in written.split("\n") if line in old and line.startswith("#")] == old
+    assert server.call("CONFIG", "SET", "timeout", "78") == "OK" and server.call("CONFIG", "REWRITE") == "OK"
+    with open(server.config_path) as file:
+        assert file.read() == written.replace("\ntimeout 77\n", "\ntimeout 78\n")
+    server.process.kill()
+    server.wait_exit()
+    by_hand = written + "shards 3\n"
+    for binary, config, shards in ((ORACLE, written, None), (server_under_test(), written, b"2"), (server_under_test(), by_hand, b"3")):
+        again = start(*here, binary=binary, config=config, shards=None)
+        assert again.call("CONFIG", "GET", "timeout") == [b"timeout", b"77"]
+        if shards is None:
+            assert again.info("server")["redis_version"].startswith("7.0.")
+            continue
+        assert again.call("CONFIG", "GET", "shards") == [b"shards", shards]
+        assert again.call("CONFIG", "GET", "log-format") == [b"log-format", b"logfmt"]
+        assert again.call("CONFIG", "GET", "pipeline-order") == [b"pipeline-order", b"relaxed"]
 
 
 def test_config_rewrite_without_a_file(start):
