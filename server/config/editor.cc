@@ -107,6 +107,25 @@ Result<std::shared_ptr<const Config>> Editor::set(
   return next;
 }
 
+std::shared_ptr<const Config> Editor::put_back(const Config& before, const Config& after) {
+  Draft draft(*current_);
+  std::vector<int> indexes;
+  for (int index = 0; index < static_cast<int>(current_->table().size()); ++index) {
+    if (before.value(index) == after.value(index) || current_->value(index) != after.value(index)) continue;
+    draft.set(index, before.value(index));
+    indexes.push_back(index);
+  }
+  std::shared_ptr<const Config> next = std::move(draft).finish();
+  for (Hook& hook : hooks_) {
+    const bool concerned = std::any_of(indexes.begin(), indexes.end(), [&](int index) {
+      return std::count(hook.indexes.begin(), hook.indexes.end(), index) > 0;
+    });
+    if (concerned) (void)hook.call(*current_, *next).ok();
+  }
+  current_ = next;
+  return next;
+}
+
 std::vector<std::pair<std::string, std::string>> Editor::get(
     std::span<const std::string_view> patterns) const {
   const ParameterTable& table = current_->table();

@@ -42,6 +42,11 @@ class Editor {
   Result<std::shared_ptr<const Config>> set(
       std::span<const std::pair<std::string_view, std::string_view>> pairs, const SetOptions& options);
 
+  // What a set that led from `before` to `after` changed is as it was before, but for what somebody has set
+  // to something else since: for what turns out too late to be impossible. Hooks run as for a set; what they
+  // refuse was carried out once and has nobody left to be told. The next version, to be published.
+  std::shared_ptr<const Config> put_back(const Config& before, const Config& after);
+
   // CONFIG GET: names and values; each name once. A pattern without wildcard names one parameter, hidden ones
   // too.
   std::vector<std::pair<std::string, std::string>> get(std::span<const std::string_view> patterns) const;

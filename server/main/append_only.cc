@@ -94,16 +94,17 @@ Result<void> Node::switch_append_only(const config::Config& before, const config
   }
   aof_->set_settings(settings_of(after));
   control_.services().settling.ask();
-  aof_->turn_on(after.text("dir"), [this](const Result<void>& on) {
-    control_.post([this, ok = on.ok()] {
-      if (ok) return control_.services().settling.done();
-      // The parameter says what is, and may be set again.
-      const std::pair<std::string_view, std::string_view> off[] = {{"appendonly", "no"}};
-      if (auto next = editor_->set(off, {}); next.ok()) control_.services().publish_config(*next);
-      control_.services().settling.done(
-          "(possibly related to argument 'appendonly') - Unable to turn on AOF. Check server logs.");
-    });
-  });
+  aof_->turn_on(
+      after.text("dir"), [this, was = std::make_shared<const config::Config>(before),
+                          wanted = std::make_shared<const config::Config>(after)](const Result<void>& on) {
+        control_.post([this, was, wanted, ok = on.ok()] {
+          if (ok) return control_.services().settling.done();
+          // All or nothing: what else the same CONFIG SET changed goes back with it.
+          control_.services().publish_config(editor_->put_back(*was, *wanted));
+          control_.services().settling.done(
+              "(possibly related to argument 'appendonly') - Unable to turn on AOF. Check server logs.");
+        });
+      });
   return {};
 }
 

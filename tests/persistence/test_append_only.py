@@ -14,7 +14,7 @@ import pytest
 from tests.persistence.test_load_files import check_key
 from tests.support.resp import Closed, ReplyError
 from tests.support.seed import new_seed
-from tests.support.server import ORACLE, ROOT, SANITIZED, Server, bin_dir, eventually
+from tests.support.server import ORACLE, ROOT, SANITIZED, Server, bin_dir, eventually, free_port
 
 DATA = os.path.join(ROOT, "tests", "data", "aof")
 EXPECTED = os.path.join(ROOT, "tests", "data", "rdb")
@@ -491,6 +491,30 @@ def test_checker_says_what_redis_check_aof_says(name, data, args):
             with open(path, "rb") as file:
                 results.append((done.returncode, done.stdout.decode("latin-1"), file.read()))
     assert results[0] == results[1]
+
+
+@pytest.mark.parametrize("binary,shards", [(ORACLE, None), (None, 1), (None, 2)])
+def test_turning_on_fails_and_takes_the_rest_back(binary, shards):
+    """CONFIG SET of several is all or nothing, also where it turns out late; what was set since stays."""
+    with Server("--appenddirname", "taken", binary=binary, shards=shards) as server, server.connect() as client, server.connect() as other:
+        names = ("maxmemory", "appendonly", "slowlog-max-len", "save", "timeout", "bind", "appendfsync")
+        before = {name: client.call("CONFIG", "GET", name) for name in names}
+        with open(os.path.join(server.dir, "taken"), "w") as file:
+            file.write("x")
+        for port in (free_port(), free_port()):
+            reply = client.call("CONFIG", "SET", "maxmemory", "123456789", "appendonly", "yes", "slowlog-max-len", "77", "port", port,
+                                "save", "77 7", "appendfsync", "always")
+            assert reply == ReplyError("ERR CONFIG SET failed (possibly related to argument 'appendonly') - Unable to turn on AOF. "
+                                       "Check server logs.")
+            assert {name: client.call("CONFIG", "GET", name) for name in names} == before
+            assert other.call("CONFIG", "GET", "port") == [b"port", b"%d" % server.port]
+            with server.connect() as fresh:
+                assert fresh.call("SET", "k", "v") == "OK"
+            assert other.call("CONFIG", "SET", "timeout", "5") == "OK"
+            before["timeout"] = [b"timeout", b"5"]
+        os.remove(os.path.join(server.dir, "taken"))
+        assert client.call("CONFIG", "SET", "maxmemory", "123456789", "appendonly", "yes", "slowlog-max-len", "77") == "OK"
+        assert client.call("CONFIG", "GET", "slowlog-max-len") == [b"slowlog-max-len", b"77"]
 
 
 def test_turning_on_fails_and_works_later():

@@ -72,9 +72,13 @@ void set(ControlCtx& ctx, const Args& args, Writer& reply) {
     reply.ok();
     return;
   }
-  ctx.control().when_adopted([&services, asked_before, send = ctx.reply_later()] {
-    services.settling.when_done(asked_before, [send](const std::string& failure) {
-      send([&](Writer& out) { failure.empty() ? out.ok() : out.error("ERR CONFIG SET failed " + failure); });
+  control::Control& control = ctx.control();
+  control.when_adopted([&services, &control, asked_before, send = ctx.reply_later()] {
+    services.settling.when_done(asked_before, [&control, send](const std::string& failure) {
+      if (failure.empty()) return send([](Writer& out) { out.ok(); });
+      // What was put back has to hold as well.
+      control.when_adopted(
+          [send, failure] { send([&](Writer& out) { out.error("ERR CONFIG SET failed " + failure); }); });
     });
   });
 }
