@@ -5,12 +5,22 @@
 
 #include <algorithm>
 #include <cstring>
+#include <iterator>
 
 namespace tessera::dispatch {
 
 namespace {
 // Nanoseconds per tick as a 32.32 fixed point number. A fact of the machine, not of a node.
 std::atomic<uint64_t> g_scale{1ULL << 32};
+
+// Codes of the server's own replies. They have places of their own, the first ones: what scripts make up
+// never takes them. The most frequent come first.
+constexpr std::string_view kOwnCodes[] = {
+    "ERR",     "WRONGTYPE", "MOVED",      "ASK",        "NOAUTH",       "NOPERM",     "OOM",
+    "BUSY",    "NOSCRIPT",  "EXECABORT",  "CROSSSLOT",  "CLUSTERDOWN",  "TRYAGAIN",   "LOADING",
+    "MISCONF", "READONLY",  "MASTERDOWN", "NOREPLICAS", "NOMASTERLINK", "NOGROUP",    "BUSYGROUP",
+    "BUSYKEY", "UNBLOCKED", "WRONGPASS",  "NOPROTO",    "NOTBUSY",      "UNKILLABLE", "INVALIDOBJ",
+    "DENIED",  "INPROG",    "IOERR"};
 
 uint64_t clock_ns() {
   timespec t;
@@ -57,7 +67,13 @@ void LatencyHistogram::reset() {
   for (Counter& count : counts_) count.set(0);
 }
 
-CommandStats::CommandStats(size_t command_count) : commands_(command_count) {}
+CommandStats::CommandStats(size_t command_count) : commands_(command_count) {
+  static_assert(std::size(kOwnCodes) < kMaxErrorCodes / 2, "most places are for what scripts make up");
+  for (size_t at = 0; at < std::size(kOwnCodes); ++at) {
+    const CodeWords words = words_of(kOwnCodes[at]);
+    for (size_t i = 0; i < words.size(); ++i) errors_[at].code.words[i].store(words[i]);
+  }
+}
 
 CommandStats::~CommandStats() {
   for (CommandCounters& counters : commands_) delete counters.histogram.load();
@@ -111,7 +127,15 @@ bool CommandStats::equal(const ErrorCode& code, const CodeWords& words) {
 void CommandStats::error(std::string_view code) {
   error_total_.add();
   CodeWords words = words_of(code);
-  for (ErrorCount& place : errors_) {
+  for (size_t at = 0; at < std::size(kOwnCodes); ++at) {
+    ErrorCount& place = errors_[at];
+    if (!equal(place.code, words)) continue;
+    place.count.add();
+    if (!place.used.load(std::memory_order_relaxed)) place.used.store(true, std::memory_order_release);
+    return;
+  }
+  for (size_t at = std::size(kOwnCodes); at < errors_.size(); ++at) {
+    ErrorCount& place = errors_[at];
     if (place.used.load(std::memory_order_relaxed)) {
       if (!equal(place.code, words)) continue;
       place.count.add();

@@ -41,8 +41,7 @@ void write_errorstats(const Source& source, std::string& out) {
   std::map<std::string, int64_t> errors;
   for (dispatch::Engine* engine : source.node().engines) {
     for (const auto& error : engine->stats().errors()) {
-      if (!error.used.load(std::memory_order_acquire)) break;
-      if (error.count.get() == 0) continue;
+      if (!error.used.load(std::memory_order_acquire) || error.count.get() == 0) continue;
       std::string code = error.code.text();
       // What could end the field's name, as redis-server.
       std::replace_if(
