@@ -204,7 +204,7 @@ bool Connection::flush() {
   resp::OutChain& out = pipeline_.out();
   output_peak_bytes = std::max(output_peak_bytes, std::min<size_t>(out.size(), resp::ChunkPool::kChunkBytes));
   // As redis-server: what counts is what was to be sent, not what the kernel left of it.
-  if (!out.empty() && over_output_limit(engine_.mono())) return false;
+  if ((!out.empty() || wants_close()) && over_output_limit(engine_.mono())) return false;
   while (!out.empty() && !waits_to_write_) {
     std::array<io::Slice, 64> slices;
     const size_t count = out.slices(slices);
@@ -237,7 +237,8 @@ bool Connection::flush() {
 bool Connection::over_output_limit(MonoTime now) {
   // Strangers get their refusals as long as they read them.
   if (!session_.authenticated && pipeline_.out().size() > kOutputBytesOfStrangers) {
-    engine_.counters().output_buffer_limit_disconnections.add();
+    if (!told_over_limit_) engine_.counters().output_buffer_limit_disconnections.add();
+    told_over_limit_ = true;
     session_.set(dispatch::kCloseAsap);
     return true;
   }
@@ -251,7 +252,8 @@ bool Connection::over_output_limit(MonoTime now) {
   } else if (!over) {
     soft_limit_since = MonoTime{};
   }
-  if (over) {
+  if (over && !told_over_limit_) {
+    told_over_limit_ = true;
     engine_.counters().output_buffer_limit_disconnections.add();
     engine_.node().log->warning(
         "Client %s scheduled to be closed ASAP for overcoming of output buffer limits.",

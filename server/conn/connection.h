@@ -72,6 +72,7 @@ class Connection : public io::StreamHandler {
   bool has_done_all(bool parsed_all) const;
   void update_reading();
 
+  bool told_over_limit_ = false;  // logged and counted once, whoever finds it first
   Connections& table_;
   dispatch::Engine& engine_;
   std::unique_ptr<io::Stream> stream_;

@@ -75,21 +75,20 @@ bool Subscribers::has_room(dispatch::Session& session, dispatch::Pipeline& pipel
   const size_t limit_class = session.has(dispatch::kSubscribed) ? kPubsubClass : 0;
   const int64_t limit = engine_.settings().output_limits[limit_class].hard_bytes;
   if (limit == 0 || static_cast<int64_t>(pipeline.reply_bytes()) < limit) return true;
-  close_over_limit(session);
+  engine_.clients().kill(session);  // the connection finds itself over its limit, says so and counts it
   return false;
 }
 
-void Subscribers::close_over_limit(dispatch::Session& session) {
-  engine_.counters().output_buffer_limit_disconnections.add();
-  engine_.node().log->warning("Client %s scheduled to be closed ASAP for overcoming of output buffer limits.",
-                              engine_.clients().describe(session).c_str());
-  engine_.clients().kill(session);
-}
-
-// This thread did not run for so long, or one tick made so much, that what came is gone.
+// This thread did not run for so long, or one tick made so much, that what came is gone: nobody who listens
+// may take the rest for everything.
 void Subscribers::lost_everything() {
   for (const auto& [id, client] : clients_) {
-    if (!client->session->has(dispatch::kCloseAsap)) close_over_limit(*client->session);
+    dispatch::Session& session = *client->session;
+    if (!has_room(session, *client->pipeline)) continue;
+    engine_.counters().output_buffer_limit_disconnections.add();
+    engine_.node().log->warning("Client id=%llu addr=%s closed: more came for it than is kept.",
+                                static_cast<unsigned long long>(session.id), session.peer_text.c_str());
+    engine_.clients().kill(session);
   }
 }
 

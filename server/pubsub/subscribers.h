@@ -86,7 +86,6 @@ class Subscribers : public dispatch::TrackingSink {
   void to_clients(const Topic& topic, PushText& text);
   bool has_room(dispatch::Session& session, dispatch::Pipeline& pipeline);
   void write(Client& client, PushText& text);
-  void close_over_limit(dispatch::Session& session);
   void lost_everything();
 
   dispatch::Engine& engine_;

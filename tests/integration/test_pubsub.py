@@ -229,6 +229,23 @@ def test_slow_subscribers_are_closed(start):
         assert int(server.info("stats")["client_output_buffer_limit_disconnections"]) == 1
 
 
+@pytest.mark.parametrize("shards", [1, 2])
+def test_a_subscriber_over_its_limit_is_told_of_once(start, shards):
+    """More than the limit in one tick: one line of the log, without the client's name, and one disconnection."""
+    server = start("--client-output-buffer-limit", "pubsub 100kb 0 0", "--loglevel", "verbose", shards=shards)
+    with server.connect() as slow, server.connect() as publisher:
+        assert slow.call("CLIENT", "SETNAME", "SECRETNAME") == "OK"
+        slow.call("SUBSCRIBE", "c")
+        publisher.pipeline([("MULTI",)] + [("PUBLISH", "c", "x" * 10000)] * 60 + [("EXEC",)])
+        assert slow.closed_by_peer()
+        told = eventually(lambda: [line for line in server.log().split("\n") if "overcoming of output buffer limits" in line])
+        assert len(told) == 1, told
+        stats = publisher.call("INFO", "stats")
+        if not redis_under_test():
+            assert b"client_output_buffer_limit_disconnections:1\r\n" in stats
+            assert "SECRETNAME" not in server.log() and " name=*redacted* " in told[0], told
+
+
 def test_acl_of_channels(start):
     server = start(shards=2)
     with server.connect() as admin, server.connect() as user:
