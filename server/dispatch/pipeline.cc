@@ -182,7 +182,8 @@ bool Pipeline::may_run_while_parked(const CommandView& command) const {
 
 Pipeline::Step Pipeline::start(const CommandView& command) {
   if (__builtin_expect(session_.flags != 0, 0)) {
-    if (session_.has(kCloseAfterReply)) return Step::kDone;  // nothing behind QUIT or a fatal error is run
+    // Nothing behind QUIT or a fatal error is run, nor what a client that was killed had sent.
+    if (session_.has(kCloseAfterReply | kCloseAsap)) return Step::kDone;
   }
   if (__builtin_expect(!slots_empty() && too_much_waits(), 0)) return Step::kStall;
   if (__builtin_expect(command.row == nullptr, 0)) {
@@ -203,7 +204,7 @@ Pipeline::Step Pipeline::start(const CommandView& command) {
   const registry::CommandRow& row = *command.row;
   const GateResult gate = check_gates(engine_, session_, command, keys_);
   if (__builtin_expect(!gate.open, 0)) {
-    reject(command, gate.error);
+    if (!session_.has(kCloseAsap)) reject(command, gate.error);  // its user was deleted: there is no answer
     return Step::kDone;
   }
   const bool in_special_state = session_.has(kSubscribed | kMonitor) || engine_.is_busy() ||

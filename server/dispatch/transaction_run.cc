@@ -44,7 +44,7 @@ void TransactionRun::reset() {
   several_keys_ = cross_slot_ = false;
   start_ = {};
   segment_ = 0;
-  head_written_ = returning_ = false;
+  head_written_ = returning_ = is_cut_ = false;
   outcome_ = Outcome::kRan;
   refusals_.clear();
   reply_.clear();
@@ -220,7 +220,7 @@ void TransactionRun::run_commands(Engine& engine, resp::Writer& reply) {
     const CommandView command = queue_.view(queue_.commands()[i], views_, owners_);
     // CLIENT REPLY among the commands silences those behind it.
     const bool silenced = pipeline != nullptr && !start_.muted && pipeline->muted();
-    resp::Writer& out = __builtin_expect(silenced, 0) ? unheard : reply;
+    resp::Writer& out = __builtin_expect(silenced || is_cut_, 0) ? unheard : reply;
     if (start_.bits.user != nullptr && !is_allowed(command, out)) {
       engine.stats().error("NOPERM");
       continue;
@@ -231,7 +231,7 @@ void TransactionRun::run_commands(Engine& engine, resp::Writer& reply) {
                                  : inner_needs(*command.row, command.args, engine.settings().cluster_enabled);
     if (needs == InnerNeeds::kConnection || (needs == InnerNeeds::kNothing && pipeline != nullptr)) {
       show(engine, command);
-      pipeline->run_inside(command, reply);
+      pipeline->run_inside(command, is_cut_ ? unheard : reply);
       inner.note_time();
       bits = pipeline->bits();
       unheard.set_proto(reply.proto());
@@ -266,7 +266,8 @@ bool TransactionRun::is_allowed(const CommandView& command, resp::Writer& reply)
 }
 
 bool TransactionRun::begin_elsewhere(CommandView& command) {
-  resp::Writer reply(reply_, start_.bits.proto);
+  resp::OutChain nowhere(pool_);
+  resp::Writer reply(is_cut_ ? nowhere : reply_, start_.bits.proto);
   write_head(reply);
   command = queue_.view(queue_.commands()[segment().first], views_, owners_);
   if (start_.bits.user == nullptr || is_allowed(command, reply)) return true;
@@ -275,7 +276,10 @@ bool TransactionRun::begin_elsewhere(CommandView& command) {
 }
 
 void TransactionRun::end_elsewhere(Engine& engine, resp::OutChain&& reply) {
-  reply_.append_chain(std::move(reply));
+  if (!is_cut_) reply_.append_chain(std::move(reply));
+  // It has killed its own client: as in redis-server nothing more is said to it, in the middle of the array.
+  Pipeline* pipeline = engine.clients().find(start_.client);
+  is_cut_ = is_cut_ || (pipeline != nullptr && pipeline->session().has(kCloseAfterReply));
   ++segment_;
   if (done()) show_exec(engine);
 }

@@ -149,6 +149,7 @@ class TransactionRun : public Envelope {
   size_t segment_ = 0;
   bool head_written_ = false;
   bool returning_ = false;
+  bool is_cut_ = false;  // its client is not answered any more; the commands run all the same
   Outcome outcome_ = Outcome::kRan;
   std::vector<Refusal> refusals_;
   resp::ChunkPool pool_;

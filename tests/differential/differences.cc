@@ -157,6 +157,15 @@ const std::vector<Difference>& differences() {
          return command_is(e, "debug") && e.args.size() == 4 && is(e.args[1], "stringmatch-len") &&
                 e.theirs.is_error() && e.theirs.text.rfind("ERR unknown subcommand", 0) == 0;
        }},
+      {"pause-without-end",
+       "a CLIENT PAUSE beyond what a time can be is refused: 7.0 says OK and holds nobody, its end overflows",
+       {{"CLIENT", "PAUSE", "9223372036854775807"}},
+       "-ERR timeout is out of range\r\n",
+       "+OK\r\n",
+       [](const Exchange& e) {
+         return command_is(e, "client") && e.args.size() >= 3 && is(e.args[1], "pause") &&
+                e.ours.is_error() && e.ours.text == "ERR timeout is out of range" && e.theirs.type == '+';
+       }},
       {"refcount-of-copied-integer",
        "small integers live inside the entry, so that every one of them counts as shared, a copied one too",
        {{"SET", "k", "1"}, {"COPY", "k", "copy"}, {"OBJECT", "REFCOUNT", "copy"}},

@@ -8,7 +8,7 @@ import subprocess
 
 import pytest
 
-from tests.support.resp import Closed, ReplyError
+from tests.support.resp import Closed, ReplyError, encode
 from tests.support.seed import new_seed
 from tests.support.server import ORACLE, Server, free_port, redis_under_test, server_under_test
 
@@ -120,6 +120,27 @@ def test_a_user_that_deletes_itself_is_told(server):
         assert connection.call("AUTH", "u", "x") == "OK"
         assert connection.call("ACL", "DELUSER", "u") == 1
     assert server.call("ACL", "USERS") == [b"default"]
+
+
+@pytest.mark.parametrize("binary,shards", [(ORACLE, None), (None, 1), (None, 2)])
+def test_nothing_is_said_behind_the_end_of_a_client(start, binary, shards):
+    """Who deletes its own user, or kills itself, gets that reply and the end, whatever it has sent behind it."""
+    server = start(binary=binary, shards=shards)
+    login = encode("ACL", "SETUSER", "u", "on", "nopass", "+@all", "~*") + encode("AUTH", "u", "x")
+    kill, cut = encode("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "no"), encode("SET", "k", 2)
+    for sent, got, k, l in (
+            (login + encode("ACL", "DELUSER", "u") + encode("PING") + cut, b"+OK\r\n+OK\r\n:1\r\n", None, None),
+            (encode("SET", "k", 1) + kill + encode("PING") + cut, b"+OK\r\n:1\r\n", b"1", None),
+            # In a transaction: the rest of it runs, but its array is left as it is.
+            (encode("MULTI") + encode("GET", "k") + kill + encode("SET", "l", 3) + encode("CLIENT", "ID") + encode("MGET", "k", "l") +
+             encode("EXEC") + cut, b"+OK\r\n" + b"+QUEUED\r\n" * 5 + b"*5\r\n$1\r\n1\r\n:1\r\n", b"1", b"3"),
+            (encode("MULTI") + encode("SET", "l", 4) + kill + encode("EXEC") + cut,
+             b"+OK\r\n" + b"+QUEUED\r\n" * 2 + b"*2\r\n+OK\r\n:1\r\n", b"1", b"4")):
+        with server.connect() as connection:
+            connection.send(sent)
+            assert connection.closed_by_peer() and connection.buffer == got
+        with server.connect() as connection:
+            assert connection.call("MGET", "k", "l") == [k, l]
 
 
 def test_all_or_nothing(server):

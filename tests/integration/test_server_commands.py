@@ -687,3 +687,8 @@ def test_made_up_codes_do_not_crowd_out_others(start):
         counts = errorstats(server)
         assert counts.pop("errorstat_WRONGTYPE") == "count=1" and list(counts.values()) == ["count=2"]
 
+
+def test_lolwut_without_a_number(pair):
+    """One line with the version, which is what 7.0.15 says to any version it has no picture for."""
+    for server, version in zip(pair, (b"7.2.4", b"7.0.15")):
+        assert server.call("LOLWUT", "VERSION") == b"Redis ver. %s\n" % version

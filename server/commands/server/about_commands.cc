@@ -48,6 +48,10 @@ void lolwut(ConnCtx& ctx, const Args& args, Writer& reply) {
   int64_t columns = 30;
   int64_t rows = 12;
   size_t next = 1;
+  if (args.size() == 2 && token_is(args[1], "VERSION")) {
+    reply.verbatim("txt", std::string("Redis ver. ") + kRedisVersion + "\n");
+    return;
+  }
   if (args.size() >= 3 && token_is(args[1], "VERSION")) {
     int64_t version = 0;
     if (!read_int64(args[2], reply, version)) return;
