@@ -99,8 +99,10 @@ Result<void> Node::switch_append_only(const config::Config& before, const config
                           wanted = std::make_shared<const config::Config>(after)](const Result<void>& on) {
         control_.post([this, was, wanted, ok = on.ok()] {
           if (ok) return control_.services().settling.done();
-          // All or nothing: what else the same CONFIG SET changed goes back with it.
-          control_.services().publish_config(editor_->put_back(*was, *wanted));
+          // All or nothing: what else the same CONFIG SET changed goes back with it, when shards have come to
+          // it: a port is free for them again only then.
+          control_.when_adopted(
+              [this, was, wanted] { control_.services().publish_config(editor_->put_back(*was, *wanted)); });
           control_.services().settling.done(
               "(possibly related to argument 'appendonly') - Unable to turn on AOF. Check server logs.");
         });

@@ -76,9 +76,11 @@ void set(ControlCtx& ctx, const Args& args, Writer& reply) {
   control.when_adopted([&services, &control, asked_before, send = ctx.reply_later()] {
     services.settling.when_done(asked_before, [&control, send](const std::string& failure) {
       if (failure.empty()) return send([](Writer& out) { out.ok(); });
-      // What was put back has to hold as well.
-      control.when_adopted(
-          [send, failure] { send([&](Writer& out) { out.error("ERR CONFIG SET failed " + failure); }); });
+      // It is put back when shards have come to it, which was asked for before, and then has to hold.
+      control.when_adopted([&control, send, failure] {
+        control.when_adopted(
+            [send, failure] { send([&](Writer& out) { out.error("ERR CONFIG SET failed " + failure); }); });
+      });
     });
   });
 }
