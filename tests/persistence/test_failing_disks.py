@@ -382,6 +382,8 @@ def fill_a_disk(scene):
     scene.goes_on()
     assert "Background saving" in scene.client.call("BGSAVE")
     assert "Background append only file rewriting" in scene.client.call("BGREWRITEAOF")
-    eventually(lambda: scene.info()["rdb_bgsave_in_progress"] == scene.info()["aof_rewrite_in_progress"] == "0", 60)
-    assert scene.is_well() and scene.info()["rdb_last_bgsave_status"] == "ok"
+    # The rewrite waits until the save is over: between them neither is in progress.
+    eventually(lambda: scene.info()["rdb_bgsave_in_progress"] == scene.info()["aof_rewrite_in_progress"] == "0" and scene.is_well(), 60,
+               "the rewrite has ended well")
+    assert scene.info()["rdb_last_bgsave_status"] == "ok"
     scene.goes_on()
