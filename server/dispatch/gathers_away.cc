@@ -80,15 +80,7 @@ void Gather::refuse(Engine& home, std::string_view error) {
   Pipeline* pipeline = home.clients().find(client_);
   if (run) {
     const RequestBatch::Group& group = run->last_group();
-    resp::Writer reply(run->replies(), bits_.proto);
-    for (uint32_t i = 0; i < group.command_count; ++i) {
-      RequestBatch::Command& command = run->commands()[group.command_first + i];
-      const size_t before = run->replies().size();
-      reply.error(error);
-      home.stats().rejected(command.row->id);
-      home.stats().error("BUSY");
-      command.reply_size = run->replies().size() - before;
-    }
+    run->refuse_group(home, group, error);
     if (pipeline) pipeline->deliver_run(std::move(run), group.command_count);
   } else {
     resp::OutChain chain(home.chunks());

@@ -76,6 +76,8 @@ class RequestBatch : public Envelope {
   void reset(int home, int target);
   void arrive(Engine& engine) override;
   bool arrive_at_busy(Engine& engine) override;
+  // Answers every command of the group so, and counts it as refused. REQUIRES: none of them has a reply.
+  void refuse_group(Engine& engine, const Group& group, std::string_view busy_error);
   bool returning = false;
   bool target_of_chain = false;  // comes behind another shard's commands
   size_t charged = 0;            // of the sender's credit for the target; given back when it returns

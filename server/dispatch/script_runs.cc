@@ -241,6 +241,18 @@ void Engine::end_busy() {
   loop().hold_reads(false);
 }
 
+void RequestBatch::refuse_group(Engine& engine, const Group& group, std::string_view busy_error) {
+  resp::Writer reply(replies_, group.bits.proto);
+  for (uint32_t i = 0; i < group.command_count; ++i) {
+    Command& command = commands_[group.command_first + i];
+    const size_t before = replies_.size();
+    reply.error(busy_error);
+    engine.stats().rejected(command.row->id);
+    engine.stats().error("BUSY");
+    command.reply_size = replies_.size() - before;
+  }
+}
+
 // Others' commands for this shard are told; answers of other shards are passed on.
 bool RequestBatch::arrive_at_busy(Engine& engine) {
   std::unique_ptr<RequestBatch> mine(this);
@@ -249,15 +261,7 @@ bool RequestBatch::arrive_at_busy(Engine& engine) {
     return true;
   }
   for (Group& group : groups_) {
-    resp::Writer reply(replies_, group.bits.proto);
-    for (uint32_t i = 0; i < group.command_count; ++i) {
-      Command& command = commands_[group.command_first + i];
-      const size_t before = replies_.size();
-      reply.error(engine.busy_error());
-      engine.stats().rejected(command.row->id);
-      engine.stats().error("BUSY");
-      command.reply_size = replies_.size() - before;
-    }
+    refuse_group(engine, group, engine.busy_error());
     if (group.then) {  // what stands behind is told by its own shard, or runs there
       const int next = group.then_target;
       engine.post(next, group.then.release());

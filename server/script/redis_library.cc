@@ -196,7 +196,8 @@ void read_function_flags(lua_State* L, RegisteredFunction& function) {
     lua_rawgeti(L, -1, i);
     if (lua_isnil(L, -1)) break;
     uint32_t flag = 0;
-    if (lua_type(L, -1) == LUA_TSTRING) flag = flag_of(text::to_lower(lua_tostring(L, -1)));  // case is no matter
+    if (lua_type(L, -1) == LUA_TSTRING)
+      flag = flag_of(text::to_lower(lua_tostring(L, -1)));  // case is no matter
     if (flag == 0) raise(L, "unknown flag given");
     function.flags |= flag;
     lua_pop(L, 1);
