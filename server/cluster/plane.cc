@@ -2,6 +2,7 @@
 #include "server/cluster/plane.h"
 
 #include <cstdio>
+#include <utility>
 
 #include "server/cluster/state/state.h"
 
@@ -77,7 +78,12 @@ void Plane::stop() {
 }
 
 bool Plane::turn() {
-  return links_ && links_->work();
+  if (!links_) return false;
+  in_turn_ = true;
+  const bool more = links_->work();
+  in_turn_ = false;
+  tell_shards();
+  return more;
 }
 
 void Plane::tick() {
@@ -151,10 +157,15 @@ void Plane::happened(state::Event event) {
     if (actions_.empty()) actions_.swap(todo);  // keeps the memory
   }
   stepping_ = false;
-  if (machine_.write_until() != write_until_) {
-    write_until_ = machine_.write_until();
-    host_.set_write_until(write_until_);
-  }
+  if (!in_turn_) tell_shards();
+}
+
+// The lease after the view: who sees it sees what we knew when it was renewed.
+void Plane::tell_shards() {
+  publish_view();
+  if (machine_.write_until() == write_until_) return;
+  write_until_ = machine_.write_until();
+  host_.set_write_until(write_until_);
 }
 
 void Plane::carry_out(state::Action& action) {
@@ -170,12 +181,7 @@ void Plane::carry_out(state::Action& action) {
       if (plane.links_) plane.links_->send(a.link, a.message);
     }
     void operator()(state::Persist& a) { plane.persist(a); }
-    void operator()(state::PublishView& a) {
-      plane.host_.publish(plane.view());
-      plane.host_.when_adopted([&p = plane, alive = plane.alive_, version = a.version] {
-        if (*alive) p.happened(state::Adopted{version});
-      });
-    }
+    void operator()(state::PublishView& a) { plane.view_due_ = a.version; }
     void operator()(state::LogLine& a) { plane.log_.write(a.level, a.text); }
     void operator()(state::Reply& a) {
       const auto found = plane.answers_.find(a.token);
@@ -184,8 +190,9 @@ void Plane::carry_out(state::Action& action) {
       plane.answers_.erase(found);
       answer(a);
     }
-    // After the view that says so: it was published before.
+    // After the view that says so, at once: a shard that had not seen it would keep them.
     void operator()(state::SlotsLost& a) {
+      plane.publish_view();
       plane.host_.when_adopted([&p = plane, alive = plane.alive_, slots = a.slots] {
         if (*alive) p.host_.drop_slots(slots);
       });
@@ -199,6 +206,15 @@ void Plane::carry_out(state::Action& action) {
     }
   };
   std::visit(Visitor{*this}, action);
+}
+
+void Plane::publish_view() {
+  if (view_due_ == 0) return;
+  const uint64_t version = std::exchange(view_due_, 0);
+  host_.publish(view());
+  host_.when_adopted([this, alive = alive_, version] {
+    if (*alive) happened(state::Adopted{version});
+  });
 }
 
 void Plane::persist(const state::Persist& persist) {

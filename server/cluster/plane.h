@@ -86,6 +86,8 @@ class Plane final : link::LinkHandler {
   state::Now now() const;
   void happened(state::Event event);
   void carry_out(state::Action& action);
+  void publish_view();
+  void tell_shards();
   void persist(const state::Persist& persist);
   void note_known(state::LinkId link);
   bool drops(state::LinkId link, const bus::Message& message);
@@ -110,6 +112,9 @@ class Plane final : link::LinkHandler {
   std::deque<state::Event> events_;
   bool stepping_ = false;
   state::Actions actions_;
+  // What one event changes, or the hundreds of messages of a turn, goes to shards as one view, at the end.
+  bool in_turn_ = false;
+  uint64_t view_due_ = 0;                         // its version; 0: none
   std::unordered_map<uint64_t, Answer> answers_;  // by token
   uint64_t next_token_ = 1;
   MonoTime write_until_{0};

@@ -54,7 +54,8 @@ struct Reply {
   Kind kind;
   std::string text;  // without '+', '-' or ':'
 };
-// Slots of ours that a higher epoch gave to others: their keys go (after the view that says so is adopted).
+// Slots of ours that a higher epoch gave to others: their keys go after the view that says so is adopted,
+// whose PublishView comes before this.
 struct SlotsLost {
   SlotSet slots;
 };

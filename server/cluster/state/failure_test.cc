@@ -232,6 +232,41 @@ TEST_F(EvidenceTest, AnAnswerThatWasPassedOverLeavesNoGap) {
   EXPECT_EQ(asked(), 0u);
 }
 
+// What was passed over is no answer, but neither does it end the asking: the write lease needs answers that
+// it understands.
+TEST_F(Failure, WhoseAnswerWasPassedOverIsAskedAgain) {
+  start_three();
+  const LinkId link = peer('a').outbound;
+  const auto asked = [&] {
+    return std::count_if(sent.begin(), sent.end(), [&](const auto& one) { return one.first == link; });
+  };
+  peer('a').reachable = false;  // its answers are passed over, all of them
+  sent.clear();
+  constexpr int kSeconds = 4;
+  for (int i = 0; i < kSeconds * 10; ++i) {
+    advance(millis(100));
+    receive('a', MessageType::kPing);  // it lives
+    if (!s().links.at(link).pings.empty()) step(MessagePassedOver{link, MessageType::kPong});
+  }
+  EXPECT_GE(asked(), kSeconds - 1) << "as often as others";
+  EXPECT_LE(asked(), kSeconds + 1) << "and not more often";
+  peer('a').reachable = true;
+  advance(seconds(2));
+  EXPECT_LE(now.mono - node('a')->heard, seconds(1) + millis(300));
+  EXPECT_EQ(peer('a').outbound, link) << "on the same connection";
+}
+
+TEST_F(Failure, LinksThatComeAndGoMakeNoViews) {
+  start_three();
+  const uint64_t before = view;
+  for (const CloseReason reason : {CloseReason::kReset, CloseReason::kEnd, CloseReason::kOverflow}) {
+    step(LinkClosed{peer('a').outbound, reason});
+    advance(millis(500));
+    ASSERT_TRUE(node('a')->connected);
+  }
+  EXPECT_EQ(view, before) << "nothing that shards decide by has changed";
+}
+
 TEST_F(EvidenceTest, RefusedTwiceIsSuspectedAtOnceAndTold) {
   start_with_heir();
   die('b');

@@ -27,6 +27,38 @@ TEST_F(Handshake, NewNodeSavesItselfBeforeItSpeaks) {
   EXPECT_EQ(count_sent(MessageType::kPong), 1u);
 }
 
+// While the first nodes.conf cannot be written nobody is answered; who asked and still listens is,
+// afterwards, however many others asked and went.
+TEST_F(Handshake, WhoWaitsForTheFirstFileIsAnsweredWhateverOthersAsked) {
+  persists = false;
+  known('a');
+  step(Start{std::nullopt, id_of('m'), id_of('e'), settings});
+  constexpr int kStrangers = 1000, kQuestions = 100;
+  const auto question = message_of(peer('a'), MessageType::kPing);
+  LinkId stranger = kInboundBit | (uint64_t{1} << 32);
+  for (int i = 0; i < kStrangers; ++i) {
+    step(InboundOpened{++stranger, "10.9.9.9"});
+    step(MessageReceived{stranger, "10.9.9.9", "10.0.0.109", question});
+    step(LinkClosed{stranger, CloseReason::kEnd});
+  }
+  EXPECT_EQ(s().held.size(), 0u) << "nobody is there to be answered";
+  step(InboundOpened{++stranger, "10.9.9.9"});
+  for (int i = 0; i < kQuestions; ++i) {
+    step(MessageReceived{stranger, "10.9.9.9", "10.0.0.109", question});
+  }
+  EXPECT_LE(s().held.size(), 8u) << "one of them does not fill our memory";
+  for (int i = 0; i < kStrangers; ++i) {
+    step(InboundOpened{++stranger, "10.9.9.9"});
+    step(MessageReceived{stranger, "10.9.9.9", "10.0.0.109", question});
+  }
+  receive('a', MessageType::kPing);
+  step(Persisted{1});
+  const bool answered = std::any_of(sent.begin(), sent.end(), [&](const auto& one) {
+    return one.first == peer('a').inbound && one.second->type == MessageType::kPong;
+  });
+  EXPECT_TRUE(answered);
+}
+
 TEST_F(Handshake, MeetMakesANodeWithItsOwnName) {
   start_alone();
   known('a');

@@ -65,9 +65,22 @@ bool is_ping_due(const Step& step, const Node& node) {
   return s.me->counts() && node.counts() && step.since(node.heard) > lease_interval(s);
 }
 
-// Of nodes in handshake views say nothing that anybody decides by, and strangers can make many of them.
-void tell_of_link(Step& step, const Node& node) {
-  if (!node.in_handshake()) step.publish();
+// All that was asked on this link was answered, but by nothing that we understand: it is asked again, though
+// not sooner than a healthy node would be. Silence still counts from the first of the questions.
+bool was_passed_over(const Step& step, const Node& node) {
+  const Link& link = step.s.links.at(node.outbound);
+  return link.pings.empty() && step.since(link.asked) > ping_interval(step.s);
+}
+
+// What waits for the first nodes.conf has nowhere to go.
+void end_link(Step& step, LinkId id) {
+  State& s = step.s;
+  s.links.erase(id);
+  if (s.durable.any) return;
+  std::erase_if(s.held, [&](const Held& held) {
+    const auto* message = std::get_if<Held::Message>(&held.what);
+    return message != nullptr && message->link == id;
+  });
 }
 
 }  // namespace
@@ -108,7 +121,6 @@ void on_connected(Step& step, const OutboundConnected& event) {
   // A ping that already waits goes on waiting: a new connection is no answer.
   // MEET is said on every connection until it is answered: one that broke may have taken it along.
   send_ping(step, node, node.has(bus::kFlagMeet) ? bus::MessageType::kMeet : bus::MessageType::kPing);
-  tell_of_link(step, node);
 }
 
 void on_closed(Step& step, const LinkClosed& event) {
@@ -117,7 +129,7 @@ void on_closed(Step& step, const LinkClosed& event) {
   if (found == s.links.end()) return;
   Node* node = found->second.node;
   const bool connected = found->second.connected;
-  s.links.erase(found);
+  end_link(step, event.link);
   if (node == nullptr) return;
   if (is_inbound(event.link)) {
     if (node->inbound == event.link) node->inbound = kNoLink;
@@ -126,7 +138,6 @@ void on_closed(Step& step, const LinkClosed& event) {
   node->outbound = kNoLink;
   node->connected = false;
   if (connected) {
-    tell_of_link(step, *node);
     const bool broke = event.reason == CloseReason::kEnd || event.reason == CloseReason::kReset;
     if (broke) link_broke(step, *node);
     return;
@@ -146,16 +157,15 @@ void on_passed_over(Step& step, const MessagePassedOver& event) {
 
 void close_outbound(Step& step, Node& node) {
   if (node.outbound == kNoLink) return;
-  step.s.links.erase(node.outbound);
+  end_link(step, node.outbound);
   step.out.push_back(CloseLink{node.outbound});
   node.outbound = kNoLink;
   node.connected = false;
-  tell_of_link(step, node);
 }
 
 void close_inbound(Step& step, Node& node) {
   if (node.inbound == kNoLink) return;
-  step.s.links.erase(node.inbound);
+  end_link(step, node.inbound);
   step.out.push_back(CloseLink{node.inbound});
   node.inbound = kNoLink;
 }
@@ -235,7 +245,7 @@ void ping_due(Step& step) {
   State& s = step.s;
   for (const auto& node : s.nodes) {
     if (node->is_me() || node->in_handshake() || !node->has_address()) continue;
-    if (node->ping_sent != kNever || !node->connected) continue;
+    if (!node->connected || (node->ping_sent != kNever && !was_passed_over(step, *node))) continue;
     if (is_ping_due(step, *node)) send_ping(step, *node);
   }
 }

@@ -162,9 +162,11 @@ std::shared_ptr<bus::Message> new_message(const State& s, MessageType type) {
 void send(Step& step, LinkId link, std::shared_ptr<bus::Message> message) {
   State& s = step.s;
   if (!s.durable.any) {
-    // Who asked asks again; strangers may ask often while the first nodes.conf cannot be written.
-    constexpr size_t kMostHeld = 256;
-    if (message->type == bus::MessageType::kPong && s.held.size() >= kMostHeld) return;
+    // Strangers may ask often while the first nodes.conf cannot be written; each is answered on its own.
+    constexpr int kMostHeldPongs = 4;
+    const auto to = s.links.find(link);
+    if (to == s.links.end()) return;
+    if (message->type == bus::MessageType::kPong && ++to->second.held_pongs > kMostHeldPongs) return;
     s.held.push_back({1, 0, Held::Message{link, std::move(message)}});
     return;
   }
@@ -182,7 +184,9 @@ void broadcast(Step& step, const std::shared_ptr<bus::Message>& message) {
 
 void send_ping(Step& step, Node& node, MessageType type) {
   if (node.ping_sent == kNever) node.ping_sent = step.now.mono;
-  step.s.links.at(node.outbound).pings.push_back(step.now.mono);
+  Link& link = step.s.links.at(node.outbound);
+  link.pings.push_back(step.now.mono);
+  link.asked = step.now.mono;
   send(step, node.outbound, gossip_message(step, type, &node));
 }
 

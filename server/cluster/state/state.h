@@ -28,6 +28,8 @@ struct Link {
   bool connected = false;
   MonoTime created;
   std::vector<MonoTime> pings;  // sent and not answered yet, oldest first; answers come in order
+  MonoTime asked = kNever;      // when the last of them was sent, answered or not
+  int held_pongs = 0;           // answers that wait until the first nodes.conf is written
   std::string remote_ip;
 };
 
@@ -102,6 +104,7 @@ struct State {
 
   // ---- to do at the end of the step
   bool todo_health = false, todo_save = false, todo_view = false, todo_lease = false;
+  SlotSet lost;  // of ours, in this step; the view has to say so
 
   Statistics statistics;
   uint64_t gossip_mark = 0;

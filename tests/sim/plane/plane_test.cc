@@ -53,6 +53,15 @@ TEST(Plane, FormsAndComesBackFromItsFile) {
   EXPECT_EQ(planes.process(1).plane().machine().my_id(), planes.witness().ids()[1]);
 }
 
+// Nodes that come to know each other change much in a turn of theirs; shards are told once. (A slot that is
+// lost is told at once, and there is none here.)
+TEST(Plane, ATurnMakesOneView) {
+  constexpr int kMany = 10;
+  Planes planes(8, kMany);
+  ASSERT_TRUE(planes.form()) << planes.describe();
+  for (size_t i = 0; i < kMany; ++i) EXPECT_LE(planes.process(i).most_views_a_turn(), 1u) << "node " << i;
+}
+
 TEST(Plane, ASecondProcessOnTheFileIsRefused) {
   Planes planes(6, 1);
   ASSERT_TRUE(planes.start(0));

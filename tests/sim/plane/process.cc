@@ -40,7 +40,7 @@ Result<void> Process::open() {
   host.publish = [this](route::ClusterView view) { publish(std::move(view)); };
   host.when_adopted = [this](std::function<void()> then) { waiting_.push_back({version_, std::move(then)}); };
   host.post = [this](std::function<void()> run) { post(std::move(run)); };
-  host.drop_slots = [](const cluster::state::SlotSet&) {};
+  host.drop_slots = [this](const cluster::state::SlotSet& slots) { dropped(slots); };
   host.drop_all_keys = [] {};
   host.set_write_until = [](MonoTime) {};
   auto opened = cluster::Plane::open(env_, log_, kNodesConf, settings, std::move(host));
@@ -68,7 +68,10 @@ Micros Process::tick(io::Loop& loop) {
     plane_->tick();
     next_tick_ = now + plane_->tick_period();
   }
-  if (plane_->turn()) return Micros{0};
+  const uint64_t before = version_;
+  const bool more = plane_->turn();
+  most_views_a_turn_ = std::max(most_views_a_turn_, version_ - before);
+  if (more) return Micros{0};
   return waiting_.empty() ? std::max(next_tick_ - now, Micros{0}) : millis(1);
 }
 
@@ -78,6 +81,7 @@ void Process::publish(route::ClusterView view) {
   for (int slot = 0; slot < hash::kSlotCount; ++slot) {
     if (view.is_mine(slot)) mine.set(static_cast<size_t>(slot));
   }
+  mine_of_[version_] = mine;
   published_ = std::move(view);
   for (Shard& shard : shards_) {
     MonoTime at = env_.clock().mono() +
@@ -98,10 +102,18 @@ void Process::adopt(MonoTime now) {
     all = std::min(all, shard.version);
   }
   while (!waiting_.empty() && waiting_.front().first <= all) {
-    const auto then = std::move(waiting_.front().second);
+    const auto [version, then] = std::move(waiting_.front());
     waiting_.pop_front();
+    adopted_ = version;
     then();
+    mine_of_.erase(mine_of_.begin(), mine_of_.lower_bound(version));
   }
+}
+
+// A shard whose view still gives it these slots would keep their keys for good.
+void Process::dropped(const cluster::state::SlotSet& slots) {
+  EXPECT_TRUE((mine_of_.at(adopted_) & slots).none())
+      << "keys of lost slots go before the shards know that they are lost";
 }
 
 void Process::post(std::function<void()> run) {

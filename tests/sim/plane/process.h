@@ -4,6 +4,7 @@
 
 #include <deque>
 #include <functional>
+#include <map>
 #include <memory>
 #include <utility>
 #include <vector>
@@ -37,6 +38,7 @@ class Process : public io::Actor {
   const route::ClusterView& published() const { return published_; }
   // What at least one shard serves.
   cluster::state::SlotSet served() const;
+  uint64_t most_views_a_turn() const { return most_views_a_turn_; }
 
  private:
   struct Adoption {
@@ -51,6 +53,7 @@ class Process : public io::Actor {
   };
   void publish(route::ClusterView view);
   void adopt(MonoTime now);
+  void dropped(const cluster::state::SlotSet& slots);
 
   io::SimEnv& env_;
   Random random_;
@@ -58,6 +61,9 @@ class Process : public io::Actor {
   std::unique_ptr<cluster::Plane> plane_;
   route::ClusterView published_;
   uint64_t version_ = 0;
+  uint64_t adopted_ = 0;  // by all, of what is told of just now
+  uint64_t most_views_a_turn_ = 0;
+  std::map<uint64_t, cluster::state::SlotSet> mine_of_;  // by version, as long as somebody waits for it
   Micros slowest_shard_;
   std::vector<Shard> shards_;
   std::deque<std::pair<uint64_t, std::function<void()>>> waiting_;  // until all adopted this version
