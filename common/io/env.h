@@ -43,7 +43,8 @@ class Thread {
   virtual void interrupt(int signal) { (void)signal; }
 };
 
-// Jobs that may block (fsync of small files, name look-ups, freeing, compression).
+// Jobs that may block (fsync of small files, freeing, compression). Names are looked up elsewhere: a resolver
+// that does not answer would keep all others waiting.
 class Pool {
  public:
   virtual ~Pool() = default;

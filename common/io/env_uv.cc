@@ -1,6 +1,6 @@
 // Role: the product's environment: clock, entropy, threads, pool. Thread: any.
 // Invariants: threads started here are named, have an 8 MB stack whatever the shell's limit says, and are
-// joined before the environment goes.
+// joined before the environment goes; but for those that ask the resolver, which own all they use.
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
@@ -92,9 +92,9 @@ class SystemThread {
 
 class UvThread final : public Thread {
  public:
-  UvThread(const Clock& clock, Pool& pool, const std::string& name, Actor& actor,
+  UvThread(const Clock& clock, LookUps& look_ups, const std::string& name, Actor& actor,
            const std::vector<int>& cpus)
-      : loop_(clock, pool), thread_(name, [this, &actor, cpus] { run(actor, cpus); }) {}
+      : loop_(clock, look_ups), thread_(name, [this, &actor, cpus] { run(actor, cpus); }) {}
   Loop& loop() override { return loop_; }
   void join() override { thread_.join(); }
   void interrupt(int signal) override { thread_.interrupt(signal); }
@@ -197,17 +197,85 @@ class UvEnv final : public Env {
   }
   std::unique_ptr<Thread> start_thread(const std::string& name, Actor& actor,
                                        const std::vector<int>& cpus) override {
-    return std::make_unique<UvThread>(clock_, *pool_, name, actor, cpus);
+    return std::make_unique<UvThread>(clock_, look_ups_, name, actor, cpus);
   }
-  std::unique_ptr<Loop> make_loop() override { return std::make_unique<UvLoop>(clock_, *pool_); }
+  std::unique_ptr<Loop> make_loop() override { return std::make_unique<UvLoop>(clock_, look_ups_); }
 
  private:
   SystemClock clock_;
   std::unique_ptr<Files> files_;
   std::unique_ptr<Pool> pool_;
+  LookUps look_ups_;
 };
 
 }  // namespace
+
+// ---- look-ups
+
+struct LookUps::Shared {
+  static constexpr int kMostThreads = 4;
+  std::mutex mutex;
+  std::condition_variable changed;
+  std::deque<std::function<void()>> jobs;
+  int threads = 0, idle = 0;
+  bool ending = false;
+
+  void run() {
+    std::unique_lock lock(mutex);
+    while (!ending) {
+      if (jobs.empty()) {
+        ++idle;
+        changed.wait(lock);
+        --idle;
+        continue;
+      }
+      std::function<void()> job = std::move(jobs.front());
+      jobs.pop_front();
+      lock.unlock();
+      job();
+      job = nullptr;
+      lock.lock();
+    }
+  }
+};
+
+LookUps::LookUps() : shared_(std::make_shared<Shared>()) {}
+
+LookUps::~LookUps() {
+  std::deque<std::function<void()>> dropped;  // what they own goes outside the lock
+  std::lock_guard lock(shared_->mutex);
+  shared_->ending = true;
+  dropped.swap(shared_->jobs);
+  shared_->changed.notify_all();
+}
+
+void LookUps::submit(std::function<void()> job) {
+  std::lock_guard lock(shared_->mutex);
+  shared_->jobs.push_back(std::move(job));
+  shared_->changed.notify_one();
+  if (static_cast<size_t>(shared_->idle) >= shared_->jobs.size()) return;
+  if (shared_->threads == Shared::kMostThreads) return;
+  ++shared_->threads;
+  pthread_attr_t attributes;
+  TESSERA_CHECK(pthread_attr_init(&attributes) == 0);
+  pthread_attr_setstacksize(&attributes, kStackBytes);
+  pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
+  auto mine = std::make_unique<std::shared_ptr<Shared>>(shared_);
+  pthread_t thread;
+  const auto body = [](void* raw) -> void* {
+    const std::unique_ptr<std::shared_ptr<Shared>> shared(static_cast<std::shared_ptr<Shared>*>(raw));
+    pthread_setname_np(pthread_self(), "look-up");
+    (*shared)->run();
+    return nullptr;
+  };
+  if (pthread_create(&thread, &attributes, body, mine.get()) == 0) {
+    (void)mine.release();
+  } else {
+    --shared_->threads;  // those that are there come to it
+    TESSERA_CHECK(shared_->threads > 0);
+  }
+  pthread_attr_destroy(&attributes);
+}
 
 std::unique_ptr<Pool> make_thread_pool(int thread_count) {
   return std::make_unique<ThreadPool>(thread_count);

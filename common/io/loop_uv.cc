@@ -194,9 +194,9 @@ void relax() {
 
 // ---- the loop
 
-UvLoop::UvLoop(const Clock& clock, Pool& pool)
+UvLoop::UvLoop(const Clock& clock, LookUps& look_ups)
     : clock_(clock),
-      pool_(pool),
+      look_ups_(look_ups),
       uv_(std::make_unique<uv_loop_s>()),
       wakeup_(std::make_shared<Wakeup>()),
       spin_(spin_time()) {

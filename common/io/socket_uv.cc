@@ -147,7 +147,7 @@ Result<std::vector<std::string>> look_up(const std::string& host) {
 }  // namespace
 
 void UvLoop::resolve(const std::string& host, std::function<void(Result<std::vector<std::string>>)> done) {
-  pool_.submit([wakeup = wakeup_, host, done = std::move(done)] {
+  look_ups_.submit([wakeup = wakeup_, host, done = std::move(done)] {
     auto found = look_up(host);
     {
       std::lock_guard lock(wakeup->mutex);

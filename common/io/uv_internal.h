@@ -111,16 +111,33 @@ struct Wakeup {
   // True when signal() was called since the last drain.
   bool drain();
 
-  // Answers of pool jobs, run inside a poll of the loop while `open`.
+  // Answers of look-ups, run inside a poll of the loop while `open`.
   std::mutex mutex;
   bool open = true;
   std::vector<std::function<void()>> answers;
   std::atomic<bool> has_answers{false};
 };
 
+// Threads for the resolver alone: it may need half a minute for one name and cannot be interrupted, and who
+// writes a file in the pool must not wait for that. Made when they are needed, a few at most; who hangs at
+// the end is left behind.
+class LookUps {
+ public:
+  LookUps();
+  ~LookUps();  // what waits is dropped
+  LookUps(const LookUps&) = delete;
+  LookUps& operator=(const LookUps&) = delete;
+  // Any thread. The job owns all that it uses.
+  void submit(std::function<void()> job);
+
+ private:
+  struct Shared;
+  std::shared_ptr<Shared> shared_;
+};
+
 class UvLoop final : public Loop, public FdWatcher::Owner {
  public:
-  UvLoop(const Clock& clock, Pool& pool);
+  UvLoop(const Clock& clock, LookUps& look_ups);
   ~UvLoop() override;
 
   const Clock& clock() const override { return clock_; }
@@ -160,7 +177,7 @@ class UvLoop final : public Loop, public FdWatcher::Owner {
   void run_deferred();
 
   const Clock& clock_;
-  Pool& pool_;
+  LookUps& look_ups_;
   std::unique_ptr<uv_loop_s> uv_;
   Mailbox inbox_;
   ReadArena arena_;

@@ -1,4 +1,6 @@
 // Role: what only the product's twin can do: Unix sockets, IPv6, signals, real files. Thread: the test's.
+#include <dlfcn.h>
+#include <netdb.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/resource.h>
@@ -6,13 +8,42 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cerrno>
+#include <condition_variable>
+#include <cstring>
 #include <filesystem>
+#include <mutex>
+#include <string_view>
 #include <thread>
 
 #include "common/io/read_arena.h"
 #include "common/io/test_support.h"
 #include "common/io/uv_internal.h"
+
+namespace {
+
+// A resolver that does not answer as long as somebody holds it.
+struct Resolver {
+  std::mutex mutex;
+  std::condition_variable changed;
+  bool held = false;
+  int asked = 0, most_at_once = 0;
+} resolver;
+
+}  // namespace
+
+extern "C" int getaddrinfo(const char* host, const char* service, const addrinfo* hints, addrinfo** found) {
+  if (host != nullptr && std::string_view(host).ends_with(".held.test")) {
+    std::unique_lock lock(resolver.mutex);
+    resolver.most_at_once = std::max(resolver.most_at_once, ++resolver.asked);
+    resolver.changed.wait(lock, [] { return !resolver.held; });
+    --resolver.asked;
+    return EAI_AGAIN;
+  }
+  static const auto real = reinterpret_cast<decltype(&getaddrinfo)>(dlsym(RTLD_NEXT, "getaddrinfo"));
+  return real(host, service, hints, found);
+}
 
 namespace tessera::io {
 
@@ -44,6 +75,47 @@ std::unique_ptr<Twin> make_uv_twin() {
 }
 
 namespace {
+
+// Nodes write their configuration in the pool, and must not wait for names of others that nobody looks up.
+TEST(UvLoop, AResolverThatHangsKeepsOnlyLookUpsWaiting) {
+  constexpr int kNames = 50;
+  {
+    UvTwin twin;
+    auto loop = twin.env().make_loop();
+    resolver.held = true;
+    int answers = 0;
+    for (int i = 0; i < kNames; ++i) {
+      loop->resolve("n" + std::to_string(i) + ".held.test",
+                    [&](const Result<std::vector<std::string>>& found) {
+                      EXPECT_FALSE(found.ok());
+                      ++answers;
+                    });
+    }
+    std::atomic<bool> done{false};
+    twin.env().pool().submit([&] { done = true; });
+    const MonoTime end = loop->clock().mono() + seconds(10);
+    while (!done && loop->clock().mono() < end) loop->poll(millis(5));
+    EXPECT_TRUE(done) << "a job of the pool waits for the resolver";
+    {
+      std::lock_guard lock(resolver.mutex);
+      EXPECT_LE(resolver.most_at_once, 4) << "threads";
+      resolver.held = false;
+    }
+    resolver.changed.notify_all();
+    while (answers < kNames && loop->clock().mono() < end + seconds(10)) loop->poll(millis(5));
+    EXPECT_EQ(answers, kNames);
+    {
+      std::lock_guard lock(resolver.mutex);
+      resolver.held = true;
+    }
+    loop->resolve("last.held.test",
+                  [&](const Result<std::vector<std::string>>&) { ADD_FAILURE() << "the loop is gone"; });
+  }
+  // The environment went without it.
+  std::lock_guard lock(resolver.mutex);
+  resolver.held = false;
+  resolver.changed.notify_all();
+}
 
 TEST(UvLoop, UnixSocketsHaveAModeAndReplaceStaleOnes) {
   UvTwin twin;

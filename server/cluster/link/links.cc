@@ -91,10 +91,12 @@ void Links::connect(LinkId id, const std::string& ip, int port, const std::strin
   link->remote_ip = ip;
   const bool fresh = links_.emplace(id, std::move(link)).second;
   TESSERA_CHECK(fresh && !state::is_inbound(id));
-  if (hostname.empty()) return start_connect(id, ip, port);
-  loop_.resolve(hostname, [this, alive = std::weak_ptr<bool>(alive_), id, ip,
+  // One at a time for each name: they may hang longer than their links live.
+  if (hostname.empty() || !looked_up_.insert(hostname).second) return start_connect(id, ip, port);
+  loop_.resolve(hostname, [this, alive = std::weak_ptr<bool>(alive_), hostname, id, ip,
                            port](const Result<std::vector<std::string>>& addresses) {
     if (alive.expired()) return;
+    looked_up_.erase(hostname);
     std::string chosen = ip;
     // Where the name still says the address that we know, there is nothing better.
     if (addresses && !addresses->empty() &&

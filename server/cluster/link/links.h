@@ -10,6 +10,7 @@
 #include <deque>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -107,7 +108,7 @@ class Links : io::ListenHandler {
   void set_options(const LinkOptions& options) { options_ = options; }
 
   // Answered by on_connected or on_closed, never from within. `hostname` not empty: looked up first, `ip` is
-  // used when that gives nothing.
+  // used when that gives nothing, or is under way already.
   void connect(LinkId link, const std::string& ip, int port, const std::string& hostname);
   // What was sent before is still given to the kernel, as far as it takes it.
   void close(LinkId link);
@@ -171,6 +172,7 @@ class Links : io::ListenHandler {
   std::map<LinkId, std::unique_ptr<Link>> links_;
   Queue ready_, ready_strangers_;  // have something to hand over
   std::vector<LinkId> unsent_;
+  std::set<std::string> looked_up_;  // names, just now
   LinkId next_inbound_ = state::kInboundBit + 1;
   size_t stranger_count_ = 0;
   std::map<std::string, size_t> strangers_at_;           // by address

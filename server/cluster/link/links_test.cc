@@ -51,6 +51,22 @@ class LinksTest : public testing::Test {
   io::SimEnv& host_c_ = world_.add_host("c", "10.0.0.3");
 };
 
+// A resolver that hangs must not be asked the same over and over.
+TEST_F(LinksTest, ANameIsLookedUpOnceAtATime) {
+  Peer a(host_a_, "10.0.0.1"), b(host_b_, "10.0.0.2"), c(host_c_, "10.0.0.3");
+  listen(b);
+  listen(c);
+  world_.set_name("moved.example", {"10.0.0.3"});
+  a.links->connect(1, b.ip, kPort, "moved.example");
+  a.links->connect(2, b.ip, kPort, "moved.example");
+  ASSERT_TRUE(run_until({&a, &b, &c}, [&] { return a.events.size() == 2; }));
+  std::sort(a.events.begin(), a.events.end());
+  EXPECT_EQ(a.events, (std::vector<std::string>{"connected 1 10.0.0.3", "connected 2 10.0.0.2"}));
+  a.links->connect(3, b.ip, kPort, "moved.example");
+  ASSERT_TRUE(run_until({&a, &b, &c}, [&] { return a.events.size() == 3; }));
+  EXPECT_EQ(a.events.back(), "connected 3 10.0.0.3") << "that look-up is over";
+}
+
 TEST_F(LinksTest, OpenMessagesClosed) {
   Peer a(host_a_, "10.0.0.1"), b(host_b_, "10.0.0.2");
   join(a, b);

@@ -20,6 +20,7 @@ constexpr Micros kLeastHandshake = seconds(1);
 constexpr Micros kRandomPingEvery = seconds(1);
 constexpr int kRandomPicks = 5;
 constexpr int kConnectsBeforeLookUp = 3;
+constexpr Micros kBetweenLookUps = seconds(1);
 
 Micros half(Micros span) {
   return {span.us / 2};
@@ -210,7 +211,10 @@ void connect_missing(Step& step) {
     node->outbound = id;
     // Silence is counted from the first attempt to ask.
     if (node->ping_sent == kNever) node->ping_sent = step.now.mono;
-    const bool look_up = node->failed_connects >= kConnectsBeforeLookUp && node->failed_connects % 2 == 1;
+    const bool look_up = !node->hostname.empty() && node->failed_connects >= kConnectsBeforeLookUp &&
+                         node->failed_connects % 2 == 1 &&
+                         (node->looked_up == kNever || step.since(node->looked_up) >= kBetweenLookUps);
+    if (look_up) node->looked_up = step.now.mono;
     step.out.push_back(
         Connect{id, node->id, node->ip, node->bus_port, look_up ? node->hostname : std::string()});
   }

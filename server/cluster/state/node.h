@@ -58,7 +58,8 @@ struct Node {
   std::string ip;
   int port = 0, tls_port = 0, bus_port = 0;  // port: plain
 
-  int failed_connects = 0;  // since the last link that worked
+  int failed_connects = 0;      // since the last link that worked
+  MonoTime looked_up = kNever;  // its name, for the last time
   Evidence evidence;
   MonoTime failed_at = kNever;
   MonoTime voted_at = kNever;  // when we last voted for one of its replicas
