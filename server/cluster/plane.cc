@@ -153,6 +153,7 @@ void Plane::happened(state::Event event) {
     state::Actions todo;
     todo.swap(actions_);
     for (state::Action& action : todo) carry_out(action);
+    if (lost_.any()) publish_view();  // at once
     todo.clear();
     if (actions_.empty()) actions_.swap(todo);  // keeps the memory
   }
@@ -190,13 +191,7 @@ void Plane::carry_out(state::Action& action) {
       plane.answers_.erase(found);
       answer(a);
     }
-    // After the view that says so, at once: a shard that had not seen it would keep them.
-    void operator()(state::SlotsLost& a) {
-      plane.publish_view();
-      plane.host_.when_adopted([&p = plane, alive = plane.alive_, slots = a.slots] {
-        if (*alive) p.host_.drop_slots(slots);
-      });
-    }
+    void operator()(state::SlotsLost& a) { plane.lost_ |= a.slots; }
     void operator()(state::DropAllKeys&) { plane.host_.drop_all_keys(); }
     void operator()(state::Deliver& a) {
       const auto& publish = std::get<bus::Publish>(a.message->body);
@@ -214,6 +209,11 @@ void Plane::publish_view() {
   host_.publish(view());
   host_.when_adopted([this, alive = alive_, version] {
     if (*alive) happened(state::Adopted{version});
+  });
+  // A shard that has not adopted the view without them would keep the keys of lost slots.
+  if (lost_.none()) return;
+  host_.when_adopted([this, alive = alive_, slots = std::exchange(lost_, {})] {
+    if (*alive) host_.drop_slots(slots);
   });
 }
 

@@ -115,6 +115,7 @@ class Plane final : link::LinkHandler {
   // What one event changes, or the hundreds of messages of a turn, goes to shards as one view, at the end.
   bool in_turn_ = false;
   uint64_t view_due_ = 0;                         // its version; 0: none
+  state::SlotSet lost_;                           // whose keys go when that view is adopted
   std::unordered_map<uint64_t, Answer> answers_;  // by token
   uint64_t next_token_ = 1;
   MonoTime write_until_{0};

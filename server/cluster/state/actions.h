@@ -54,8 +54,8 @@ struct Reply {
   Kind kind;
   std::string text;  // without '+', '-' or ':'
 };
-// Slots of ours that a higher epoch gave to others: their keys go after the view that says so is adopted,
-// whose PublishView comes before this.
+// Slots of ours that a higher epoch gave to others: their keys go, after the view that says so is adopted.
+// Its PublishView comes later in the same step.
 struct SlotsLost {
   SlotSet slots;
 };

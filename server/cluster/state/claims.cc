@@ -29,7 +29,7 @@ void lose_slots(Step& step, const SlotSet& lost) {
   // Should they come back, what was durable before is no claim: they are spoken of when that is durable.
   step.s.durable.slots &= ~lost;
   step.s.in_flight.slots &= ~lost;
-  step.s.lost |= lost;
+  step.out.push_back(SlotsLost{lost});
 }
 
 void give_slots(Step& step, Node& sender, uint64_t epoch, const SlotSet& claimed) {

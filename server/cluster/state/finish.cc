@@ -65,10 +65,6 @@ void finish(Step& step) {
   if (s.todo_view) {
     s.todo_view = false;
     step.out.push_back(PublishView{++s.view_version});
-    if (s.lost.any()) {
-      step.out.push_back(SlotsLost{s.lost});
-      s.lost.reset();
-    }
   }
   start_persist(step);
   release_held(step);

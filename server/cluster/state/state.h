@@ -104,7 +104,6 @@ struct State {
 
   // ---- to do at the end of the step
   bool todo_health = false, todo_save = false, todo_view = false, todo_lease = false;
-  SlotSet lost;  // of ours, in this step; the view has to say so
 
   Statistics statistics;
   uint64_t gossip_mark = 0;

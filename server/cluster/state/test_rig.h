@@ -53,7 +53,6 @@ class Rig : public testing::Test {
   std::vector<Reply> replies;
   std::vector<std::string> log;
   SlotSet lost;
-  uint64_t lost_at_view = 0;  // the last view that was published before slots were lost
   uint64_t view = 0;
 
   const State& s() const { return machine.state(); }
@@ -244,7 +243,6 @@ class Rig : public testing::Test {
       log.push_back(line->text);
     } else if (const auto* slots = std::get_if<SlotsLost>(&action)) {
       lost |= slots->slots;
-      lost_at_view = view;
     }
   }
   void answer_ping(const Send& send) {
