@@ -190,6 +190,13 @@ std::string describe_nodes(const ClusterView& view, ClientSide client) {
 }
 
 void write_slots(const ClusterView& view, ClientSide client, resp::Writer& reply) {
+  // Once for all: there may be thousands of ranges, and a thousand nodes.
+  std::vector<std::vector<int>> replicas_by_primary(view.nodes().size());
+  for (int i = 0; i < static_cast<int>(view.nodes().size()); ++i) {
+    const NodeInfo& node = view.node(i);
+    if (!node.is_replica || node.primary == route::kNobody || !is_available(view, i)) continue;
+    replicas_by_primary[static_cast<size_t>(node.primary)].push_back(i);
+  }
   resp::Chunk* length = reply.deferred();
   int64_t count = 0;
   int first = 0;
@@ -197,8 +204,7 @@ void write_slots(const ClusterView& view, ClientSide client, resp::Writer& reply
     if (slot < hash::kSlotCount && view.owner(slot) == view.owner(first)) continue;
     const int owner = view.owner(first);
     if (owner != route::kNobody) {
-      std::vector<int> replicas = replicas_of(view, owner);
-      std::erase_if(replicas, [&](int replica) { return !is_available(view, replica); });
+      const std::vector<int>& replicas = replicas_by_primary[static_cast<size_t>(owner)];
       reply.array(static_cast<int64_t>(3 + replicas.size()));
       reply.integer(first);
       reply.integer(slot - 1);

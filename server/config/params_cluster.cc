@@ -64,7 +64,7 @@ constexpr ParameterRow kRows[] = {
         .flags(kValkeyOnly)
         .about("Port told to clients; 0 is cluster-announce-port."),
     integer("cluster-announce-client-tls-port", "0", 0, kMaxPort)
-        .flags(kNoEffectYet | kValkeyOnly)
+        .flags(kValkeyOnly)
         .about("TLS port told to clients; 0 is cluster-announce-tls-port."),
     integer("cluster-announce-bus-port", "0", 0, kMaxPort)
         .about("Port of the bus told to other nodes; 0 is the real one."),

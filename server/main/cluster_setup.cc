@@ -32,6 +32,7 @@ cluster::state::Settings state_settings(const config::Config& config) {
   s.announce_port = port_of(config, "cluster-announce-port");
   s.announce_bus_port = port_of(config, "cluster-announce-bus-port");
   s.announce_client_port = port_of(config, "cluster-announce-client-port");
+  s.announce_client_tls_port = port_of(config, "cluster-announce-client-tls-port");
   s.port = port_of(config, "port");
   const int bus_port = port_of(config, "cluster-port");
   s.bus_port = bus_port != 0 ? bus_port : s.port + kBusPortOffset;

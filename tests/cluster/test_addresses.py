@@ -1,4 +1,5 @@
 """What clients are told of addresses: announced ones, and those for clients alone, by the family of their connection."""
+import os
 import socket
 
 import pytest
@@ -45,3 +46,23 @@ def test_client_addresses(members):  # noqa: F811
         with Connection(first.port, host="::1") as connection:
             assert [row[2] for row in slots(connection)] == [b"fd00::1", b"fd00::2"]
             assert str(connection.call("GET", "foo")) == "MOVED 12182 fd00::2:5002"
+
+
+def test_a_tls_port_for_clients(members):  # noqa: F811
+    """Of what stands in front of the node: its peers are told, and it is in the file where that has Valkey's fields."""
+    node, = members(OURS)
+    name, path = node.id(), os.path.join(node.folder, "nodes.conf")
+    node.end()
+    with open(path) as file:
+        text = file.read()
+    assert "@%d" % (node.port + 10000) in text
+    with open(path, "w") as file:
+        file.write(text.replace("@%d" % (node.port + 10000), "@%d,,availability-zone=a,tls-port=0" % (node.port + 10000)))
+    again = node.again()
+    members.track(again)
+    assert again.id() == name
+    for port in 7443, 0:
+        assert again.call("CONFIG", "SET", "cluster-announce-client-tls-port", port) == "OK"
+        assert again.call("CLUSTER", "SAVECONFIG") == "OK"
+        with open(path) as file:
+            assert (",client-tls-port=7443" in file.read()) == (port != 0)
