@@ -1,4 +1,5 @@
 """tools/demo, with programs that are built: up, used by both command lines, up already, half of it gone, down, up again with its keys."""
+import ctypes
 import os
 import re
 import shutil
@@ -89,6 +90,38 @@ def test_the_demo(demo):
     assert len(re.findall(r"(?m)^\"?\d+\"?$", text)) == 50, text
     code, text = demo.run("status")
     assert code == 0 and text.count(" is up (pid ") == 3, text
+
+
+@pytest.fixture
+def nobody_reaps():
+    """Orphans come to us, who do not ask how they ended, as they come to the first process of a container."""
+    prctl, subreaper = ctypes.CDLL(None, use_errno=True).prctl, 36
+    assert prctl(subreaper, 1, 0, 0, 0) == 0
+    orphans = []
+    try:
+        yield orphans
+    finally:
+        assert prctl(subreaper, 0, 0, 0, 0) == 0
+        for pid in orphans:
+            try:
+                os.waitpid(pid, 0)
+            except ChildProcessError:
+                pass
+
+
+def test_where_nobody_asks_how_processes_ended(nobody_reaps, demo):
+    demo.folder = demo.env["TESSERA_DEMO_DATA"] = os.path.relpath(demo.folder)  # a relative name does as well
+    code, text = demo.run()
+    assert code == 0, text
+    nobody_reaps += [demo.pid(demo.first + i) for i in range(3)]
+    os.kill(nobody_reaps[1], 9)
+    gone = "127.0.0.1:%d does not run." % (demo.first + 1)
+    eventually(lambda: gone in demo.run("status")[1], 20, "it is gone")
+    code, text = demo.run()
+    assert code == 0 and "The demo is up" in text, text
+    nobody_reaps.append(demo.pid(demo.first + 1))
+    assert demo.run("stop") == (0, "The demo is stopped.\n")
+    assert demo.run("status") == (1, "The demo is not running.\n")
 
 
 def test_a_port_that_is_taken(demo):
