@@ -125,6 +125,9 @@ bool TransactionRun::is_unchanged(Engine& engine, shard::Shard* const* by_index)
   if (start_.watched.empty()) return true;
   bool unchanged = !start_.watcher->changed();
   for (const WatchedKey& watched : start_.watched) {
+    // What became of it is known elsewhere. Its removal here may be yet to come, and there may be none: it
+    // need not exist.
+    if (engine.view().enabled() && !engine.view().may_hold(watched.slot)) unchanged = false;
     if (!unchanged) break;
     shard::Shard& shard =
         by_index ? *by_index[engine.shard_of(watched.slot)] : static_cast<shard::Shard&>(engine.shard_);

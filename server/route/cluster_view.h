@@ -76,6 +76,12 @@ class ClusterView {
   // The node a slot of ours is moving to, or one of another's is coming from; kNobody.
   int migrating_to(int slot) const { return peer_of(migrating_, slot); }
   int importing_from(int slot) const { return peer_of(importing_, slot); }
+  // Ours, our primary's, or on its way to us.
+  bool may_hold(int slot) const {
+    const int owner = this->owner(slot);
+    if (owner == me_ || importing_from(slot) != kNobody) return true;
+    return owner != kNobody && self().is_replica && self().primary == owner;
+  }
   // True when whether we serve depends on which of the keys exist here.
   bool is_open(int slot) const { return migrating_to(slot) != kNobody || importing_from(slot) != kNobody; }
   const std::map<int, NodeIndex>& migrating() const { return migrating_; }
