@@ -1,6 +1,8 @@
 // Role: who owns which slot by which epoch. See claims.h.
 #include "server/cluster/state/claims.h"
 
+#include <algorithm>
+
 #include "common/text/integers.h"
 #include "server/cluster/state/faults.h"
 #include "server/cluster/state/messages.h"
@@ -96,6 +98,9 @@ void take_update(Step& step, const bus::Update& update) {
   if (node->config_epoch >= update.config_epoch && !planted(s, Fault::kAcceptOlderUpdate)) return;
   s.make_primary(*node);
   node->config_epoch = update.config_epoch;
+  // Who tells us may not have it on its disk yet, so that its header says less. An epoch of ours has to be
+  // larger.
+  s.current_epoch = std::max(s.current_epoch, update.config_epoch);
   step.save();
   step.publish();
   give_slots(step, *node, update.config_epoch, update.slots);

@@ -41,6 +41,18 @@ TEST_F(Claims, WhoIsBehindIsToldWhoseTheSlotIs) {
   EXPECT_EQ(body.slots, peer('b').slots);
 }
 
+// The next one that we take by ourselves has to be larger than each that we have heard of.
+TEST_F(Claims, AnEpochThatAnUpdateSpeaksOfIsHeardOf) {
+  start_three();
+  update('a', 'b', 9, peer('b').slots);  // the header of a says 3 still
+  EXPECT_EQ(node('b')->config_epoch, 9u);
+  EXPECT_EQ(s().current_epoch, 9u);
+  peer('b').config_epoch = 11;  // 3 is all that it says of the cluster's
+  receive('b', MessageType::kPing);
+  EXPECT_EQ(node('b')->config_epoch, 11u);
+  EXPECT_EQ(s().current_epoch, 11u);
+}
+
 TEST_F(Claims, UpdatesAreTakenWhenNewerOnly) {
   start_three();
   update('a', 'b', 3, slots_of(0, 16383));

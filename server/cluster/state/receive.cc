@@ -169,8 +169,8 @@ void take_flags(Step& step, Node& sender, const bus::Header& header) {
 // Epochs, offsets: what every message of a known node carries.
 void take_epochs(Step& step, Node& sender, const bus::Header& header) {
   State& s = step.s;
-  if (header.current_epoch > s.current_epoch) {
-    s.current_epoch = header.current_epoch;
+  if (const uint64_t said = std::max(header.current_epoch, header.config_epoch); said > s.current_epoch) {
+    s.current_epoch = said;
     step.save();
     step.publish();
   }
