@@ -25,6 +25,10 @@ void tracked(const Source& s, std::string& o) {
   add(o, sum);
 }
 
+const dispatch::SnapshotStatus& cut(const Source& s) {
+  return s.node().snapshot_status;
+}
+
 double rate(const Source& s, int which) {
   return s.node().rates[static_cast<size_t>(which)].load(std::memory_order_relaxed);
 }
@@ -137,6 +141,12 @@ const InfoRow kTessera[] = {
     {"tessera_parked_count", total<&Totals::parked_count>},
     {"tessera_parked_us", total<&Totals::parked_us>},
     {"tessera_longest_parked_us", total<&Totals::longest_parked_us>},
+    // Of the cut under way, or the last one: old states that were copied because they were about to change,
+    // and values and tables that had left the keyspace.
+    {"tessera_cut_copied_bytes", [](const Source& s, std::string& o) { add(o, cut(s).copied_bytes); }},
+    {"tessera_cut_copied_peak", [](const Source& s, std::string& o) { add(o, cut(s).copied_peak); }},
+    {"tessera_cut_detached_bytes", [](const Source& s, std::string& o) { add(o, cut(s).detached_bytes); }},
+    {"tessera_cut_detached_peak", [](const Source& s, std::string& o) { add(o, cut(s).detached_peak); }},
     {"tessera_shard_keys",
      [](const Source& s, std::string& o) {
        for (const dispatch::Engine* engine : s.node().engines) {

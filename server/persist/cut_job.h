@@ -97,6 +97,7 @@ struct CutJob {
   bool compress = true, checksum = true;
   SaveAccess access = SaveAccess::kNo;
   int64_t early_limit = kEarlyBytes;
+  int64_t used_at_cut = 0;  // bytes of all keys
   std::vector<OfShard> of_shard;
   std::atomic<int64_t> early_waiting{0};
   std::atomic<bool> giving_up{false}, given_up{false};

@@ -2,8 +2,9 @@
 // snapshot thread. Thread: the shard's; begin_shard_cut() and what changes keys while the shard is parked:
 // its holder's. Values are written without compression, which is the snapshot thread's work. Strings of some
 // size are not even copied: their buffers are shared until somebody writes to them.
+#include <algorithm>
 #include <cstring>
-#include <deque>
+#include <list>
 
 #include "server/dispatch/engine.h"
 #include "server/journal/faults.h"
@@ -61,41 +62,20 @@ class ShardCut final : public SliceWork, public store::CutSink {
   }
 
   void open_large(int db, int slot, const Entry& entry, bool early) override {
-    Large large;
+    // One that changes is taken next, behind the one that is under way.
+    const auto behind = large_.empty() || !large_.front().begun ? large_.begin() : std::next(large_.begin());
+    Large& large = *large_.emplace(early ? behind : large_.end());
     large.head = head_of(db, entry);
     large.head.shape = RecordHead::kLarge;
     large.key = entry.key();
     large.order = order_of(!early, db, slot);
     large.value = &Keyspace::container(entry);
     large.writer = rdb::make_writer(entry, {.compress = false});
-    // One that changes is taken next, behind the one that is under way.
-    if (early) {
-      large_.insert(large_.begin() + (large_.empty() || !large_.front().begun ? 0 : 1), std::move(large));
-    } else {
-      large_.push_back(std::move(large));
-    }
-  }
-
-  void save_large(const Container& value) override {
-    const auto at = find(value);
-    if (at == large_.end()) return;
-    if (at->begun) {
-      while (!write_large(SIZE_MAX)) {
-      }
-      return;
-    }
-    // Another may be under way, so it stands alone.
-    CutChunk& chunk = open_chunk(true, 0);
-    RecordHead head = at->head;
-    head.shape = RecordHead::kWhole;
-    const size_t begin = begin_record(chunk, at->key);
-    const size_t value_at = chunk.bytes.size();
-    while (!at->writer->write_some(chunk.bytes, SIZE_MAX)) {
-    }
-    head.value_bytes = chunk.bytes.size() - value_at;
-    std::memcpy(chunk.bytes.data() + begin, &head, sizeof(head));
-    note(chunk, chunk.bytes.size() - begin, true);
-    large_.erase(at);
+    large.writer->follow([this, &large](size_t bytes) {
+      job_->node.snapshot_status.copied_bytes.fetch_add(static_cast<int64_t>(bytes),
+                                                        std::memory_order_relaxed);
+      charge(large);
+    });
   }
 
   void let_go(const Container& value, std::unique_ptr<store::Detached> owner) override {
@@ -104,13 +84,21 @@ class ShardCut final : public SliceWork, public store::CutSink {
       engine_.shard().free_later(std::move(owner));
     } else {
       at->owner = std::move(owner);
+      at->detached = static_cast<int64_t>(value.allocated_bytes());
+      detach(at->detached);
     }
+  }
+
+  void tables_kept(int64_t bytes) override {
+    kept_tables_ += bytes;
+    detach(bytes);
   }
 
   // ---- the shard's work
 
   Next slice(Engine&) override {
     if (job_->given_up.load(std::memory_order_acquire) && !painting_) paint();
+    if (!painting_) check_bound(0);
     began_ = engine_.clock().mono();
     handed_out_ = 0;
     if (!painting_ && waits()) return Next::kWait;
@@ -141,6 +129,8 @@ class ShardCut final : public SliceWork, public store::CutSink {
     std::unique_ptr<rdb::EntryWriter> writer;
     std::unique_ptr<store::Detached> owner;
     bool begun = false;
+    int64_t kept = 0;      // of what the writer keeps, in CutJob::early_waiting
+    int64_t detached = 0;  // bytes that `owner` has, in SnapshotStatus::detached_bytes
   };
 
   Keyspace& keyspace() { return engine_.shard().keyspace(); }
@@ -149,7 +139,7 @@ class ShardCut final : public SliceWork, public store::CutSink {
     return uint64_t{large} << 40 | static_cast<uint64_t>(db) << 16 |
            static_cast<uint64_t>(slot / kSlotsOfRange);
   }
-  std::deque<Large>::iterator find(const Container& value) {
+  std::list<Large>::iterator find(const Container& value) {
     return std::find_if(large_.begin(), large_.end(),
                         [&](const Large& large) { return large.value == &value; });
   }
@@ -226,19 +216,49 @@ class ShardCut final : public SliceWork, public store::CutSink {
     if (early) {
       const auto n = static_cast<int64_t>(bytes);
       status.copied_bytes.fetch_add(n, std::memory_order_relaxed);
-      const int64_t waiting = job_->early_waiting.fetch_add(n, std::memory_order_relaxed) + n;
-      if (waiting > status.copied_peak.load(std::memory_order_relaxed))
-        status.copied_peak.store(waiting, std::memory_order_relaxed);
-      // Of one value alone, however large, no cut fails.
-      if (waiting - n > job_->early_limit) {
-        job_->give_up({"what changed before it was saved has outgrown its bound of " +
-                           std::to_string(job_->early_limit) + " bytes: the file is slower than the writes",
-                       0});
-      }
+      wait_early(n);
     } else {
       mine_.waiting.fetch_add(static_cast<int64_t>(bytes), std::memory_order_relaxed);
     }
     if (chunk.charged >= static_cast<int64_t>(kChunkBytes)) flush(early);
+  }
+
+  // So much more of old states waits.
+  void wait_early(int64_t bytes) {
+    dispatch::SnapshotStatus& status = job_->node.snapshot_status;
+    const int64_t waiting = job_->early_waiting.fetch_add(bytes, std::memory_order_relaxed) + bytes;
+    if (bytes <= 0) return;
+    if (waiting > status.copied_peak.load(std::memory_order_relaxed))
+      status.copied_peak.store(waiting, std::memory_order_relaxed);
+    // Of one value alone, however large, no cut fails.
+    check_bound(waiting - bytes);
+  }
+  // What has left the keyspace was there before; it counts as far as something else has taken its place.
+  void detach(int64_t bytes) {
+    dispatch::SnapshotStatus& status = job_->node.snapshot_status;
+    const int64_t waiting = status.detached_bytes.fetch_add(bytes, std::memory_order_relaxed) + bytes;
+    if (bytes <= 0) return;
+    if (waiting > status.detached_peak.load(std::memory_order_relaxed))
+      status.detached_peak.store(waiting, std::memory_order_relaxed);
+    check_bound(job_->early_waiting.load(std::memory_order_relaxed) - bytes);
+  }
+  void check_bound(int64_t old_states) {
+    const int64_t detached = job_->node.snapshot_status.detached_bytes.load(std::memory_order_relaxed);
+    if (old_states + detached <= job_->early_limit) return;
+    int64_t used = 0;
+    for (Engine* engine : job_->node.engines)
+      used += static_cast<int64_t>(engine->shard().keyspace().used_bytes());
+    const int64_t gone = std::max<int64_t>(0, job_->used_at_cut - used);
+    if (old_states + std::max<int64_t>(0, detached - gone) <= job_->early_limit) return;
+    job_->give_up({"what changed before it was saved has outgrown its bound of " +
+                       std::to_string(job_->early_limit) + " bytes: the file is slower than the writes",
+                   0});
+  }
+  // What is kept of a value that changes.
+  void charge(Large& large) {
+    const auto kept = static_cast<int64_t>(large.writer->kept_bytes());
+    if (kept != large.kept) wait_early(kept - large.kept);
+    large.kept = kept;
   }
 
   void flush(bool early) {
@@ -263,25 +283,29 @@ class ShardCut final : public SliceWork, public store::CutSink {
     slice.value_bytes = chunk->bytes.size() - value_at;
     std::memcpy(chunk->bytes.data() + at, &slice, sizeof(slice));
     note(*chunk, chunk->bytes.size() - at, false);
+    charge(large);
     if (!last) return false;
+    release(large);
+    large_.pop_front();
+    return true;
+  }
+
+  // Of a value that nobody writes any more.
+  void release(Large& large) {
     if (large.owner) {
+      detach(-large.detached);
       engine_.shard().free_later(std::move(large.owner));
     } else {
       KeyspaceCut::large_is_saved(keyspace(), *large.value);
     }
-    large_.pop_front();
-    return true;
   }
 
   // The cut was given up.
   void paint() {
     painting_ = true;
     for (Large& large : large_) {
-      if (large.owner) {
-        engine_.shard().free_later(std::move(large.owner));
-      } else {
-        KeyspaceCut::large_is_saved(keyspace(), *large.value);
-      }
+      large.writer->leave();
+      release(large);
     }
     large_.clear();
     KeyspaceCut::abandon(keyspace());
@@ -293,6 +317,7 @@ class ShardCut final : public SliceWork, public store::CutSink {
     KeyspaceCut::end(keyspace(), [this](std::unique_ptr<store::Detached> kept) {
       engine_.shard().free_later(std::move(kept));
     });
+    detach(-kept_tables_);
     flush(true);
     open_chunk(false, order_).last = true;
     flush(false);
@@ -304,7 +329,8 @@ class ShardCut final : public SliceWork, public store::CutSink {
   io::Loop& writer_;
   const std::function<bool()> stop_;
   std::unique_ptr<CutChunk> ordered_, early_;
-  std::deque<Large> large_;
+  int64_t kept_tables_ = 0;  // bytes, in SnapshotStatus::detached_bytes
+  std::list<Large> large_;   // they stay where they are in memory
   uint64_t order_ = 0;
   bool walked_ = false, painting_ = false;
   MonoTime began_;

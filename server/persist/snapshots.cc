@@ -97,6 +97,7 @@ class NodeSnapshots final : public Snapshots {
       active_->of_shard[i].loop = &node_.engines[i]->loop();
       bytes += static_cast<int64_t>(node_.engines[i]->shard().keyspace().used_bytes());
     }
+    active_->used_at_cut = bytes;
     active_->early_limit = std::max(CutJob::kEarlyBytes, bytes / 20);
     if (journal::planted(journal::Fault::kCutBesideEffects))
       active_->info.journal_offset = node_.journal->end_offset();
@@ -133,6 +134,8 @@ class NodeSnapshots final : public Snapshots {
     status.keys_total = static_cast<int64_t>(info.keys);
     status.copied_bytes = 0;
     status.copied_peak = 0;
+    status.detached_bytes = 0;
+    status.detached_peak = 0;
     for (Engine* engine : node_.engines) begin_shard_cut(*engine, job, thread_->loop());
     for (const auto& target : job->targets) {
       if (target->request.at_cut) target->request.at_cut(info);

@@ -25,14 +25,14 @@ class CutSink {
   // An entry whose value is small or a string. `db`: where it was when the cut began. `early`: it is about to
   // change, and comes out of the order of the walk.
   virtual void entry(int db, int slot, const Entry& entry, bool early) = 0;
-  // An entry with a large value. All but the value is to be noted now; the value stays as it is until
-  // KeyspaceCut::large_is_saved() or save_large() is called for it, wherever it goes meanwhile (another key,
-  // another time).
+  // An entry with a large value. All but the value is to be noted now. The value is saved later as it is now:
+  // the sink watches its changes and hears of it by let_go() when it leaves the keyspace, until it calls
+  // KeyspaceCut::large_is_saved(). It may go to another key meanwhile.
   virtual void open_large(int db, int slot, const Entry& entry, bool early) = 0;
-  // The value is about to change: it has to be saved now, and is when this returns.
-  virtual void save_large(const Container& value) = 0;
   // The value has left the keyspace; to be freed when it is saved.
   virtual void let_go(const Container& value, std::unique_ptr<Detached> owner) = 0;
+  // Tables of so many bytes have left the keyspace and stay until the cut ends.
+  virtual void tables_kept(int64_t bytes) = 0;
 };
 
 // How far walk() may go in one call.

@@ -41,7 +41,7 @@ struct CutState {
 
   CutSink* sink = nullptr;  // nullptr: abandoned, it paints
   uint64_t left = 0;
-  std::unordered_set<const Container*> open;  // large values that are to be saved as they are
+  std::unordered_set<const Container*> open;  // large values that are being saved
   std::vector<CutDatabase> databases;
   std::vector<CutTable> tables;
   std::vector<Large> large;  // passed by the walk, which comes back for them

@@ -115,8 +115,9 @@ std::unique_ptr<Detached> Keyspace::detach(int db) {
   for (int i = 0; i < database_count(); ++i) {
     Database*& d = impl_->databases[static_cast<size_t>(i)];
     if ((db >= 0 && i != db) || !d) continue;
-    impl_->memory.add(-(d->bytes + static_cast<int64_t>(table_bytes(i)) - d->index_bytes));
-    if (!impl_->keep_for_cut(d)) detached->add(d);
+    const int64_t bytes = d->bytes + static_cast<int64_t>(table_bytes(i)) - d->index_bytes;
+    impl_->memory.add(-bytes);
+    if (!impl_->keep_for_cut(d, bytes)) detached->add(d);
     d = nullptr;
   }
   if (db < 0) impl_->flushes.fetch_add(1, std::memory_order_relaxed);

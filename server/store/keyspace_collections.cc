@@ -2,7 +2,6 @@
 // Invariants: a change inside a container happens within an Edit, which attributes its memory to the table,
 // and bumps the write count, as every other change.
 #include "server/store/container.h"
-#include "server/store/cut_state.h"
 #include "server/store/keyspace.h"
 #include "server/store/keyspace_impl.h"
 
@@ -95,10 +94,6 @@ Keyspace::Edit::Edit(Keyspace& keyspace, int db, const Key& key) : keyspace_(key
   impl.bump(key.slot);
   impl.before_change(d, *d.table(key.slot), key.slot, *place.entry);
   container_ = EntryAccess::container(*place.entry);
-  if (__builtin_expect(impl.cut != nullptr, 0) && impl.cut->open.erase(container_) != 0 &&
-      impl.cut->sink != nullptr) {
-    impl.cut->sink->save_large(*container_);
-  }
   entry_ = place.entry;
   d.timed -= EntryAccess::is_timed(*entry_);
 }

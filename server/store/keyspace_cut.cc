@@ -176,12 +176,13 @@ void Keyspace::Impl::give_to_cut(Container* container) {
 }
 
 // What the cut still has to save of a database that goes. False: nothing, it may go.
-bool Keyspace::Impl::keep_for_cut(Database* d) {
+bool Keyspace::Impl::keep_for_cut(Database* d, int64_t bytes) {
   if (cut == nullptr) return false;
   for (size_t i = 0; i < cut->databases.size(); ++i) {
     CutDatabase& at = cut->databases[i];
     if (at.database != d) continue;
     at.owner = std::make_unique<DetachedTables>(memory.shared_slab(), d);
+    if (cut->sink != nullptr) cut->sink->tables_kept(bytes);
     return true;
   }
   return false;
@@ -193,6 +194,7 @@ bool Keyspace::Impl::keep_for_cut(int slot, Database* d, uint64_t root, const Ta
   for (const CutDatabase& at : cut->databases) {
     if (at.database != d) continue;
     cut->tables.push_back({root, table, at.db, slot, std::move(owner)});
+    if (cut->sink != nullptr) cut->sink->tables_kept(static_cast<int64_t>(table.bytes));
     return true;
   }
   return false;

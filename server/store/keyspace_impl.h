@@ -102,7 +102,7 @@ struct Keyspace::Impl {
   void skip_for_cut(Table& table, Entry& entry);
   bool is_open_in_cut(const Container* container) const;
   void give_to_cut(Container* container);
-  bool keep_for_cut(Database* d);
+  bool keep_for_cut(Database* d, int64_t bytes);
   bool keep_for_cut(int slot, Database* d, uint64_t root, const Table& table,
                     std::unique_ptr<DetachedTables>& owner);
 

@@ -5,10 +5,13 @@
 
 #include "server/persist/rdb/encode_stream.h"
 #include "server/persist/rdb/format.h"
+#include "server/persist/rdb/kept_bytes.h"
 #include "server/store/encodings/intset.h"
 #include "server/store/keyspace.h"
 #include "server/store/string_ref.h"
 #include "server/store/types/hash.h"
+#include "server/store/types/list_cut.h"
+#include "server/store/types/member_cut.h"
 #include "server/store/types/quicklist.h"
 #include "server/store/types/set_table.h"
 #include "server/store/types/zset_table.h"
@@ -21,10 +24,11 @@ using store::Encoding;
 using store::Entry;
 using store::HashTable;
 using store::Keyspace;
+using store::ListCut;
 using store::ListNode;
 using store::ListpackElement;
 using store::ListpackView;
-using store::ListTree;
+using store::MemberCut;
 using store::MemberTable;
 using store::Quicklist;
 using store::SetTable;
@@ -90,18 +94,39 @@ class SmallWriter final : public EntryWriter {
 class ListWriter final : public EntryWriter {
  public:
   ListWriter(const Quicklist& list, const WriteOptions& options)
-      : list_(list), at_(list.nodes().first()), options_(options) {}
+      : cut_(list.nodes()), node_count_(list.nodes().node_count()), options_(options) {}
+
   bool write_some(std::string& bytes, size_t budget) override {
     Output out(bytes, options_);
     const size_t begin = bytes.size();
-    if (!begun_) out.length(list_.nodes().node_count());
+    if (!begun_) out.length(node_count_);
     begun_ = true;
-    for (; at_; at_ = ListTree::next(at_)) {
-      if (bytes.size() - begin >= budget) return false;
-      write_node(at_.node(), out);
-    }
-    return true;
+    do {
+      if (cut_.step([&](const ListNode& node) { write_node(node, out); },
+                    [&](const std::string& kept) { bytes += kept; })) {
+        continue;
+      }
+      leave();
+      return true;
+    } while (bytes.size() - begin < budget);
+    return false;
   }
+  void follow(std::function<void(size_t)> copied) override {
+    follows_ = true;
+    copied_ = std::move(copied);
+    cut_.follow([this](const ListNode& node) {
+      std::string bytes;
+      Output out(bytes, options_);
+      write_node(node, out);
+      copied_(bytes.size());
+      return bytes;
+    });
+  }
+  void leave() override {
+    if (follows_) cut_.leave();
+    follows_ = false;
+  }
+  size_t kept_bytes() const override { return cut_.kept_bytes(); }
 
  private:
   void write_node(const ListNode& node, Output& out) {
@@ -113,43 +138,75 @@ class ListWriter final : public EntryWriter {
     }
   }
 
-  const Quicklist& list_;
-  ListTree::Pos at_;
+  ListCut cut_;
+  const size_t node_count_;
   const WriteOptions options_;
+  std::function<void(size_t)> copied_;
   std::string scratch_;
-  bool begun_ = false;
+  bool begun_ = false, follows_ = false;
 };
 
-// Members of a table in the table's order.
+// Members of a table in the table's order, but for those that change first, which come earlier.
 class TableWriter : public EntryWriter {
  public:
-  TableWriter(const MemberTable& table, const WriteOptions& options) : options_(options), table_(table) {}
+  TableWriter(const MemberTable& table, const WriteOptions& options)
+      : options_(options), count_(table.size()), cut_(table) {}
+
   bool write_some(std::string& bytes, size_t budget) override {
     if (!begun_ && !prepare()) return false;
-    Output out(bytes, options_);
     const size_t begin = bytes.size();
+    Output out(bytes, options_);
     if (!begun_) write_head(out);
     begun_ = true;
-    constexpr size_t kItems = 16;
+    if (!kept_.write_some(bytes, budget)) return false;
     do {
-      cursor_ = table_.scan(cursor_, kItems, [&](const MemberTable::Item& item) { write_item(item, out); });
-      if (cursor_ == 0) return true;
+      if (walk(out)) {
+        leave();
+        return true;
+      }
     } while (bytes.size() - begin < budget);
     return false;
   }
+  void follow(std::function<void(size_t)> copied) override {
+    copied_ = std::move(copied);
+    cut_.follow([this](const MemberTable::Item& item) { keep(item); }, [this] { changes(); });
+  }
+  void leave() override {
+    if (copied_) cut_.leave();
+    copied_ = nullptr;
+  }
+  size_t kept_bytes() const override { return kept_.size() + cut_.noted_bytes(); }
 
  protected:
+  static constexpr size_t kItems = 16;  // of a step
+
   // A slice of what has to be known first; true: all is.
   virtual bool prepare() { return true; }
-  virtual void write_head(Output& out) { out.length(table_.size()); }
+  // It is about to change for the first time.
+  virtual void changes() {}
+  virtual void write_head(Output& out) { out.length(count_); }
   virtual void write_item(const MemberTable::Item& item, Output& out) = 0;
-  const MemberTable& table() const { return table_; }
+  virtual bool walk(Output& out) {
+    return cut_.walk(kItems, [&](const MemberTable::Item& item) { write_item(item, out); });
+  }
+
   const WriteOptions options_;
+  const size_t count_;
+  MemberCut cut_;
+  bool begun_ = false;
 
  private:
-  const MemberTable& table_;
-  uint64_t cursor_ = 0;
-  bool begun_ = false;
+  void keep(const MemberTable::Item& item) {
+    Output out(kept_.open(), options_);
+    const size_t before = out.bytes().size();
+    write_item(item, out);
+    const size_t bytes = out.bytes().size() - before;
+    kept_.note(bytes);
+    copied_(bytes);
+  }
+
+  KeptBytes kept_;
+  std::function<void(size_t)> copied_;  // set: it follows
 };
 
 class SetWriter final : public TableWriter {
@@ -160,20 +217,30 @@ class SetWriter final : public TableWriter {
 
 class HashWriter final : public TableWriter {
  public:
-  using TableWriter::TableWriter;
+  HashWriter(const MemberTable& table, const WriteOptions& options)
+      : TableWriter(table, options),
+        table_(table),
+        has_times_(table.expiring_count() > 0),
+        is_measured_(!has_times_),
+        known_soonest_ms_(table.soonest_expire_ms()) {}
+
   // The soonest time: what the table knows may be early, and what is loaded would be written differently.
   bool prepare() override {
-    has_times_ = table().expiring_count() > 0;
-    if (!has_times_) return true;
     constexpr size_t kItemsOfSlice = 4096;
-    measured_ = table().scan(measured_, kItemsOfSlice, [&](const MemberTable::Item& item) {
+    if (is_measured_) return true;
+    measured_ = table_.scan(measured_, kItemsOfSlice, [&](const MemberTable::Item& item) {
       if (item.expire_ms >= 0) soonest_ms_ = std::min(soonest_ms_, item.expire_ms);
     });
-    return measured_ == 0;
+    is_measured_ = measured_ == 0;
+    return is_measured_;
+  }
+  void changes() override {
+    if (!is_measured_) soonest_ms_ = known_soonest_ms_;
+    is_measured_ = true;
   }
   void write_head(Output& out) override {
     if (has_times_) out.fixed64(static_cast<uint64_t>(soonest_ms_));
-    out.length(table().size());
+    out.length(count_);
   }
   void write_item(const MemberTable::Item& item, Output& out) override {
     if (has_times_) {
@@ -186,36 +253,57 @@ class HashWriter final : public TableWriter {
   }
 
  private:
-  bool has_times_ = false;
+  const MemberTable& table_;
+  const bool has_times_;
+  bool is_measured_;
+  const int64_t known_soonest_ms_;
   uint64_t measured_ = 0;  // cursor
   int64_t soonest_ms_ = INT64_MAX;
 };
 
-// From the highest score on, as redis-server does, which then inserts each at the front.
-class ZsetWriter final : public EntryWriter {
+// From the highest score on, as redis-server does, which then inserts each at the front. Once the set changes
+// the rest comes in the order of its table, in which what has been written is known by its score and member.
+class ZsetWriter final : public TableWriter {
  public:
   ZsetWriter(const ZsetTable& set, const WriteOptions& options)
-      : set_(set), options_(options), left_(set.size()) {}
-  bool write_some(std::string& bytes, size_t budget) override {
-    Output out(bytes, options_);
-    const size_t begin = bytes.size();
-    if (!begun_) out.length(set_.size());
-    begun_ = true;
+      : TableWriter(set.members(), options), set_(set), left_(set.size()) {}
+
+  void changes() override { is_ranked_ = false; }
+  bool walk(Output& out) override {
+    if (!is_ranked_) return TableWriter::walk(out);
     if (left_ == 0) return true;
     auto at = set_.tree().at(left_ - 1);
-    for (; left_ > 0 && at.valid(); --left_, at.prev()) {
-      if (bytes.size() - begin >= budget) return false;
-      out.string(at.member());
-      out.fixed_double(at.score());
+    std::string_view member;
+    for (size_t i = 0; i < kRanks && left_ > 0; ++i, --left_, at.prev()) {
+      last_score_ = at.score();
+      member = at.member();
+      write_element(member, last_score_, out);
     }
-    return true;
+    last_member_ = member;
+    return left_ == 0;
+  }
+  void write_item(const MemberTable::Item& item, Output& out) override {
+    const double score = ZsetTable::score_of(item.value);
+    if (!is_written(item.member, score)) write_element(item.member, score, out);
   }
 
  private:
+  bool is_written(std::string_view member, double score) const {
+    if (left_ == count_) return false;
+    return score != last_score_ ? score > last_score_ : member >= last_member_;
+  }
+  void write_element(std::string_view member, double score, Output& out) {
+    out.string(member);
+    out.fixed_double(score);
+  }
+
+  static constexpr size_t kRanks = 128;  // of a step
+
   const ZsetTable& set_;
-  const WriteOptions options_;
-  size_t left_;
-  bool begun_ = false;
+  size_t left_;  // in order
+  bool is_ranked_ = true;
+  double last_score_ = 0;  // written last in order
+  std::string last_member_;
 };
 
 bool hash_has_times(const Entry& entry) {

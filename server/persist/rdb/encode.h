@@ -1,10 +1,12 @@
 // Role: the value of an entry as bytes of an RDB object, a slice at a time, so that a large one is written
 // piece by piece. Thread: the owner of the keyspace. Invariants: between two calls of write_some() the value
-// does not change (entries may move: the entry is not touched after the constructor, only what it points to
-// is); a slice goes beyond its budget by one piece at most.
+// does not change, or the writer follows its changes and writes what was there when it was made (entries may
+// move: the entry is not touched after the constructor, only what it points to is); a slice goes beyond its
+// budget by one piece at most.
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -22,6 +24,15 @@ class EntryWriter {
   virtual ~EntryWriter() = default;
   // Appends about `budget` bytes; true when the value is complete.
   virtual bool write_some(std::string& out, size_t budget) = 0;
+
+  // From now on the value may change: what is about to is copied first, and `copied` is told how many bytes,
+  // within the change. (Not a small one, which is written by the first call.) REQUIRES: before the first
+  // write_some()
+  virtual void follow(std::function<void(size_t bytes)> copied) { (void)copied; }
+  // The value is let go of before it is complete. Nothing is called afterwards.
+  virtual void leave() {}
+  // What is copied and not written yet, with what it takes to remember that.
+  virtual size_t kept_bytes() const { return 0; }
 };
 
 // Small values are in the entry itself: they are written by the first call of write_some() whatever the

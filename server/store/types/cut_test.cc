@@ -2,24 +2,29 @@
 // is what was there when the cut began, each key once. Thread: the test's.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <map>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "server/store/cut.h"
+#include "server/store/digest.h"
 #include "server/store/store_test_util.h"
 #include "server/store/types/hash.h"
+#include "server/store/types/member_cut.h"
 #include "server/store/types/set.h"
+#include "server/store/types/set_table.h"
 
 namespace tessera::store {
 namespace {
 
 using Image = std::map<std::string, std::string>;  // "db key" -> digest of the value, and its time
 
-// Members are only added here, so that their number tells whether a value changed.
 std::string digest_of(const Container& value) {
-  return std::to_string(value.element_count());
+  Digest digest;
+  value.digest(digest);
+  return std::string(digest.view());
 }
 
 std::string state_of(const Entry& entry) {
@@ -36,29 +41,40 @@ class TestSink final : public CutSink {
   void open_large(int db, int, const Entry& entry, bool early) override {
     note(db, entry, early);
     const Container& value = Keyspace::container(entry);
-    open_[&value].digest = digest_of(value);
+    Open& open = open_[&value];
+    open.digest = digest_of(value);
     ++large;
-  }
-  void save_large(const Container& value) override {
-    ASSERT_TRUE(open_.count(&value));
-    EXPECT_EQ(open_[&value].digest, digest_of(value));
-    open_.erase(&value);
+    open.cut = std::make_unique<MemberCut>(static_cast<const SetTable&>(value).members());
+    open.cut->follow([&](const MemberTable::Item& item) {
+      open.seen.add(item.member);
+      ++followed;
+    });
   }
   void let_go(const Container& value, std::unique_ptr<Detached> owner) override {
     ASSERT_TRUE(open_.count(&value));
     open_[&value].owner = std::move(owner);
     ++let_go_count;
   }
+  void tables_kept(int64_t bytes) override {
+    EXPECT_GT(bytes, 0);
+    ++kept_count;
+  }
   // A slice of the work on large values.
   void save_some(Random& random) {
     if (open_.empty() || random.below(4) != 0) return;
     const auto at = open_.begin();
-    EXPECT_EQ(at->second.digest, digest_of(*at->first)) << "changed while it was to be saved";
-    if (!at->second.owner) KeyspaceCut::large_is_saved(keyspace_, *at->first);
+    Open& open = at->second;
+    const auto visit = [&](const MemberTable::Item& item) { open.seen.add(item.member); };
+    if (!open.cut->walk(random.below(2000), visit)) return;
+    EXPECT_EQ(open.digest, open.seen.view()) << "not what was there when it was opened";
+    EXPECT_EQ(open.cut->noted_bytes(), 0u);
+    open.cut->leave();
+    if (!open.owner) KeyspaceCut::large_is_saved(keyspace_, *at->first);
     open_.erase(at);
   }
   void abandon() {
     for (auto& [value, open] : open_) {
+      open.cut->leave();
       if (!open.owner) KeyspaceCut::large_is_saved(keyspace_, *value);
     }
     open_.clear();
@@ -67,7 +83,7 @@ class TestSink final : public CutSink {
 
   Image image;
   std::vector<std::string> order;
-  int twice = 0, early_count = 0, large = 0, let_go_count = 0;
+  int twice = 0, early_count = 0, large = 0, let_go_count = 0, followed = 0, kept_count = 0;
 
  private:
   void note(int db, const Entry& entry, bool early) {
@@ -78,6 +94,8 @@ class TestSink final : public CutSink {
   }
   struct Open {
     std::string digest;
+    Digest seen;
+    std::unique_ptr<MemberCut> cut;
     std::unique_ptr<Detached> owner;
   };
   Keyspace& keyspace_;
@@ -102,16 +120,29 @@ class CutTest : public test::KeyspaceFixture {
       set.add(probe);
     }
     set.finish(kNoExpire);
+    if (members >= 1000) large_names_.push_back(name);
   }
-  void edit_set(int db, const std::string& name) {
+  void edit_set(int db, std::string name) {
+    if (!large_names_.empty() && random_.below(3) != 0) {
+      name = large_names_[large_names_.size() - 1 - random_.below(std::min<size_t>(8, large_names_.size()))];
+    }
     const Key k = key(name);
     const Entry* found = keyspace_.find(db, k);
     if (found == nullptr || found->type() != Type::kSet) return;
     SetEditor set(keyspace_, db, k, limits_);
     set.open(*found);
-    const std::string text = "new-" + std::to_string(random_.next());
-    SetProbe probe(text);
-    set.add(probe);
+    const bool is_new = random_.below(2) == 0;
+    for (uint64_t n = 1 + random_.below(20); n > 0; --n) {
+      const std::string text = is_new
+                                   ? "new-" + std::to_string(random_.next())
+                                   : "member-" + std::to_string(random_.below(5000)) + std::string(40, 'x');
+      SetProbe probe(text);
+      if (is_new) {
+        set.add(probe);
+      } else {
+        set.remove(probe);
+      }
+    }
     set.finish();
   }
   void edit() {
@@ -208,12 +239,13 @@ class CutTest : public test::KeyspaceFixture {
   }
 
   SetLimits limits_;
+  std::vector<std::string> large_names_;
 };
 
 TEST_F(CutTest, IsWhatWasThereWhenItBegan) {
   SCOPED_TRACE("seed " + std::to_string(seed_));
   for (int i = 0; i < test::scaled(8000); ++i) edit();
-  int early = 0, large = 0, gone = 0;
+  int early = 0, large = 0, gone = 0, followed = 0;
   for (int round = 0; round < 20; ++round) {
     if (round % 5 == 0) {
       for (int i = 0; i < 6; ++i) put_set(static_cast<int>(random_.below(2)), any_name(), 5000);
@@ -246,11 +278,13 @@ TEST_F(CutTest, IsWhatWasThereWhenItBegan) {
     early += sink.early_count;
     large += sink.large;
     gone += sink.let_go_count;
+    followed += sink.followed;
     if (HasFailure()) return;
     for (int i = 0; i < 300; ++i) edit();
   }
   EXPECT_GT(early, 0);
   EXPECT_GT(large, 0);
+  EXPECT_GT(followed, 0);
   RecordProperty("let_go", gone);
 }
 

@@ -53,6 +53,16 @@ ListTree::Pos ListTree::seek(uint64_t index, uint64_t& rest) const {
   return {leaf, i};
 }
 
+uint64_t ListTree::index_of(Pos at) const {
+  uint64_t index = 0;
+  for (uint32_t i = 0; i < at.i; ++i) index += at.leaf->nodes()[i].count;
+  const void* child = at.leaf;
+  for (const Inner* inner = at.leaf->parent; inner != nullptr; child = inner, inner = inner->parent) {
+    for (uint32_t slot = inner->slot_of(child); slot > 0;) index += inner->counts[--slot];
+  }
+  return index;
+}
+
 void ListTree::add_up(void* child, Inner* parent, int64_t delta) {
   for (; parent != nullptr; child = parent, parent = parent->parent) {
     parent->counts[parent->slot_of(child)] += static_cast<uint64_t>(delta);
@@ -96,8 +106,10 @@ ListTree::Pos ListTree::insert_at(Leaf* leaf, uint32_t i, const ListNode& node) 
   nodes[i] = node;
   ++leaf->used;
   ++nodes_;
-  note({leaf, i}, node.count);
-  return {leaf, i};
+  const Pos at{leaf, i};
+  if (__builtin_expect(watcher_ != nullptr, 0)) watcher_->inserted(index_of(at), node.count);
+  count(at, node.count);
+  return at;
 }
 
 // Makes room for a node at `i`: returns the leaf where it goes, with `i` there. At the ends the full leaf

@@ -37,6 +37,21 @@ class ListTree {
     bool operator!=(const Pos& o) const { return !(*this == o); }
   };
 
+  // Who has to know of nodes before they change and where elements come and go, by index. Nodes that are only
+  // pressed, unfolded or moved hold what they held.
+  class Watcher {
+   public:
+    // What is in the node, whose first element has this index, changes or leaves it.
+    virtual void before_change(const ListNode& node, uint64_t first) = 0;
+    // There is a new node with so many elements.
+    virtual void inserted(uint64_t first, uint64_t count) = 0;
+    // The node has so many elements more, or less.
+    virtual void resized(uint64_t first, int64_t delta) = 0;
+
+   protected:
+    ~Watcher() = default;
+  };
+
   explicit ListTree(Container& owner) : owner_(owner) {}
   ListTree(const ListTree&) = delete;
   ListTree& operator=(const ListTree&) = delete;
@@ -58,11 +73,19 @@ class ListTree {
   // The node of an element; `rest` becomes its index within the node. REQUIRES: index < element_count()
   Pos seek(uint64_t index, uint64_t& rest) const;
 
+  // The index of its node's first element.
+  uint64_t index_of(Pos at) const;
+
+  // At most one; nullptr: nobody. Not copied with the list.
+  void watch(Watcher* watcher) const { watcher_ = watcher; }
+  // To be called before what is in a node changes or is taken out of it.
+  void before_change(Pos at) const {
+    if (__builtin_expect(watcher_ != nullptr, 0)) watcher_->before_change(at.node(), index_of(at));
+  }
   // The element count of the node at `at` changed by `delta`.
   void note(Pos at, int64_t delta) {
-    elements_ += static_cast<uint64_t>(delta);
-    owner_.touch(static_cast<size_t>(delta < 0 ? -delta : delta));
-    if (at.leaf->parent != nullptr) add_up(at.leaf, at.leaf->parent, delta);
+    if (__builtin_expect(watcher_ != nullptr, 0)) watcher_->resized(index_of(at), delta);
+    count(at, delta);
   }
   // Positions are valid until the next insert or erase; those of the node that is returned then.
   Pos insert_end(ListSide side, const ListNode& node);
@@ -76,6 +99,11 @@ class ListTree {
   std::string self_check() const;
 
  private:
+  void count(Pos at, int64_t delta) {
+    elements_ += static_cast<uint64_t>(delta);
+    owner_.touch(static_cast<size_t>(delta < 0 ? -delta : delta));
+    if (at.leaf->parent != nullptr) add_up(at.leaf, at.leaf->parent, delta);
+  }
   static void add_up(void* child, Inner* parent, int64_t delta);
   Pos insert_at(Leaf* leaf, uint32_t i, const ListNode& node);
   Leaf* make_leaf(uint32_t capacity);
@@ -93,6 +121,7 @@ class ListTree {
   bool check_below(const void* child, const Inner* parent, int level, uint64_t& count, Leaf*& expected) const;
 
   Container& owner_;
+  mutable Watcher* watcher_ = nullptr;
   void* root_ = nullptr;  // a leaf, or an Inner
   Leaf* first_ = nullptr;
   Leaf* last_ = nullptr;

@@ -19,11 +19,6 @@ constexpr size_t kSplitBytes = 2040;
 constexpr uint32_t kSplitCount = 64;
 constexpr unsigned kCursorShift = 16;  // cursors are the top 48 bits of the hash
 
-// The directory uses the top bits.
-uint8_t tag_of(uint64_t hash) {
-  return static_cast<uint8_t>(hash);
-}
-
 uint64_t first_of(uint64_t hash, unsigned depth) {
   return depth == 0 ? 0 : hash >> (64 - depth) << (64 - depth);
 }
@@ -151,6 +146,7 @@ void MemberTable::replace(uint64_t hash, const Place& place, uint32_t i, std::st
 bool MemberTable::put(std::string_view member, std::string_view value, int64_t expire_ms) {
   if (!root_) begin();
   const uint64_t hash = hash_of(member);
+  before_change(hash);
   const Place place = locate(hash);
   const uint32_t i = member_pages::find(*place.page, tag_of(hash), member);
   if (i == MemberPage::kNone) {
@@ -174,6 +170,7 @@ void MemberTable::overwrite(std::string_view member, std::string_view value) {
   TESSERA_CHECK(i != MemberPage::kNone);
   const PackedItem old(place.page->item(i));
   TESSERA_CHECK(!old.value_outside && old.value_size == value.size());
+  before_change(hash);
   if (!value.empty()) std::memcpy(const_cast<char*>(old.value), value.data(), value.size());
 }
 
@@ -185,6 +182,7 @@ bool MemberTable::set_expiry(std::string_view member, int64_t expire_ms) {
   if (i == MemberPage::kNone) return false;
   const PackedItem old(place.page->item(i));
   if (expire_ms == kKeepExpiry || expire_ms == old.expire_ms()) return true;
+  before_change(hash);
   if (old.time && expire_ms >= 0) {
     std::memcpy(const_cast<char*>(old.time), &expire_ms, sizeof expire_ms);
     note_expiry(hash, expire_ms);
@@ -231,6 +229,7 @@ bool MemberTable::erase(std::string_view member) {
   const uint64_t hash = hash_of(member);
   const uint32_t i = member_pages::find(*locate(hash).page, tag_of(hash), member);
   if (i == MemberPage::kNone) return false;
+  before_change(hash);
   erase_at(hash, i, true);
   return true;
 }
@@ -287,6 +286,7 @@ size_t MemberTable::expire_page(uint64_t hash, int64_t now_ms, size_t max,
       ++i;
       continue;
     }
+    if (__builtin_expect(watcher_ != nullptr, 0)) watcher_->before_change(hash_of(item));
     erase_at(hash, i, false);
     ++erased;
   }

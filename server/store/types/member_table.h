@@ -15,6 +15,7 @@
 #include <string>
 #include <string_view>
 
+#include "common/base/check.h"
 #include "common/base/random.h"
 #include "server/store/container.h"
 #include "server/store/types/member_page.h"
@@ -33,6 +34,16 @@ class MemberTable {
     int64_t expire_ms = kNoExpiry;
   };
 
+  // Who has to know of a member before it changes: the hash of one that is about to be put, changed or
+  // removed.
+  class Watcher {
+   public:
+    virtual void before_change(uint64_t hash) = 0;
+
+   protected:
+    ~Watcher() = default;
+  };
+
   // `owner` is the container it is part of. `seed`: of the hash, random per process (Keyspace::hash_seed()).
   MemberTable(Container& owner, uint64_t seed);
   ~MemberTable();  // REQUIRES: free_some() was called until it returned true
@@ -43,6 +54,11 @@ class MemberTable {
   size_t expiring_count() const { return expiring_; }        // items with a time
   int64_t soonest_expire_ms() const { return soonest_ms_; }  // Container::kNothingDue: none. Never late
   uint64_t seed() const { return seed_; }
+  // At most one; nullptr: nobody. Not copied with the table.
+  void watch(Watcher* watcher) const {
+    TESSERA_DCHECK(watcher == nullptr || watcher_ == nullptr);
+    watcher_ = watcher;
+  }
 
   // For batches: brings the page of a member into the cache. See member_probe.h.
   MemberProbe prefetch(std::string_view member) const;
@@ -80,6 +96,7 @@ class MemberTable {
   size_t bytes_by_walking() const;  // what the owner's allocated_bytes() has of it; for tests
 
  private:
+  friend class MemberCut;  // member_cut.h
   struct Segment;
   struct RootEntry {
     uint64_t word = 0;  // pointer, above it the segment's depth (8 bits) and its bits (8 bits)
@@ -93,8 +110,14 @@ class MemberTable {
     MemberPage* page;
   };
 
+  static uint8_t tag_of(uint64_t hash) {
+    return static_cast<uint8_t>(hash);
+  }  // the directory uses the top bits
   uint64_t hash_of(std::string_view member) const;
   uint64_t hash_of(const PackedItem& item) const;
+  void before_change(uint64_t hash) const {
+    if (__builtin_expect(watcher_ != nullptr, 0)) watcher_->before_change(hash);
+  }
   Place locate(uint64_t hash) const;
   static Segment* segment_of(const RootEntry& entry);
   static Item item_of(const MemberPage& page, uint32_t i);
@@ -139,6 +162,7 @@ class MemberTable {
   size_t expire_page(uint64_t hash, int64_t now_ms, size_t max, const std::function<bool(const Item&)>& f);
 
   Container& owner_;
+  mutable Watcher* watcher_ = nullptr;
   uint64_t seed_;
   size_t size_ = 0;
   size_t expiring_ = 0;

@@ -68,6 +68,7 @@ void Quicklist::push(ListSide side, const NewListElement& element, bool one_node
   if (__builtin_expect(bool(at), 1)) {
     ListNode& node = at.node();
     if (one_node || (!limits_.is_large(element.bytes.size()) && has_room(node, element.bytes.size()))) {
+      tree_.before_change(at);
       ListNodeBuffer buffer(*this, node);
       listpack_insert(buffer, side == ListSide::kHead ? ListpackView::kHeaderBytes : buffer.size() - 1,
                       ListpackValue(element.bytes));
@@ -88,6 +89,7 @@ void Quicklist::append_listpack(std::string_view listpack) {
 
 // Takes a node out with what is in it. Returns the place of the next one.
 Quicklist::Pos Quicklist::drop(Pos at) {
+  tree_.before_change(at);
   at.node().free(*this);
   return tree_.erase(at);
 }
@@ -115,6 +117,7 @@ void Quicklist::pop(ListSide side, size_t n) {
 
 // REQUIRES: the node is not pressed, and keeps something
 void Quicklist::erase_in_node(Pos at, size_t index, size_t n) {
+  tree_.before_change(at);
   ListNode& node = at.node();
   ListNodeBuffer buffer(*this, node);
   const size_t from = ListpackView(node.packed()).seek(static_cast<int64_t>(index));
@@ -171,6 +174,8 @@ Quicklist::Pos Quicklist::merge_into_next(Pos at) {
   if (!behind || at.node().is_large() || behind.node().is_large()) return {};
   ListNode &node = at.node(), &other = behind.node();
   if (limits_.exceeded(node.size + other.size, node.count + other.count)) return {};
+  tree_.before_change(at);
+  tree_.before_change(behind);
   node.unpress(*this);
   other.unpress(*this);
   const std::string_view elements =
@@ -185,6 +190,7 @@ Quicklist::Pos Quicklist::merge_into_next(Pos at) {
 }
 
 void Quicklist::put(Pos at, size_t index, const NewListElement& element) {
+  tree_.before_change(at);
   ListNode& node = at.node();
   node.unpress(*this);
   ListNodeBuffer buffer(*this, node);
@@ -231,6 +237,7 @@ void Quicklist::replace(size_t index, const NewListElement& element, bool one_no
   uint64_t rest = 0;
   Pos at = tree_.seek(index, rest);
   const bool large = !one_node && limits_.is_large(element.bytes.size());
+  tree_.before_change(at);
   if (!large && !at.node().is_large()) {
     at.node().unpress(*this);
     ListNodeBuffer buffer(*this, at.node());
@@ -260,11 +267,13 @@ size_t Quicklist::erase_equal_in(Pos at, const ListpackValue& value, size_t limi
   std::string unfolded;
   if (node.is_large()) {
     erased = node.large(unfolded) == value.bytes() ? 1 : 0;
+    if (erased > 0) tree_.before_change(at);
   } else {
     {
       const ListpackView view = node.view(unfolded);
       if (view.find(value, view.begin()) == view.end()) return 0;
     }
+    tree_.before_change(at);
     node.unpress(*this);
     ListNodeBuffer buffer(*this, node);
     const auto view = [&] { return ListpackView(node.packed()); };

@@ -40,8 +40,10 @@ void Stream::append(StreamId id, StreamPairs pairs, const StreamLimits& limits) 
     last = {};
   }
   if (last) {
+    before_change(*last);
     stream_node_append(*this, *last, id, pairs);
   } else {
+    if (__builtin_expect(watcher_ != nullptr, 0)) watcher_->made(id);
     nodes_.insert(stream_node_make(*this, id, pairs));
   }
   if (length_ == 0) first_id_ = id;
@@ -53,6 +55,7 @@ void Stream::append(StreamId id, StreamPairs pairs, const StreamLimits& limits) 
 
 void Stream::drop_node(StreamNode& node) {
   const StreamId id = node.id;
+  before_change(node);
   stream_node_free(*this, node);
   nodes_.erase(id);
 }
@@ -69,6 +72,7 @@ bool Stream::erase(StreamId id) {
   if (cursor.view_.count() == 1) {
     drop_node(node);
   } else {
+    before_change(node);
     stream_node_flag(node, cursor.entry());
     stream_node_count_deleted(*this, node, 1);
   }
@@ -138,6 +142,7 @@ size_t Stream::trim_inside(StreamNode& node, const StreamTrim& how,
   const StreamNodeView view(node);
   StreamEntryRef entry;
   int64_t marked = 0;
+  before_change(node);
   for (bool more = view.first(entry); more; more = view.next(entry)) {
     if (how.by == StreamTrim::By::kLength ? length_ <= how.max_length : entry.id >= how.min_id) break;
     if (entry.is_deleted()) continue;
@@ -186,14 +191,22 @@ int64_t Stream::entries_added_up_to(StreamId id) const {
 
 // ---- groups
 
-StreamGroup* Stream::find_group(std::string_view name) const {
+const StreamGroup* Stream::find_group(std::string_view name) const {
   StreamGroup** found = groups_.find(name);
   return found == nullptr ? nullptr : *found;
 }
 
+StreamGroup* Stream::find_group(std::string_view name) {
+  StreamGroup** found = groups_.find(name);
+  if (found == nullptr) return nullptr;
+  before_change(**found);
+  return *found;
+}
+
 StreamGroup* Stream::make_group(std::string_view name, StreamId last_id, int64_t entries_read) {
-  if (find_group(name) != nullptr) return nullptr;
+  if (groups_.find(name) != nullptr) return nullptr;
   StreamGroup* group = make_named<StreamGroup>(*this, name);
+  if (__builtin_expect(watcher_ != nullptr, 0)) watcher_->made(*group);
   group->last_id = last_id;
   group->entries_read = entries_read;
   groups_.insert(group);
@@ -202,6 +215,7 @@ StreamGroup* Stream::make_group(std::string_view name, StreamId last_id, int64_t
 
 void Stream::erase_group(StreamGroup* group) {
   size_t all = std::numeric_limits<size_t>::max();
+  before_change(*group);
   touch(group->pending().size() + group->consumers().size());
   group->free_some(all);
   groups_.erase(group->name());
@@ -225,6 +239,15 @@ void Stream::finish_loading(StreamId last_id, StreamId max_deleted_id, uint64_t 
   max_deleted_id_ = max_deleted_id;
   entries_added_ = entries_added;
   find_first_id();
+}
+
+bool Stream::next_node(const StreamId* behind, StreamId& id, std::string_view& bytes) const {
+  auto node = behind == nullptr ? nodes_.first() : nodes_.at_least(*behind);
+  if (behind != nullptr && node && node->id == *behind) node.next();
+  if (!node) return false;
+  id = node->id;
+  bytes = node->view();
+  return true;
 }
 
 void Stream::for_each_node(const std::function<void(StreamId, std::string_view)>& f) const {

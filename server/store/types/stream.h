@@ -40,6 +40,21 @@ class Stream final : public Container {
 
   explicit Stream(Memory& memory);
 
+  // Who has to know of nodes and groups before they change, and of new ones.
+  class Watcher {
+   public:
+    virtual void before_change(StreamId node, std::string_view bytes) = 0;
+    virtual void made(StreamId node) = 0;
+    // Anything of the group, its consumers and what is pending.
+    virtual void before_change(const StreamGroup& group) = 0;
+    virtual void made(const StreamGroup& group) = 0;
+
+   protected:
+    ~Watcher() = default;
+  };
+  // At most one; nullptr: nobody. Not copied with the stream.
+  void watch(Watcher* watcher) const { watcher_ = watcher; }
+
   // ---- entries
   size_t length() const { return length_; }
   StreamId first_id() const { return first_id_; }
@@ -71,7 +86,13 @@ class Stream final : public Container {
 
   // ---- groups
   const StreamGroupTree& groups() const { return groups_; }
-  StreamGroup* find_group(std::string_view name) const;
+  const StreamGroup* find_group(std::string_view name) const;
+  // To change it.
+  StreamGroup* find_group(std::string_view name);
+  // To be called before a group that was not found by find_group() changes.
+  void before_change(const StreamGroup& group) const {
+    if (__builtin_expect(watcher_ != nullptr, 0)) watcher_->before_change(group);
+  }
   // nullptr: there is one of that name.
   StreamGroup* make_group(std::string_view name, StreamId last_id, int64_t entries_read);
   void erase_group(StreamGroup* group);
@@ -82,6 +103,8 @@ class Stream final : public Container {
   void finish_loading(StreamId last_id, StreamId max_deleted_id, uint64_t entries_added);
   // Calls f(id of the node, its bytes).
   void for_each_node(const std::function<void(StreamId, std::string_view)>& f) const;
+  // The first node whose id is greater than `behind`, the first of all for nullptr. False: there is none.
+  bool next_node(const StreamId* behind, StreamId& id, std::string_view& bytes) const;
 
   // ---- Container
   size_t element_count() const override;
@@ -104,6 +127,9 @@ class Stream final : public Container {
   };
   using Nodes = PieceTree<StreamNode, NodeOrder>;
 
+  void before_change(const StreamNode& node) const {
+    if (__builtin_expect(watcher_ != nullptr, 0)) watcher_->before_change(node.id, node.view());
+  }
   void drop_node(StreamNode& node);
   bool trims_whole(const StreamNodeView& view, const StreamTrim& how, size_t length) const;
   size_t trim_inside(StreamNode& node, const StreamTrim& how, const std::function<void(StreamId)>* removed);
@@ -111,6 +137,7 @@ class Stream final : public Container {
   bool copy_nodes(const Stream& other, CopyPlace& place, size_t& elements);
   bool copy_groups(const Stream& other, CopyPlace& place, size_t& elements);
 
+  mutable Watcher* watcher_ = nullptr;
   Nodes nodes_;
   StreamGroupTree groups_;
   size_t length_ = 0;

@@ -1,0 +1,213 @@
+"""Large values that change, move and go while a save is under way that has not come to them: the file holds what was there
+at the cut, and what is copied for it is counted: what a command changes, not the value."""
+import os
+import shutil
+import tempfile
+
+import pytest
+
+from tests.support.server import ORACLE, Server, eventually
+
+pytestmark = pytest.mark.tessera_only
+MEMBERS = 30000
+# What a write may copy beyond what it writes: a member, a node of a list or a stream, a group.
+MEMBER, LIST_NODE, STREAM_NODE, GROUP = 120, 8192 + 200, 4096 + 400, 500
+
+
+def fill(client, kind, key, members=MEMBERS):
+    for first in range(0, members, 1000):
+        part = range(first, first + 1000)
+        if kind == "hash":
+            client.call("HSET", key, *[w for i in part for w in ("field:%d" % i, "a value of a field:%d" % i)])
+        elif kind == "set":
+            client.call("SADD", key, *["a member of a set:%d" % i for i in part])
+        elif kind == "zset":
+            client.call("ZADD", key, *[w for i in part for w in (i % 7000, "a member of a set:%d" % i)])
+        elif kind == "list":
+            client.call("RPUSH", key, *["an element of a list:%d" % i for i in part])
+        else:
+            client.pipeline([("XADD", key, "%d-1" % (i + 1), "field", "a value of an entry:%d" % i) for i in part])
+    if kind == "stream":
+        for group in ("one", "two"):
+            client.call("XGROUP", "CREATE", key, group, "0")
+            client.call("XREADGROUP", "GROUP", group, "consumer", "COUNT", "10", "STREAMS", key, ">")
+
+
+def writes(kind, key):
+    """Commands, and how many bytes they may copy at most."""
+    far = MEMBERS // 2
+    if kind == "hash":
+        commands = [("HSET", key, "field:%d" % i, "x" * 40) for i in range(0, MEMBERS, 100)]
+        commands += [("HDEL", key, "field:%d" % i) for i in range(5, MEMBERS, 1000)]
+        commands += [("HSET", key, "new:%d" % i, "y") for i in range(400)] + [("HINCRBY", key, "count", "5")]
+        return commands, len(commands) * MEMBER
+    if kind == "set":
+        commands = [("SADD", key, "new:%d" % i) for i in range(400)]
+        commands += [("SREM", key, "a member of a set:%d" % i) for i in range(0, MEMBERS, 100)]
+        return commands + [("SPOP", key, 50)], (len(commands) + 50) * MEMBER
+    if kind == "zset":
+        commands = [("ZADD", key, i, "a member of a set:%d" % i) for i in range(0, MEMBERS, 100)]
+        commands += [("ZREM", key, "a member of a set:%d" % i) for i in range(7, MEMBERS, 1000)]
+        commands += [("ZADD", key, i, "new:%d" % i) for i in range(300)]
+        return commands + [("ZREMRANGEBYRANK", key, far, far + 49), ("ZPOPMIN", key, 50)], (len(commands) + 100) * MEMBER
+    if kind == "list":
+        commands = [("LPUSH", key, "new"), ("RPUSH", key, "new"), ("LPOP", key), ("RPOP", key)] * 20
+        commands += [("LSET", key, i, "set") for i in (5, far, far + 1, MEMBERS - 9)]
+        commands += [("LINSERT", key, "BEFORE", "an element of a list:%d" % far, "between"), ("LREM", key, 1, "set")]
+        # Both ends, and what is beside the middle.
+        return commands, 8 * LIST_NODE
+    commands = [("XADD", key, "*", "field", "new:%d" % i) for i in range(300)]
+    commands += [("XDEL", key, "%d-1" % far), ("XTRIM", key, "MAXLEN", MEMBERS + 200)]
+    commands += [("XREADGROUP", "GROUP", "one", "consumer", "COUNT", "10", "STREAMS", key, ">"),
+                 ("XACK", key, "one", "5-1"), ("XGROUP", "CREATE", key, "three", "0"), ("XGROUP", "DESTROY", key, "two")]
+    return commands, 6 * STREAM_NODE + 2 * GROUP
+
+
+class Held:
+    """A save or rewrite that stands in front of large values: there are 40 MB of others, and writing one takes a
+    millisecond."""
+
+    def __init__(self, server, client):
+        self.server, self.client = server, client
+        client.call("DEBUG", "POPULATE", 20000, "small", 2000)
+
+    def begin(self, command):
+        self.client.call("CONFIG", "SET", "rdb-key-save-delay", 1000)
+        assert "start" in self.client.call(command)
+        eventually(lambda: self.info()["rdb_bgsave_in_progress"] == "1" or self.info()["aof_rewrite_in_progress"] == "1")
+
+    def info(self):
+        return self.server.info("everything")
+
+    def end(self, commands=0):
+        info = self.info()
+        assert info["rdb_bgsave_in_progress"] == "1" or info["aof_rewrite_in_progress"] == "1"
+        self.client.call("CONFIG", "SET", "rdb-key-save-delay", 0)
+        eventually(lambda: self.info()["rdb_bgsave_in_progress"] == "0" and self.info()["aof_rewrite_in_progress"] == "0", 60)
+        assert self.info()["rdb_last_bgsave_status"] == "ok" and self.info()["aof_last_bgrewrite_status"] == "ok"
+        assert self.info()["tessera_cut_detached_bytes"] == "0"
+        return self.info()
+
+
+def at_once(client, commands):
+    """In one tick: a value that is about to change is saved next, and might be before the last of them."""
+    replies = client.pipeline([("MULTI",), *commands, ("EXEC",)])[-1]
+    assert len(replies) == len(commands), replies
+
+
+def digests(client, keys):
+    return dict(zip(keys, client.call("DEBUG", "DIGEST-VALUE", *keys)))
+
+
+def start(shards):
+    return Server("--enable-debug-command", "yes", "--save", "", "--rdbcompression", "no", shards=shards)
+
+
+def held_by_file(server, keys, binary):
+    """What another server finds in the file."""
+    folder = tempfile.mkdtemp(prefix="tessera-large-")
+    try:
+        shutil.copy(os.path.join(server.dir, "dump.rdb"), folder)
+        with Server("--dir", folder, "--enable-debug-command", "yes", binary=binary, shards=1) as other, other.connect() as client:
+            return digests(client, keys), client.call("DBSIZE")
+    finally:
+        shutil.rmtree(folder)
+
+
+@pytest.mark.parametrize("kind", ["hash", "set", "zset", "list", "stream"])
+def test_a_write_copies_what_it_changes(kind):
+    with start(2) as server, server.connect() as client:
+        held = Held(server, client)
+        fill(client, kind, "large")
+        groups = client.call("XINFO", "GROUPS", "large") if kind == "stream" else None
+        before, keys = digests(client, ["large"]), client.call("DBSIZE")
+        held.begin("BGSAVE")
+        commands, most = writes(kind, "large")
+        at_once(client, commands)
+        assert digests(client, ["large"]) != before
+        copied = int(held.info()["tessera_cut_copied_bytes"])
+        written = sum(len(str(word)) for command in commands for word in command)
+        assert 0 < copied <= written + most
+        # What has been copied is not copied again.
+        if kind != "stream":
+            again = [command for command in commands if command[0] in ("HSET", "SADD", "ZADD", "LSET")]
+            at_once(client, again)
+            assert int(held.info()["tessera_cut_copied_bytes"]) == copied
+        held.end()
+        for binary in (None, ORACLE):
+            assert held_by_file(server, ["large"], binary) == (before, keys)
+        if kind != "stream":
+            return
+        folder = tempfile.mkdtemp(prefix="tessera-large-")
+        try:
+            shutil.copy(os.path.join(server.dir, "dump.rdb"), folder)
+            with Server("--dir", folder, shards=1) as other, other.connect() as client:
+                assert client.call("XINFO", "GROUPS", "large") == groups
+        finally:
+            shutil.rmtree(folder)
+
+
+@pytest.mark.parametrize("command", ["BGSAVE", "BGREWRITEAOF"])
+def test_values_that_go_are_counted_and_saved(command):
+    """Deleted, overwritten, renamed over, expired, moved and copied: each file has them as they were."""
+    kinds = ["hash", "set", "zset", "list", "stream"]
+    names = ["{%s}:%d" % (kind, i) for kind in kinds for i in range(3)]
+    with start(2) as server, server.connect() as client:
+        held = Held(server, client)
+        for name in names:
+            fill(client, name[1:name.index("}")], name, 15000)
+        before, keys = digests(client, names), client.call("DBSIZE")
+        used = int(held.info()["used_memory_dataset"])
+        held.begin(command)
+        for kind in kinds:
+            first, second, third = ["{%s}:%d" % (kind, i) for i in range(3)]
+            at_once(client, [("RENAME", first, second), ("DEL", second), ("SET", third, "another"),
+                             ("COPY", third, first), ("PEXPIRE", first, 1)])
+        peak = int(held.info()["tessera_cut_detached_peak"])
+        assert 15000 * 30 < peak < used
+        info = held.end()
+        assert int(info["tessera_cut_copied_bytes"]) < 100000
+        if command == "BGSAVE":
+            for binary in (None, ORACLE):
+                assert held_by_file(server, names, binary) == (before, keys)
+
+
+def test_flushed_tables_are_counted():
+    """FLUSHALL during a rewrite: all is kept until the base is written, and freed then."""
+    with start(2) as server, server.connect() as client:
+        held = Held(server, client)
+        fill(client, "hash", "large")
+        client.call("CONFIG", "SET", "appendonly", "yes")
+        eventually(lambda: held.info()["aof_rewrite_in_progress"] == "0", 60)
+        used = int(held.info()["used_memory_dataset"])
+        held.begin("BGREWRITEAOF")
+        client.pipeline([("HSET", "large", "field:1", "x"), ("FLUSHALL",), ("HSET", "large", "new", "x")])
+        assert used // 2 < int(held.info()["tessera_cut_detached_bytes"]) < used * 2
+        held.end()
+        with server.connect() as other:
+            other.call("DEBUG", "LOADAOF")
+            assert other.call("HGETALL", "large") == [b"new", b"x"] and other.call("DBSIZE") == 1
+
+
+def test_what_takes_the_place_of_values_that_went_is_bounded():
+    """Values that are overwritten again and again keep their first states alone; new ones in their place count."""
+    with start(1) as server, server.connect() as client:
+        held = Held(server, client)
+        names, value = ["large:%d" % i for i in range(10)], "v" * 240
+
+        def fill_all(prefix):
+            for name in names:
+                for first in range(0, 40000, 1000):
+                    client.call("HSET", prefix + name, *[w for i in range(first, first + 1000) for w in ("f%d" % i, value)])
+
+        fill_all("")
+        held.begin("BGSAVE")
+        at_once(client, [("DEL", name) for name in names])
+        info = held.info()
+        assert int(info["tessera_cut_detached_bytes"]) > 64 << 20
+        assert info["rdb_bgsave_in_progress"] == "1", "what only went is no more than was there"
+        fill_all("new:")
+        eventually(lambda: held.info()["rdb_bgsave_in_progress"] == "0", 60)
+        info = held.info()
+        assert info["rdb_last_bgsave_status"] == "err" and info["tessera_cut_detached_bytes"] == "0"
+        assert "outgrown its bound" in server.log()
