@@ -1,161 +1,30 @@
 // Role: streams as RDB objects: nodes, facts, groups, each in slices. Thread: as encode.h.
-// What XNACK released belongs to nobody, which the format cannot say: it is written as pending for a consumer
-// without name that was never seen (time 0), which every server reads and we read back as nobody's.
 #include "server/persist/rdb/encode_stream.h"
 
 #include <algorithm>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <utility>
+
+#include "server/persist/rdb/encode_group.h"
 
 namespace tessera::rdb {
 
 namespace {
 
 using store::Stream;
-using store::StreamConsumer;
-using store::StreamConsumerTree;
 using store::StreamGroup;
-using store::StreamGroupTree;
 using store::StreamId;
-using store::StreamIdTree;
-using store::StreamPendingTree;
-
-void write_raw(StreamId id, Output& out) {
-  const uint64_t raw[] = {__builtin_bswap64(id.ms), __builtin_bswap64(id.seq)};
-  out.bytes().append(reinterpret_cast<const char*>(raw), sizeof(raw));
-}
 
 void write_id(StreamId id, Output& out) {
   out.length(id.ms);
   out.length(id.seq);
 }
 
-// One group, in slices. It does not change meanwhile.
-class GroupWriter {
- public:
-  explicit GroupWriter(const StreamGroup& group) : group_(group) {}
-
-  const StreamGroup& group() const { return group_; }
-
-  // Until `out` has `limit` bytes. True: it is complete.
-  bool write_some(Output& out, size_t limit) {
-    while (phase_ != Phase::kDone) {
-      if (!write_phase(out, limit)) return false;
-    }
-    return true;
-  }
-
- private:
-  enum class Phase { kHead, kPending, kConsumer, kOwned, kUnowned, kDone };
-
-  // False: the slice is full.
-  bool write_phase(Output& out, size_t limit) {
-    switch (phase_) {
-      case Phase::kHead:
-        head(out);
-        return true;
-      case Phase::kPending:
-        return pending(out, limit);
-      case Phase::kConsumer:
-        begin_consumer(out);
-        return true;
-      case Phase::kOwned:
-        return owned(out, limit);
-      case Phase::kUnowned:
-        return unowned(out, limit);
-      case Phase::kDone:
-        break;
-    }
-    return true;
-  }
-
-  void head(Output& out) {
-    out.string(group_.name());
-    write_id(group_.last_id, out);
-    out.length(static_cast<uint64_t>(group_.entries_read));
-    out.length(group_.pending().size());
-    pending_ = group_.pending().first();
-    phase_ = Phase::kPending;
-  }
-
-  bool pending(Output& out, size_t limit) {
-    for (; pending_; pending_.next()) {
-      if (out.bytes().size() >= limit) return false;
-      write_raw(pending_->id, out);
-      out.fixed64(static_cast<uint64_t>(pending_->delivered_ms));
-      out.length(pending_->delivery_count);
-      if (pending_->consumer == nullptr) ++unowned_;
-    }
-    nameless_ = unowned_ > 0 ? group_.find_consumer({}) : nullptr;
-    out.length(group_.consumers().size() + (unowned_ > 0 && nameless_ == nullptr ? 1 : 0));
-    consumer_ = group_.consumers().first();
-    phase_ = Phase::kConsumer;
-    if (unowned_ == 0 || nameless_ != nullptr) return true;
-    // A consumer without name that was never seen has them.
-    out.string({});
-    out.fixed64(0);
-    out.length(unowned_);
-    begin_unowned();
-    after_unowned_ = Phase::kConsumer;
-    phase_ = Phase::kUnowned;
-    return true;
-  }
-
-  // A consumer that does have no name gets what is nobody's.
-  void begin_consumer(Output& out) {
-    if (!consumer_) {
-      phase_ = Phase::kDone;
-      return;
-    }
-    const StreamConsumer& consumer = **consumer_;
-    out.string(consumer.name());
-    out.fixed64(static_cast<uint64_t>(consumer.seen_ms));
-    const bool takes_all = &consumer == nameless_;
-    out.length(consumer.pending.size() + (takes_all ? unowned_ : 0));
-    owned_ = consumer.pending.first();
-    after_unowned_ = Phase::kOwned;
-    if (takes_all) begin_unowned();
-    phase_ = takes_all ? Phase::kUnowned : Phase::kOwned;
-  }
-
-  bool owned(Output& out, size_t limit) {
-    for (; owned_; owned_.next()) {
-      if (out.bytes().size() >= limit) return false;
-      write_raw(*owned_, out);
-    }
-    consumer_.next();
-    phase_ = Phase::kConsumer;
-    return true;
-  }
-
-  // Those that are nobody's, for a consumer whose head is written.
-  bool unowned(Output& out, size_t limit) {
-    constexpr size_t kLooks = 4096;  // at others' in a slice
-    size_t looks = 0;
-    for (; free_; free_.next()) {
-      if (out.bytes().size() >= limit || (limit != SIZE_MAX && ++looks > kLooks)) return false;
-      if (free_->consumer == nullptr) write_raw(free_->id, out);
-    }
-    phase_ = after_unowned_;
-    return true;
-  }
-
-  void begin_unowned() { free_ = group_.pending().first(); }
-
-  const StreamGroup& group_;
-  Phase phase_ = Phase::kHead;
-  StreamPendingTree::Place pending_;
-  StreamConsumerTree::Place consumer_;
-  StreamIdTree::Place owned_;
-  StreamPendingTree::Place free_;
-  Phase after_unowned_ = Phase::kConsumer;
-  const StreamConsumer* nameless_ = nullptr;
-  size_t unowned_ = 0;
-};
-
-// Nodes by id, then groups by name. One that is about to change before its turn is copied and waits for it.
+// Nodes by id, then groups by name. A node that is about to change before its turn is copied and waits for
+// it, a group follows its changes itself.
 class StreamWriter final : public EntryWriter, public Stream::Watcher {
  public:
   StreamWriter(const Stream& stream, const WriteOptions& options)
@@ -184,7 +53,12 @@ class StreamWriter final : public EntryWriter, public Stream::Watcher {
     stream_.watch(this);
   }
   void leave() override {
-    if (copied_) stream_.watch(nullptr);
+    if (!copied_) return;
+    stream_.watch(nullptr);
+    if (group_) group_->leave();
+    for (auto& [name, kept] : kept_groups_) {
+      if (kept.writer) kept.writer->leave();
+    }
     copied_ = nullptr;
   }
   size_t kept_bytes() const override { return kept_; }
@@ -203,32 +77,63 @@ class StreamWriter final : public EntryWriter, public Stream::Watcher {
     if (!is_passed(node) && kept_nodes_.emplace(node, std::string()).second) keep(0, true);
   }
   void before_change(const StreamGroup& group) override {
-    if (is_passed(group.name()) || kept_groups_.count(group.name()) != 0) return;
-    if (group_ && &group_->group() == &group) {
-      finish_group();
-      return;
-    }
-    std::string copy;
-    Output out(copy, options_);
-    GroupWriter(group).write_some(out, SIZE_MAX);
-    keep(copy.size(), true);
-    kept_groups_.emplace(group.name(), std::move(copy));
+    if (is_passed(group.name()) || (group_ && group_->name() == group.name())) return;
+    const auto [at, is_new] = kept_groups_.try_emplace(std::string(group.name()));
+    if (!is_new) return;
+    at->second.writer = follow(group);
+    keep(0, true);
   }
   void made(const StreamGroup& group) override {
-    if (!is_passed(group.name()) && kept_groups_.emplace(group.name(), std::string()).second) keep(0, true);
+    if (!is_passed(group.name()) && kept_groups_.try_emplace(std::string(group.name())).second) keep(0, true);
+  }
+  void before_end(const StreamGroup& group) override {
+    if (is_passed(group.name())) return;
+    if (group_ && group_->name() == group.name()) {
+      rest_ = finish(std::move(group_));
+      last_group_ = group.name();
+      return;
+    }
+    const auto [at, is_new] = kept_groups_.try_emplace(std::string(group.name()));
+    if (is_new) {
+      at->second.writer = follow(group);
+      keep(0, true);
+    }
+    if (at->second.writer) at->second.bytes = finish(std::move(at->second.writer));
   }
 
  private:
   enum class Phase { kHead, kNodes, kFacts, kGroups, kDone };
   static constexpr size_t kNoteBytes = 96;  // of a piece in a map
+  // A group that changed before its turn: it follows, or is written already. Neither: it came later.
+  struct KeptGroup {
+    std::unique_ptr<GroupWriter> writer;
+    std::string bytes;
+  };
 
   bool is_passed(StreamId node) const {
     return phase_ > Phase::kNodes || (last_node_ && node <= *last_node_);
   }
-  bool is_passed(std::string_view group) const { return last_group_ && group <= *last_group_; }
+  bool is_passed(std::string_view group) const {
+    return (last_group_ && group <= *last_group_) || (group_ && group < group_->name());
+  }
   void keep(size_t bytes, bool with_note) {
     kept_ += bytes + (with_note ? kNoteBytes : 0);
     copied_(bytes);
+  }
+  std::unique_ptr<GroupWriter> follow(const StreamGroup& group) {
+    auto writer = std::make_unique<GroupWriter>(group);
+    if (copied_) writer->follow([this](size_t bytes) { keep(bytes, false); });
+    return writer;
+  }
+  // What is left of it, at once.
+  std::string finish(std::unique_ptr<GroupWriter> writer) {
+    std::string bytes;
+    Output out(bytes, options_);
+    writer->write_some(out, SIZE_MAX);
+    writer->leave();
+    kept_ -= writer->noted_bytes();
+    keep(bytes.size(), false);
+    return bytes;
   }
   void release(size_t bytes) { kept_ -= bytes + kNoteBytes; }
 
@@ -299,36 +204,38 @@ class StreamWriter final : public EntryWriter, public Stream::Watcher {
       }
       if (group_) {
         if (!group_->write_some(out, limit)) return false;
-        last_group_ = group_->group().name();
+        kept_ -= group_->noted_bytes();
+        last_group_ = group_->name();
         group_.reset();
       }
       if (out.bytes().size() >= limit) return false;
-      auto next =
-          last_group_ ? stream_.groups().at_least(std::string_view(*last_group_)) : stream_.groups().first();
-      if (last_group_ && next && (*next)->name() == *last_group_) next.next();
-      const auto kept = kept_groups_.begin();
-      if (kept != kept_groups_.end() && (!next || kept->first <= (*next)->name())) {
-        out.bytes() += kept->second;
-        last_group_ = kept->first;
-        release(kept->second.size());
-        kept_groups_.erase(kept);
-      } else if (next) {
-        group_.emplace(**next);
-      } else {
+      if (!next_group(out)) {
         phase_ = Phase::kDone;
         return true;
       }
     }
   }
 
-  // What is left of the group that is being written.
-  void finish_group() {
-    Output out(rest_, options_);
-    const size_t before = rest_.size();
-    group_->write_some(out, SIZE_MAX);
-    last_group_ = group_->group().name();
-    group_.reset();
-    keep(rest_.size() - before, false);
+  // False: there is none.
+  bool next_group(Output& out) {
+    auto next =
+        last_group_ ? stream_.groups().at_least(std::string_view(*last_group_)) : stream_.groups().first();
+    if (last_group_ && next && (*next)->name() == *last_group_) next.next();
+    const auto kept = kept_groups_.begin();
+    if (kept == kept_groups_.end() || (next && (*next)->name() < kept->first)) {
+      if (next) group_ = follow(**next);
+      return bool(next);
+    }
+    if (kept->second.writer) {
+      group_ = std::move(kept->second.writer);
+      release(0);
+    } else {
+      out.bytes() += kept->second.bytes;
+      last_group_ = kept->first;
+      release(kept->second.bytes.size());
+    }
+    kept_groups_.erase(kept);
+    return true;
   }
 
   const Stream& stream_;
@@ -340,11 +247,11 @@ class StreamWriter final : public EntryWriter, public Stream::Watcher {
   Phase phase_ = Phase::kHead;
   std::optional<StreamId> last_node_;      // written, or passed
   std::optional<std::string> last_group_;  // likewise
-  std::optional<GroupWriter> group_;       // being written
-  std::string rest_;                       // of a group that changed while it was
+  std::unique_ptr<GroupWriter> group_;     // being written
+  std::string rest_;                       // of a group that ended while it was
   // Before their turn; nothing of those that came later.
   std::map<StreamId, std::string> kept_nodes_;
-  std::map<std::string, std::string, std::less<>> kept_groups_;
+  std::map<std::string, KeptGroup, std::less<>> kept_groups_;
   size_t kept_ = 0;
   std::function<void(size_t)> copied_;  // set: it follows
 };

@@ -215,7 +215,7 @@ StreamGroup* Stream::make_group(std::string_view name, StreamId last_id, int64_t
 
 void Stream::erase_group(StreamGroup* group) {
   size_t all = std::numeric_limits<size_t>::max();
-  before_change(*group);
+  if (__builtin_expect(watcher_ != nullptr, 0)) watcher_->before_end(*group);
   touch(group->pending().size() + group->consumers().size());
   group->free_some(all);
   groups_.erase(group->name());

@@ -45,8 +45,9 @@ class Stream final : public Container {
    public:
     virtual void before_change(StreamId node, std::string_view bytes) = 0;
     virtual void made(StreamId node) = 0;
-    // Anything of the group, its consumers and what is pending.
+    // From here on StreamGroup::Watcher is told what becomes of consumers and what is pending.
     virtual void before_change(const StreamGroup& group) = 0;
+    virtual void before_end(const StreamGroup& group) = 0;
     virtual void made(const StreamGroup& group) = 0;
 
    protected:

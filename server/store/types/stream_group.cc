@@ -3,15 +3,23 @@
 
 namespace tessera::store {
 
-StreamConsumer* StreamGroup::find_consumer(std::string_view name) const {
+const StreamConsumer* StreamGroup::find_consumer(std::string_view name) const {
   StreamConsumer** found = consumers_.find(name);
   return found == nullptr ? nullptr : *found;
+}
+
+StreamConsumer* StreamGroup::find_consumer(std::string_view name) {
+  StreamConsumer** found = consumers_.find(name);
+  if (found == nullptr) return nullptr;
+  before_change(**found);
+  return *found;
 }
 
 StreamConsumer* StreamGroup::make_consumer(std::string_view name, int64_t now_ms) {
   StreamConsumer* consumer = make_named<StreamConsumer>(*owner_, name);
   consumer->seen_ms = now_ms;
   consumers_.insert(consumer);
+  if (__builtin_expect(watcher_ != nullptr, 0)) watcher_->made(*consumer);
   return consumer;
 }
 
@@ -23,13 +31,19 @@ void StreamGroup::free_consumer(StreamConsumer* consumer) {
 
 size_t StreamGroup::erase_consumer(StreamConsumer* consumer) {
   const size_t pending = consumer->pending.size();
-  for (auto place = consumer->pending.first(); place; place.next()) pending_.erase(*place);
+  for (auto place = consumer->pending.first(); place; place.next()) {
+    before_change(*place);
+    pending_.erase(*place);
+  }
+  if (__builtin_expect(watcher_ != nullptr, 0)) watcher_->before_end(*consumer);
   consumers_.erase(consumer->name());
   free_consumer(consumer);
   return pending;
 }
 
 StreamPending* StreamGroup::assign(StreamId id, StreamConsumer* consumer, bool* is_new) {
+  before_change(id);
+  before_change(*consumer);
   StreamPending* pending = pending_.insert({id, 0, 0, consumer}, is_new);
   if (!*is_new) {
     if (pending->consumer == consumer) return pending;
@@ -42,6 +56,7 @@ StreamPending* StreamGroup::assign(StreamId id, StreamConsumer* consumer, bool* 
 
 void StreamGroup::release(StreamPending& pending) {
   if (pending.consumer == nullptr) return;
+  before_change(pending.id);
   pending.consumer->pending.erase(pending.id);
   pending.consumer = nullptr;
 }
@@ -49,6 +64,7 @@ void StreamGroup::release(StreamPending& pending) {
 bool StreamGroup::erase_pending(StreamId id) {
   StreamPending* pending = pending_.find(id);
   if (pending == nullptr) return false;
+  before_change(id);
   if (pending->consumer != nullptr) pending->consumer->pending.erase(id);
   return pending_.erase(id);
 }

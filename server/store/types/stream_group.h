@@ -65,6 +65,21 @@ class StreamGroup {
  public:
   static constexpr int64_t kUnknownRead = -1;
 
+  // Who has to know of pending entries and consumers before they change. (The rest of a group is told by its
+  // stream, Stream::Watcher.)
+  class Watcher {
+   public:
+    virtual void before_change(StreamId pending) = 0;                // or it comes, or goes
+    virtual void before_change(const StreamConsumer& consumer) = 0;  // or what is pending for it
+    virtual void made(const StreamConsumer& consumer) = 0;
+    virtual void before_end(const StreamConsumer& consumer) = 0;
+
+   protected:
+    ~Watcher() = default;
+  };
+  // At most one; nullptr: nobody.
+  void watch(Watcher* watcher) const { watcher_ = watcher; }
+
   StreamGroup(Container& owner, uint32_t name_bytes)
       : pending_(owner), consumers_(owner), owner_(&owner), name_size_(name_bytes) {}
   std::string_view name() const { return {reinterpret_cast<const char*>(this + 1), name_size_}; }
@@ -75,20 +90,28 @@ class StreamGroup {
   const StreamPendingTree& pending() const { return pending_; }
   const StreamConsumerTree& consumers() const { return consumers_; }
 
-  StreamConsumer* find_consumer(std::string_view name) const;
+  const StreamConsumer* find_consumer(std::string_view name) const;
+  StreamConsumer* find_consumer(std::string_view name);  // to change it
   // REQUIRES: there is none of that name
   StreamConsumer* make_consumer(std::string_view name, int64_t now_ms);
   // With all that is pending for it; returns how much that was.
   size_t erase_consumer(StreamConsumer* consumer);
 
-  StreamPending* find_pending(StreamId id) const { return pending_.find(id); }
+  const StreamPending* find_pending(StreamId id) const { return pending_.find(id); }
+  StreamPending* find_pending(StreamId id) {  // to change it
+    before_change(id);
+    return pending_.find(id);
+  }
   // The entry is the consumer's from now on, whoever had it; count and time are the caller's to set.
   // `is_new`: it was not pending.
   StreamPending* assign(StreamId id, StreamConsumer* consumer, bool* is_new);
   // Nobody's from now on.
   void release(StreamPending& pending);
   // Pending without an owner. REQUIRES: it is not pending
-  StreamPending* make_unowned(StreamId id) { return pending_.insert({id, 0, 0, nullptr}); }
+  StreamPending* make_unowned(StreamId id) {
+    before_change(id);
+    return pending_.insert({id, 0, 0, nullptr});
+  }
   bool erase_pending(StreamId id);
 
   std::string self_check() const;
@@ -101,7 +124,14 @@ class StreamGroup {
   void begin_copy(const StreamGroup& other);
   bool copy_pending(const StreamGroup& other, size_t& items);
   void free_consumer(StreamConsumer* consumer);
+  void before_change(StreamId pending) const {
+    if (__builtin_expect(watcher_ != nullptr, 0)) watcher_->before_change(pending);
+  }
+  void before_change(const StreamConsumer& consumer) const {
+    if (__builtin_expect(watcher_ != nullptr, 0)) watcher_->before_change(consumer);
+  }
 
+  mutable Watcher* watcher_ = nullptr;
   StreamPendingTree pending_;
   StreamConsumerTree consumers_;
   Container* owner_;
