@@ -332,7 +332,9 @@ void Engine::note_tick(uint64_t began_ticks) {
   counters_.tick_us.add(wall_us);
   ++ticks_since_cpu_read_;
   const bool is_long = wall_us > 500 && wall_us > shard_.counters().longest_tick_us.get();
-  if (!is_long && ticks_since_cpu_read_ < kCpuReadEvery) return;
+  // While there is work in slices ticks are long enough to read it in each: else a tick that the scheduler
+  // broke off would be charged with all since the last reading.
+  if (!is_long && ticks_since_cpu_read_ < kCpuReadEvery && slice_work_ == nullptr) return;
   const Micros cpu = clock().thread_cpu();
   const int64_t since_us = (cpu - cpu_read_).us;
   cpu_read_ = cpu;
