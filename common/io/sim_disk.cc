@@ -45,9 +45,9 @@ class SimFile final : public File {
     if (written_bytes != nullptr) *written_bytes = 0;
     if (mode_ == OpenMode::kRead) return disk_error(path_, "write", EBADF);
     DiskFault fault;
-    // An injected failure may still write a prefix; a dead disk writes nothing.
+    // An injected failure may still write a prefix; a disk that has died at this operation writes nothing.
     if (auto begun = begin(DiskOpKind::kWrite, bytes.size(), &fault);
-        !begun && (fault.code == 0 || fault.keep_bytes == 0))
+        !begun && (fault.code == 0 || fault.keep_bytes == 0 || !usable()))
       return begun;
     if (mode_ == OpenMode::kAppend) position_ = node_->bytes.size();
     size_t done = 0;

@@ -56,10 +56,7 @@ void Aof::set_settings(const AofSettings& settings, std::function<void()> done) 
 void Aof::flush(std::function<void(bool)> done) {
   post([this, done = std::move(done)] {
     if (!is_on()) return done(true);
-    journal_.order();
-    take_chunks();
-    write_some();
-    const bool ok = next_ == kept_.size() && !failing_ && sync_now();
+    const bool ok = write_all();
     publish();
     done(ok);
   });
@@ -70,13 +67,8 @@ void Aof::turn_off(std::function<void()> done) {
   post([this, done = std::move(done)] {
     if (is_on()) {
       journal_.turn_off(journal::kAof);
-      journal_.order();
-      take_chunks();
       if (rewrite_.running) rewrite_ended(false);  // what is behind its cut belongs into this file again
-      if (phase_ == Phase::kOn) {
-        write_some();
-        (void)sync_now();
-      }
+      if (phase_ == Phase::kOn) (void)write_all();
       stop_logging();
       answer_waiters();
       lock_.reset();
@@ -103,11 +95,7 @@ void Aof::rest(std::string dir, std::function<void(Result<aof::Manifest>)> done)
       lock_.reset();
       return done(Error{"there is no append only file"});
     }
-    journal_.order();
-    take_chunks();
-    write_some();
-    if (next_ < kept_.size() || failing_ || sync_failed_ || !sync_now())
-      return done(Error{"the append only file cannot be written"});
+    if (!write_all()) return done(Error{"the append only file cannot be written"});
     answer_waiters();
     stop_logging();
     rests_ = true;
@@ -195,7 +183,7 @@ Micros Aof::tick(io::Loop& loop) {
       if (sync_failed_) {
         if (auto begun = begin_anew(); !begun.ok()) sync_failed(begun.error());
       }
-      if (!sync_failed_) write_some();
+      write_some();
     }
     if (rewrite_.waits_for_switch) switch_files();
     sync_if_due();
@@ -228,13 +216,9 @@ Micros Aof::next_wait(bool had_work) {
 
 void Aof::finish(io::Loop&) {
   if (!is_on()) return;
-  journal_.order();
-  take_chunks();
   if (rewrite_.waits_for_switch) rewrite_ended(false);
-  if (sync_failed_ && !begin_anew().ok()) return;
-  write_some();
   log_.notice("Calling fsync() on the AOF file.");
-  (void)sync_now();
+  (void)write_all();
   publish();
 }
 

@@ -119,6 +119,7 @@ class Aof : public io::Actor {
   void forget_log();
   // ---- aof_writing.cc
   void write_some();
+  bool write_all();
   bool write_group();
   bool write_bytes(std::string_view bytes);
   void append_chunk(const journal::Batch& batch, std::string& out) const;

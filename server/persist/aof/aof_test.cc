@@ -239,7 +239,7 @@ class Story {
 
 TEST(Aof, WhatIsDurableSurvivesEveryCrash) {
   const uint64_t first = test_seed("Aof.WhatIsDurableSurvivesEveryCrash");
-  for (uint64_t i = 0; i < 150; ++i) {
+  for (uint64_t i = 0; i < 1000; ++i) {
     SCOPED_TRACE("seed " + std::to_string(first + i));
     Story(first + i).run(6);
     if (HasFailure()) return;

@@ -41,9 +41,21 @@ bool Aof::is_behind_cut(const journal::Batch& batch) const {
   return rewrite_.waits_for_switch && batch.offset >= rewrite_.offset;
 }
 
+// Nothing behind a failed sync: the file may lack what stands before it, and a crash would leave the gap.
 void Aof::write_some() {
-  while (next_ < kept_.size() && write_group()) {
+  while (!sync_failed_ && next_ < kept_.size() && write_group()) {
   }
+}
+
+// Everything that has been appended by now, once more if it failed before; false: it is not durable.
+bool Aof::write_all() {
+  journal_.order();
+  take_chunks();
+  if (sync_failed_) {
+    if (auto begun = begin_anew(); !begun.ok()) sync_failed(begun.error());
+  }
+  write_some();
+  return next_ == kept_.size() && sync_now();
 }
 
 // As many chunks as one write takes; none beyond the moment of a cut that waits for a new increment.
