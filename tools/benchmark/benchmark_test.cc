@@ -95,6 +95,20 @@ TEST(Run, RequestsAreTakenOnce) {
   EXPECT_EQ(run.take(), 0);
 }
 
+TEST(Run, PacedRequestsAreDueOneAfterTheOther) {
+  Options options;
+  options.requests_per_second = 20000;
+  const Workload workload;
+  benchmark::Run run(options, workload, std::make_shared<const std::vector<Target>>(), nullptr);
+  int64_t first = -1;
+  EXPECT_EQ(run.take(&first), 1);
+  EXPECT_EQ(first, 0);
+  EXPECT_EQ(run.due_us(0, 5000), 5000);
+  EXPECT_EQ(run.take(&first), 1);
+  EXPECT_EQ(run.due_us(first, 9000), 5050);
+  EXPECT_EQ(run.due_us(20000, 9000), 1005000);
+}
+
 TEST(Histogram, PercentilesOfKnownValues) {
   Histogram h;
   for (int us = 1; us <= 1000; ++us) h.add(us);
@@ -176,6 +190,8 @@ TEST(Options, LikeRedisBenchmark) {
   EXPECT_EQ(
       parse_options({"--bogus"}).print.rfind("Invalid option \"--bogus\" or option argument missing", 0), 0u);
   EXPECT_EQ(parse_options({"-c", "0"}).exit_code, 1);
+  EXPECT_EQ(parse_options({"--rps", "-1"}).exit_code, 1);
+  EXPECT_EQ(parse_options({"--rps", "20000"}).options.requests_per_second, 20000);
   Options uri;
   EXPECT_FALSE(apply_uri("redis://me:s%40crt@[::1]:7000/3", uri));
   EXPECT_EQ(uri.user + "|" + uri.password + "|" + uri.host, "me|s@crt|::1");

@@ -96,6 +96,7 @@ constexpr Row kRows[] = {
        line.options.pipeline = static_cast<int>(std::clamp<int64_t>(to_int(v), 1, 1 << 20));
      }},
     {"-r", nullptr, set_keyspace},
+    {"--rps", nullptr, set_int<&Options::requests_per_second>},
     {"-t", nullptr, set_tests},
     {"--sequential", set_true<&Options::sequential>, nullptr},
     {"--dbnum", nullptr, set_int<&Options::database>},
@@ -136,6 +137,8 @@ void check(ParsedLine& line) {
     refuse(line, "The number of clients (-c) must be at least 1.");
   } else if (o.requests < 1) {
     refuse(line, "The number of requests (-n) must be at least 1.");
+  } else if (o.requests_per_second < 0) {
+    refuse(line, "The number of requests per second (--rps) must be at least 0 (as many as can be).");
   } else if (!o.user.empty() && o.password.empty()) {
     refuse(line, "--user needs the password of -a.");
   } else if (o.sequential && !o.random_keys) {

@@ -27,6 +27,7 @@ struct Options {
   bool sequential = false;
   int64_t keyspace = 0;  // of -r
   int pipeline = 1;
+  int64_t requests_per_second = 0;  // of all clients together; 0: as many as they can
 
   bool quiet = false;
   bool csv = false;

@@ -27,14 +27,23 @@ Prefix make_prefix(const Options& options) {
   return prefix;
 }
 
-int Run::take() {
+int Run::take(int64_t* first) {
   int64_t before = issued.load(std::memory_order_relaxed);
   while (before < options.requests) {
     const int64_t count = std::min<int64_t>(options.pipeline, options.requests - before);
-    if (issued.compare_exchange_weak(before, before + count, std::memory_order_relaxed))
+    if (issued.compare_exchange_weak(before, before + count, std::memory_order_relaxed)) {
+      if (first != nullptr) *first = before;
       return static_cast<int>(count);
+    }
   }
   return 0;
+}
+
+int64_t Run::due_us(int64_t number, int64_t now_us) {
+  int64_t began = 0;
+  if (pace_began_us.compare_exchange_strong(began, now_us)) began = now_us;
+  return began + static_cast<int64_t>(static_cast<double>(number) * 1e6 /
+                                      static_cast<double>(options.requests_per_second));
 }
 
 // ---- Map
@@ -141,17 +150,35 @@ bool Connection::resume() {
 
 void Connection::next_pipeline() {
   Run& run = worker_.run_;
-  const int count = run.stop.load(std::memory_order_relaxed) ? 0 : run.take();
+  int64_t first = 0;
+  const int count = run.stop.load(std::memory_order_relaxed) ? 0 : run.take(&first);
   if (count == 0) {
     end();
     return;
   }
   fill(count);
   requested_ = left_ = count;
+  const int64_t now_us = worker_.loop_->clock().mono().us;
+  if (run.options.requests_per_second == 0) return send(now_us);
+  const int64_t due_us = run.due_us(first, now_us);
+  if (due_us <= now_us) return send(due_us);
+  due_us_ = due_us;
+  worker_.pipeline_waits();
+}
+
+void Connection::send(int64_t started_us) {
   latency_us_ = -1;
   written_ = 0;
-  started_us_ = worker_.loop_->clock().mono().us;
+  started_us_ = started_us;
   write();
+}
+
+std::optional<int64_t> Connection::send_if_due(int64_t now_us) {
+  if (due_us_ && *due_us_ <= now_us) {
+    due_us_.reset();
+    send(now_us);
+  }
+  return due_us_;
 }
 
 void Connection::fill(int count) {
@@ -277,7 +304,18 @@ Micros Worker::tick(io::Loop& loop) {
     }
   }
   // Clients that wait are not told of the news: it is looked for.
-  if (active_ > 0 && !run_.stop.load(std::memory_order_relaxed)) return millis(waiting_ > 0 ? 2 : 100);
+  Micros wait = millis(waiting_ > 0 ? 2 : 100);
+  if (paced_ > 0) {
+    const int64_t now_us = loop.clock().mono().us;
+    paced_ = 0;
+    for (auto& connection : connections_) {
+      const auto due_us = connection->send_if_due(now_us);
+      if (!due_us) continue;
+      ++paced_;
+      wait = std::min(wait, Micros{*due_us - now_us});
+    }
+  }
+  if (active_ > 0 && !run_.stop.load(std::memory_order_relaxed)) return wait;
   ended_ = loop.clock().mono();
   return kDone;
 }

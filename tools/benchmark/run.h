@@ -2,8 +2,9 @@
 // Thread: Run is shared (atomics, and the slots below a lock that is taken when they change); a Worker and
 // its Connections belong to the worker's thread; the main thread asks for slots. Invariants: exactly the
 // wanted number of requests is issued over all threads; the first failure ends all; a latency is the time
-// from a pipeline's write to the first bytes of its replies, counted for each of its requests. A request that
-// a cluster redirects was not served: it is not counted, and issued again.
+// from a pipeline's write (with --rps: from when it was due, if no client was free then) to the first bytes
+// of its replies, counted for each of its requests. A request that a cluster redirects was not served: it is
+// not counted, and issued again.
 #pragma once
 
 #include <atomic>
@@ -71,8 +72,8 @@ struct Run {
   Run(const Options& run_options, const Workload& run_workload, Targets run_targets, const TagTable* run_tags)
       : options(run_options), workload(run_workload), map(std::move(run_targets)), tags(run_tags) {}
 
-  // Takes up to a pipeline of requests; 0: none is left.
-  int take();
+  // Takes up to a pipeline of requests, whose first one is number `first`; 0: none is left.
+  int take(int64_t* first = nullptr);
   void give_back(int count) { issued.fetch_sub(count, std::memory_order_relaxed); }
   void fail() { stop.store(true, std::memory_order_relaxed); }
 
@@ -83,7 +84,11 @@ struct Run {
   Prefix prefix = make_prefix(options);
   uint64_t seed = 1;
 
+  // When a request may be sent, with --rps; the first one is due when the first client is connected.
+  int64_t due_us(int64_t number, int64_t now_us);
+
   std::atomic<int64_t> issued{0};
+  std::atomic<int64_t> pace_began_us{0};
   std::atomic<int64_t> finished{0};
   std::atomic<int64_t> latency_sum_us{0};
   std::atomic<uint64_t> sequence{0};
@@ -99,6 +104,8 @@ class Connection final : io::StreamHandler {
   void connect();
   // True: there is a newer map, and this client, which waits for one, goes on. Called often.
   bool resume();
+  // With --rps: sends its pipeline once that is due. Returns when that is, or nothing when it waits no more.
+  std::optional<int64_t> send_if_due(int64_t now_us);
 
  private:
   void on_connected(io::Stream& stream, Result<void> result) override;
@@ -106,6 +113,7 @@ class Connection final : io::StreamHandler {
   void on_end(io::Stream& stream, const Error& error) override;
   void on_drained(io::Stream& stream) override;
   void next_pipeline();
+  void send(int64_t started_us);
   void fill(int count);
   void write();
   void pipeline_done();
@@ -129,6 +137,7 @@ class Connection final : io::StreamHandler {
   int left_ = 0;       // replies of this pipeline
   int requested_ = 0;  // requests of this pipeline
   int64_t started_us_ = 0;
+  std::optional<int64_t> due_us_;  // of a pipeline that waits for its time
   int64_t latency_us_ = -1;
 };
 
@@ -151,6 +160,7 @@ class Worker final : public io::Actor {
   void fail(std::string text);
   void connection_done() { --active_; }
   void connection_waits() { ++waiting_; }
+  void pipeline_waits() { ++paced_; }
 
   Run& run_;
   int index_;
@@ -161,6 +171,7 @@ class Worker final : public io::Actor {
   std::vector<std::unique_ptr<Connection>> connections_;
   int active_ = 0;
   int waiting_ = 0;
+  int paced_ = 0;  // connections whose pipeline is not due yet
   std::string error_;
   MonoTime begun_, ended_;
 };

@@ -23,6 +23,8 @@ How much:
  -c <clients>       Parallel connections (50)
  -n <requests>      Requests in all (100000)
  -P <numreq>        Requests in one pipeline (1)
+ --rps <requests>   So many a second, all clients together (0: as many as they can). A request that
+                    no client is free for counts its latency from when it was due
  -d <size>          Bytes of a value (3)
  -r <keyspacelen>   Every __rand_int__ becomes 12 digits of a random number from 0 to keyspacelen-1,
                     in the built-in tests too; without -r they use one key
