@@ -2,7 +2,10 @@
 // held, batches with replies; and waking who waited for them. See engine.h. Thread: the shard's. Invariants:
 // the commands of one client run in its order, those behind a held one wait with it.
 #include <algorithm>
+#include <deque>
+#include <iterator>
 #include <memory>
+#include <unordered_set>
 #include <utility>
 
 #include "server/dispatch/engine.h"
@@ -98,40 +101,43 @@ void Engine::process(std::unique_ptr<RequestBatch> batch) {
   post(home, batch.release());
 }
 
-bool Engine::run_held() {
-  std::vector<ClientRef> stay;  // who waits for a hold, and so with all commands behind
-  for (size_t i = 0; i < held_.size();) {
-    RequestBatch& batch = *held_[i].batch;
+// Once over all of them, in their order; what goes on waiting is collected anew.
+void Engine::run_held() {
+  std::unordered_set<ClientRef, ClientRefHash> stay;  // who waits for a hold, and so with all commands behind
+  std::deque<Held> queue = std::exchange(held_, {});
+  while (!queue.empty()) {
+    Held held = std::move(queue.front());
+    queue.pop_front();
+    RequestBatch& batch = *held.batch;
     RequestBatch::Group& group = batch.groups()[0];
-    if (std::find(stay.begin(), stay.end(), group.client) != stay.end()) {
-      ++i;
+    const ClientRef client = group.client;
+    if (stay.count(client) != 0) {
+      held_.push_back(std::move(held));
       continue;
     }
     uint32_t done = 0;
-    if (!run_group(batch, group, done)) {
-      if (done == 0 && held_now_ == nullptr) return false;  // still held; everybody behind it as well
-      if (done == 0) {
-        stay.push_back(group.client);
-        ++i;
-        continue;
+    const bool all = run_group(batch, group, done);
+    const bool by_pause = !all && held_now_ == nullptr;  // everybody behind it waits as well
+    if (!all) stay.insert(client);
+    if (!all && done == 0) {
+      held_.push_back(std::move(held));
+    } else {
+      if (!all) {
+        hold(batch, group, done);
+      } else if (group.then) {
+        const int next = group.then_target;
+        post(next, group.then.release());
       }
-      hold(batch, group, done);
-      Held rest = std::move(held_.back());
-      held_.pop_back();
-      held_.insert(held_.begin() + static_cast<ptrdiff_t>(i) + 1, std::move(rest));
-    } else if (group.then) {
-      const int next = group.then_target;
-      post(next, group.then.release());
+      count_held(batch, -1);
+      batch.returning = true;
+      const int home = batch.home();
+      post(home, held.batch.release());
     }
-    count_held(batch, -1);
-    std::unique_ptr<RequestBatch> back = std::move(held_[i].batch);
-    held_.erase(held_.begin() + static_cast<ptrdiff_t>(i));
-    back->returning = true;
-    const int home = back->home();
-    post(home, back.release());
+    if (!by_pause) continue;
+    std::move(queue.begin(), queue.end(), std::back_inserter(held_));
+    return;
   }
   held_idle_ = true;
-  return false;
 }
 
 // ---- replies

@@ -164,7 +164,7 @@ Micros Engine::tick(io::Loop& loop) {
     send_early();
   }
   if (tick_hook_ && !tick_hook_()) tick_hook_ = nullptr;
-  if (!held_.empty() && !held_idle_) more_work_ |= run_held();
+  if (!held_.empty() && !held_idle_) run_held();
   more_work_ |= clients_->run_ready();
   launch_runs();
   if (!frozen_) {
@@ -194,6 +194,7 @@ Micros Engine::tick(io::Loop& loop) {
   if (more_work_) return Micros{0};
   Micros wait = next_cron_ - mono_;
   if (clients_->holds_replies()) wait = std::min(wait, millis(1));
+  if (step_ == GatherStep::kParking) wait = std::min(wait, parking_patience_);
   if (pause_changes_at_ms_ != kNever) wait = std::min(wait, wait_until(pause_changes_at_ms_, now_));
   if (const MonoTime timeout = blocked_.next_timeout(); timeout.us != 0)
     wait = std::min(wait, timeout - mono_);
@@ -252,7 +253,9 @@ void Engine::arrive_all(io::Message* message) {
   while (message) {
     arriving_ = message->next;  // what comes behind a script that turns out to be slow is told
     message->next = nullptr;
-    static_cast<Envelope*>(message)->arrive(*this);
+    auto* envelope = static_cast<Envelope*>(message);
+    if (__builtin_expect(!frozen_, 1) || !is_busy() || !envelope->arrive_at_busy(*this))
+      envelope->arrive(*this);
     message = std::exchange(arriving_, nullptr);
   }
 }
@@ -289,12 +292,14 @@ void Engine::close_tick() {
   append_pushes();
   deliver_pushes();
   clients_->flush_replies();
-  if (park_for_ >= 0) {
-    post(park_for_, make_parked());  // leaves with everything else, below
-    shard_.keyspace().park_for(node_.engines[static_cast<size_t>(park_for_)]->thread_token());
-    parked_since_ = clock().mono();
-    parked_ = true;
-    park_for_ = -1;
+  if (park_for_ != nullptr) {
+    const std::shared_ptr<ParkWish> wish = std::move(park_for_);
+    if (wish->grant()) {
+      post(wish->coordinator, make_parked());  // leaves with everything else, below
+      shard_.keyspace().park_for(node_.engines[static_cast<size_t>(wish->coordinator)]->thread_token());
+      parked_since_ = clock().mono();
+      parked_ = true;
+    }
   }
   flush_outboxes();
 }
@@ -421,7 +426,7 @@ bool Engine::must_hold(const CommandView& command) const {
 }
 
 bool Engine::must_hold(uint32_t row_flags) const {
-  if (__builtin_expect(frozen_, 0)) return true;
+  if (__builtin_expect(frozen_, 0)) return !((row_flags & registry::kAllowBusy) && is_busy());
   if (__builtin_expect(pause_->until_ms == 0, 1)) return false;
   if (pause_->all_until_ms > now_.ms) return true;
   return pause_->until_ms > now_.ms && (row_flags & (registry::kWrite | registry::kMayReplicate)) != 0;

@@ -71,7 +71,8 @@ struct ThreadCounters {
   Counter client_memory_bytes, blocked_clients, clients_in_timeout_table;
   Counter evicted_clients;
   Counter largest_input_bytes, largest_output_bytes;
-  Counter gathers_run, gathers_in_batch, fanouts_run, remote_commands, local_commands, held_commands;
+  Counter gathers_run, gathers_in_batch, gathers_withdrawn, fanouts_run, remote_commands, local_commands,
+      held_commands;
   // EXECs whose commands ran; those of them that took the gather token; those that went to another shard as a
   // message.
   Counter transactions, transactions_gathered, transaction_messages;
@@ -80,6 +81,26 @@ struct ThreadCounters {
   Counter query_buffer_limit_disconnections, output_buffer_limit_disconnections, acl_denied_auth,
       acl_denied_cmd, acl_denied_key, acl_denied_channel;
   Counter ticks, tick_us;  // tick_us: wall time of all ticks
+};
+
+// That a shard parks, asked by a coordinator who may think better of it until it does. Both threads'.
+struct ParkWish {
+  const int shard;
+  const int coordinator;
+  ParkWish(int s, int c) : shard(s), coordinator(c) {}
+  // The shard, as it parks; the coordinator, who waits no more. One of them, once.
+  bool grant() { return leave_asked(State::kGranted); }
+  bool withdraw() { return leave_asked(State::kWithdrawn); }
+  bool is_withdrawn() const { return state_.load(std::memory_order_acquire) == State::kWithdrawn; }
+  bool is_granted() const { return state_.load(std::memory_order_acquire) == State::kGranted; }
+
+ private:
+  enum class State : uint8_t { kAsked, kGranted, kWithdrawn };
+  bool leave_asked(State to) {
+    State expected = State::kAsked;
+    return state_.compare_exchange_strong(expected, to, std::memory_order_acq_rel);
+  }
+  std::atomic<State> state_{State::kAsked};
 };
 
 class Engine : public io::Actor {
@@ -224,7 +245,10 @@ class Engine : public io::Actor {
   bool grow(const std::vector<int>& shards);
   // A script is past busy-reply-threshold: who comes is told so, others' answers are passed on.
   void poll_while_busy();
-  bool is_busy() const { return busy_; }
+  // It is kept by a script, or frozen until one on another shard has ended (see must_hold).
+  bool is_busy() const { return busy_ || (__builtin_expect(frozen_, 0) && !busy_anywhere().empty()); }
+  // Frozen, and a script turned out slow: what is held is told.
+  void refuse_held();
   void end_busy();
   // What others are told then.
   std::string_view busy_error() const;
@@ -269,8 +293,8 @@ class Engine : public io::Actor {
   void begin_gather(Gather* gather);                  // at home: joins the queue for the token
   void grant(Gather* gather);                         // it has the token: to its coordinator
   void token_granted(Gather* gather);
-  void parked_by(int coordinator);  // ask to park at the end of this tick
-  void shard_parked(int shard);     // coordinator: one more is parked
+  void parked_by(std::shared_ptr<ParkWish> wish);  // ask to park at the end of this tick
+  void shard_parked(int shard);                    // coordinator: one more is parked
   void probe_returned();
   void unpark(uint64_t micros);
   MonoTime tick_began() const { return MonoTime{tick_began_us_.load(std::memory_order_acquire)}; }
@@ -319,7 +343,7 @@ class Engine : public io::Actor {
   void hold(RequestBatch& batch, RequestBatch::Group& group, uint32_t done);
   // Part of client memory (INFO, maxmemory) while it waits.
   void count_held(const RequestBatch& batch, int sign);
-  bool run_held();
+  void run_held();
   void wake_all(std::vector<ClientRef>& waiters);
   void wake_held_clients();
   void let_held_go();
@@ -339,13 +363,17 @@ class Engine : public io::Actor {
   void gather_progress();
   void reach_parked();
   void run_gathers();
+  bool parks_too_slowly() const;
+  void withdraw_parks();
+  void parks_withdrawn();
   Micros busy_tick();
-  void tell_parked_busy();
+  void tell_parked_busy(std::string_view error);
   void offer_while_busy(io::Message* message);
   bool held_at_its_turn(Gather& gather);
   void run_gather(Gather& gather, MonoTime began);
   void run_of_gather(Gather& gather, MonoTime began);
   void ask_to_park(const std::vector<int>& shards);
+  std::shared_ptr<ParkWish> wish_for(int shard);
   void take_answers_only();
   void put_aside(io::Message* message);
   void release_parked();
@@ -440,16 +468,21 @@ class Engine : public io::Actor {
   std::vector<SharedBytes> owners_;
 
   // ---- gather: as a shard that is parked
-  int park_for_ = -1;  // asked by this coordinator
+  std::shared_ptr<ParkWish> park_for_;  // of the coordinator that asked last
   bool parked_ = false;
   MonoTime parked_since_;
   io::Message* deferred_head_ = nullptr;
   io::Message* deferred_tail_ = nullptr;
   // ---- gather: as the coordinator that has the token
-  enum class GatherStep { kNone, kProbing, kParking, kRelease };
+  // kWithdrawing: who is parked is let go, and it starts again at kProbing.
+  enum class GatherStep { kNone, kProbing, kParking, kWithdrawing, kRelease };
   Gather* active_ = nullptr;
   GatherStep step_ = GatherStep::kNone;
   int awaited_ = 0;
+  std::vector<std::shared_ptr<ParkWish>> wishes_;  // of this gather, until all are let go
+  MonoTime parking_since_;
+  Micros parking_patience_{0};
+  bool told_parked_busy_ = false;
   std::vector<shard::Shard*> parked_by_index_;
   std::vector<shard::Shard*> parked_list_;
   bool reaches_parked_ = false;  // commands run with these shards in reach, ours among them

@@ -13,18 +13,18 @@ namespace tessera::dispatch {
 
 namespace {
 
-constexpr int64_t kLongTickUs = 1000;      // nobody is parked while an involved shard is in an older tick
-constexpr Micros kGrowLook = millis(100);  // a script that waits for a shard looks whether the node ends
-constexpr int64_t kGatherBatchUs = 200;    // other waiting gathers are run along for so long
+constexpr int64_t kLongTickUs = 1000;  // nobody is parked while an involved shard is in an older tick
+constexpr Micros kParkingPatience = millis(4);  // who is parked is let go when another shard takes longer
+constexpr Micros kGrowLook = millis(100);       // a script that waits for a shard looks whether it is to end
+constexpr int64_t kGatherBatchUs = 200;         // other waiting gathers are run along for so long
 
 // To a shard: park for the coordinator at the end of your tick.
 struct ParkRequest : Envelope {
-  int coordinator;
-  explicit ParkRequest(int c) : coordinator(c) {}
+  std::shared_ptr<ParkWish> wish;
+  explicit ParkRequest(std::shared_ptr<ParkWish> w) : wish(std::move(w)) {}
   void arrive(Engine& engine) override {
-    const int c = coordinator;
-    delete this;
-    engine.parked_by(c);
+    const std::unique_ptr<ParkRequest> mine(this);
+    engine.parked_by(std::move(wish));
   }
 };
 
@@ -176,6 +176,7 @@ void Engine::token_granted(Gather* gather) {
   gather->done = gather->is_refused();
   step_ = gather->done ? GatherStep::kRelease : GatherStep::kProbing;
   awaited_ = 0;
+  parking_patience_ = kParkingPatience;
   more_work_ = true;
 }
 
@@ -201,17 +202,56 @@ void Engine::gather_progress() {
     }
     if (awaited_ == 0) ask_to_park(active_->shards());
   }
+  if (step_ == GatherStep::kParking && awaited_ > 0 && parks_too_slowly()) {
+    if (extension_.empty()) {
+      withdraw_parks();
+    } else if (const std::string_view busy = busy_anywhere(); !busy.empty() && !told_parked_busy_) {
+      // In the middle of serving: nobody can be let go.
+      told_parked_busy_ = true;
+      tell_parked_busy(busy);
+    }
+  }
   if (step_ == GatherStep::kParking && awaited_ == 0) run_gathers();
+  if (step_ == GatherStep::kWithdrawing && awaited_ == 0) parks_withdrawn();
   if (step_ == GatherStep::kRelease) release_parked();
+}
+
+// A command, or a script, that keeps a shard for long has begun there since we looked.
+bool Engine::parks_too_slowly() const {
+  return clock().mono() - parking_since_ >= parking_patience_;
+}
+
+// Each time it takes longer until it comes to this, so that shards with long ticks cannot starve a gather.
+void Engine::withdraw_parks() {
+  step_ = GatherStep::kWithdrawing;
+  parking_patience_ = std::min(parking_patience_ + parking_patience_, seconds(1));
+  for (const std::shared_ptr<ParkWish>& wish : wishes_) awaited_ -= wish->withdraw() ? 1 : 0;
+}
+
+// Who was parked already, or about to, has said so.
+void Engine::parks_withdrawn() {
+  for (const std::shared_ptr<ParkWish>& wish : wishes_) {
+    if (wish->is_granted()) post(wish->shard, new Unpark);
+  }
+  wishes_.clear();
+  counters_.gathers_withdrawn.add();
+  active_->done = active_->is_refused();
+  step_ = active_->done ? GatherStep::kRelease : GatherStep::kProbing;
+  more_work_ = true;
 }
 
 void Engine::ask_to_park(const std::vector<int>& shards) {
   step_ = GatherStep::kParking;
+  parking_since_ = clock().mono();
   for (int shard : shards) {
     if (shard == index()) continue;
-    post(shard, new ParkRequest(index()));
+    post(shard, new ParkRequest(wish_for(shard)));
     ++awaited_;
   }
+}
+
+std::shared_ptr<ParkWish> Engine::wish_for(int shard) {
+  return wishes_.emplace_back(std::make_shared<ParkWish>(shard, index()));
 }
 
 // All that were asked have parked: they are in reach. Our own shard always is.
@@ -275,6 +315,8 @@ void Engine::run_gathers() {
   for (shard::Shard* shard : parked_list_) {
     if (shard->index() != index()) post(shard->index(), new Unpark);
   }
+  wishes_.clear();
+  told_parked_busy_ = false;
   step_ = GatherStep::kRelease;
 }
 
@@ -379,25 +421,33 @@ bool Engine::grow(const std::vector<int>& shards) {
   TESSERA_CHECK(reaches_parked_);
   for (int shard : shards) {
     if (in_reach(shard)) continue;
-    node_.engines[static_cast<size_t>(shard)]->loop().post(new ParkRequest(index()));
+    node_.engines[static_cast<size_t>(shard)]->loop().post(new ParkRequest(wish_for(shard)));
     ++awaited_;
     parked_by_index_[static_cast<size_t>(shard)] = &node_.engines[static_cast<size_t>(shard)]->shard_;
   }
+  bool given_up = false;
   while (awaited_ > 0) {
-    loop().wait_inbox(kGrowLook);
-    take_answers_only();
-    // A thread that has ended parks no more. We end as well, as soon as the script does.
-    if (awaited_ == 0 || !node_.shutting_down.load(std::memory_order_relaxed)) continue;
-    for (int shard : shards) parked_by_index_[static_cast<size_t>(shard)] = nullptr;
-    return false;
+    if (busy_ && !given_up) {
+      loop().poll(kGrowLook);  // the inbox is looked at below
+    } else {
+      loop().wait_inbox(kGrowLook);
+      take_answers_only();
+    }
+    // Killed, or the node ends: a thread that has ended parks no more. Past its time this tells others.
+    if (awaited_ == 0 || given_up || !(given_up = scripts_->interrupted_while_waiting())) continue;
+    for (const std::shared_ptr<ParkWish>& wish : wishes_) {
+      if (!wish->withdraw()) continue;
+      --awaited_;
+      parked_by_index_[static_cast<size_t>(wish->shard)] = nullptr;
+    }
   }
   parked_list_.clear();
   for (shard::Shard* shard : parked_by_index_) {
     if (shard) parked_list_.push_back(shard);
   }
-  if (busy_) tell_parked_busy();
+  if (busy_) tell_parked_busy(scripts_->busy_error());
   offers_deferred_ = true;
-  return true;
+  return !given_up;
 }
 
 // What answers a request to park; all else is put aside, in its order, for the next tick.
@@ -427,8 +477,8 @@ Envelope* Engine::make_parked() {
   return new Parked(index());
 }
 
-void Engine::parked_by(int coordinator) {
-  park_for_ = coordinator;
+void Engine::parked_by(std::shared_ptr<ParkWish> wish) {
+  if (!wish->is_withdrawn()) park_for_ = std::move(wish);
 }
 
 void Engine::unpark(uint64_t) {

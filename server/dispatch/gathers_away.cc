@@ -18,6 +18,7 @@ struct BusyWord : Envelope {
   void arrive(Engine& engine) override {
     delete this;
     engine.scripts()->away.refuse_all(engine);
+    engine.refuse_held();
   }
   bool arrive_at_busy(Engine& engine) override {
     arrive(engine);

@@ -157,7 +157,9 @@ void Engine::poll_while_busy() {
       clients_->flush_replies();
     }
     clients_->begin_nested();
-    tell_parked_busy();
+    tell_parked_busy(scripts_->busy_error());
+    // Not those that are parked for a gather of ours which has not begun: they are let go.
+    if (step_ == GatherStep::kParking && !reaches_parked_ && extension_.empty()) withdraw_parks();
     tell_homes_busy(*this);
     offers_deferred_ = true;
   }
@@ -170,6 +172,7 @@ void Engine::poll_while_busy() {
     offer_while_busy(std::exchange(arriving_, nullptr));
   }
   offer_while_busy(loop().inbox().take_all());
+  if (step_ == GatherStep::kWithdrawing && awaited_ == 0) parks_withdrawn();
   launch_runs();
   clients_->run_nested();
   flush_outboxes();
@@ -179,7 +182,12 @@ void Engine::offer_while_busy(io::Message* message) {
   while (message) {
     io::Message* next = message->next;
     message->next = nullptr;
-    if (!static_cast<Envelope*>(message)->arrive_at_busy(*this)) put_aside(message);
+    auto* envelope = static_cast<Envelope*>(message);
+    if (envelope->is_for_coordinator()) {
+      envelope->arrive(*this);
+    } else if (!envelope->arrive_at_busy(*this)) {
+      put_aside(message);
+    }
     message = next;
   }
 }
@@ -199,16 +207,31 @@ struct BusyElsewhere : Envelope {
 }  // namespace
 
 // Those in reach; who knows it already hears it again.
-void Engine::tell_parked_busy() {
-  if (!reaches_parked_) return;
+void Engine::tell_parked_busy(std::string_view error) {
+  if (!reaches_parked_ && extension_.empty()) return;
   for (const shard::Shard* each : parked_list_) {
     if (each->index() == index()) continue;
-    node_.engines[static_cast<size_t>(each->index())]->loop().post(new BusyElsewhere(scripts_->busy_error()));
+    node_.engines[static_cast<size_t>(each->index())]->loop().post(new BusyElsewhere(error));
   }
 }
 
 std::string_view Engine::busy_error() const {
-  return parked_ ? std::string_view(busy_elsewhere_) : scripts_->busy_error();
+  if (parked_) return busy_elsewhere_;
+  const std::string_view elsewhere = frozen_ ? busy_anywhere() : std::string_view();
+  return elsewhere.empty() ? scripts_->busy_error() : elsewhere;
+}
+
+void Engine::refuse_held() {
+  if (!frozen_ || !is_busy()) return;
+  if (!held_clients_.empty()) wake_held_clients();
+  for (Held& each : std::exchange(held_, {})) {
+    count_held(*each.batch, -1);
+    (void)each.batch.release()->arrive_at_busy(*this);
+  }
+  for (Envelope* part : std::exchange(parts_put_off_, {})) {
+    if (!part->arrive_at_busy(*this)) put_off(part);
+  }
+  more_work_ = true;
 }
 
 std::string_view Engine::busy_anywhere() const {

@@ -39,6 +39,7 @@ Source::Source(const dispatch::NodeShared& node)
     t.transaction_messages += thread.transaction_messages.get();
     t.gathers += thread.gathers_run.get();
     t.gathers_in_batch += thread.gathers_in_batch.get();
+    t.gathers_withdrawn += thread.gathers_withdrawn.get();
     t.fanouts += thread.fanouts_run.get();
     t.remote_commands += thread.remote_commands.get();
     t.local_commands += thread.local_commands.get();

@@ -18,8 +18,8 @@ struct Totals {
           blocking_keys_when_gone = 0, largest_input_bytes = 0, largest_output_bytes = 0;
   int64_t watching_clients = 0, watched_keys = 0;
   int64_t transactions = 0, transactions_gathered = 0, transaction_messages = 0;
-  int64_t gathers = 0, gathers_in_batch = 0, fanouts = 0, remote_commands = 0, local_commands = 0,
-          held_commands = 0;
+  int64_t gathers = 0, gathers_in_batch = 0, gathers_withdrawn = 0, fanouts = 0, remote_commands = 0,
+          local_commands = 0, held_commands = 0;
   int64_t query_limit_disconnections = 0, output_limit_disconnections = 0;
   int64_t acl_denied_auth = 0, acl_denied_cmd = 0, acl_denied_key = 0, acl_denied_channel = 0;
   int64_t ticks = 0, tick_us = 0, error_replies = 0;

@@ -130,6 +130,8 @@ const InfoRow kStats[] = {
 const InfoRow kTessera[] = {
     {"tessera_gathers_run", total<&Totals::gathers>},
     {"tessera_gathers_run_along", total<&Totals::gathers_in_batch>},
+    // Started again, since a shard was in one command for too long and others stood parked.
+    {"tessera_gathers_withdrawn", total<&Totals::gathers_withdrawn>},
     {"tessera_transactions_run", total<&Totals::transactions>},
     {"tessera_transactions_gathered", total<&Totals::transactions_gathered>},
     {"tessera_transactions_sent", total<&Totals::transaction_messages>},

@@ -127,7 +127,8 @@ def test_nothing_is_said_behind_the_end_of_a_client(start, binary, shards):
     """Who deletes its own user, or kills itself, gets that reply and the end, whatever it has sent behind it."""
     server = start(binary=binary, shards=shards)
     login = encode("ACL", "SETUSER", "u", "on", "nopass", "+@all", "~*") + encode("AUTH", "u", "x")
-    kill, cut = encode("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "no"), encode("SET", "k", 2)
+    # By its address: a connection that has just been closed may be known to its shard for a moment yet.
+    kill, cut = b"<kill>", encode("SET", "k", 2)
     for sent, got, k, l in (
             (login + encode("ACL", "DELUSER", "u") + encode("PING") + cut, b"+OK\r\n+OK\r\n:1\r\n", None, None),
             (encode("SET", "k", 1) + kill + encode("PING") + cut, b"+OK\r\n:1\r\n", b"1", None),
@@ -137,7 +138,8 @@ def test_nothing_is_said_behind_the_end_of_a_client(start, binary, shards):
             (encode("MULTI") + encode("SET", "l", 4) + kill + encode("EXEC") + cut,
              b"+OK\r\n" + b"+QUEUED\r\n" * 2 + b"*2\r\n+OK\r\n:1\r\n", b"1", b"4")):
         with server.connect() as connection:
-            connection.send(sent)
+            mine = encode("CLIENT", "KILL", "ADDR", "%s:%d" % connection.socket.getsockname()[:2], "SKIPME", "no")
+            connection.send(sent.replace(kill, mine))
             assert connection.closed_by_peer() and connection.buffer == got
         with server.connect() as connection:
             assert connection.call("MGET", "k", "l") == [k, l]

@@ -166,7 +166,7 @@ def cluster_of(servers):
 
 
 def cluster_node(*args, binary=None, folder=None):
-    words = ["--cluster-enabled", "yes", "--cluster-node-timeout", "3000", "--cluster-announce-ip", "127.0.0.1",
+    words = ["--cluster-enabled", "yes", "--cluster-node-timeout", "10000", "--cluster-announce-ip", "127.0.0.1",
              "--enable-debug-command", "yes", *args]
     if folder:
         words = ["--dir", folder] + words

@@ -103,6 +103,7 @@ void reset_counters(dispatch::Engine& engine) {
                            &thread.largest_output_bytes,
                            &thread.gathers_run,
                            &thread.gathers_in_batch,
+                           &thread.gathers_withdrawn,
                            &thread.fanouts_run,
                            &thread.remote_commands,
                            &thread.local_commands,
