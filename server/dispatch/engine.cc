@@ -414,7 +414,9 @@ int64_t used_memory_bytes(const NodeShared& node) {
   return used;
 }
 
+// Frozen beside a slow script, what may run then may run here too, or it could not be ended.
 bool Engine::must_hold(const registry::CommandRow& row) const {
+  if (__builtin_expect(frozen_, 0) && (row.flags & registry::kAllowBusy) && is_busy()) return false;
   return must_hold(row.flags);
 }
 
@@ -426,7 +428,7 @@ bool Engine::must_hold(const CommandView& command) const {
 }
 
 bool Engine::must_hold(uint32_t row_flags) const {
-  if (__builtin_expect(frozen_, 0)) return !((row_flags & registry::kAllowBusy) && is_busy());
+  if (__builtin_expect(frozen_, 0)) return true;
   if (__builtin_expect(pause_->until_ms == 0, 1)) return false;
   if (pause_->all_until_ms > now_.ms) return true;
   return pause_->until_ms > now_.ms && (row_flags & (registry::kWrite | registry::kMayReplicate)) != 0;

@@ -245,8 +245,9 @@ class Engine : public io::Actor {
   bool grow(const std::vector<int>& shards);
   // A script is past busy-reply-threshold: who comes is told so, others' answers are passed on.
   void poll_while_busy();
-  // It is kept by a script, or frozen until one on another shard has ended (see must_hold).
-  bool is_busy() const { return busy_ || (__builtin_expect(frozen_, 0) && !busy_anywhere().empty()); }
+  // It is kept by a script, or frozen (and not served yet) until one on another shard has ended: see
+  // must_hold.
+  bool is_busy() const { return busy_ || (__builtin_expect(frozen_, 0) && is_frozen_by_script()); }
   // Frozen, and a script turned out slow: what is held is told.
   void refuse_held();
   void end_busy();
@@ -356,6 +357,7 @@ class Engine : public io::Actor {
   void close_batch(size_t target);
   void flush_outboxes();
   void send_early();
+  bool is_frozen_by_script() const { return shard_.waiting().has_ready() && !busy_anywhere().empty(); }
   bool others_stand_parked() const {
     return active_ != nullptr && step_ == GatherStep::kParking && awaited_ == 0;
   }
@@ -482,6 +484,7 @@ class Engine : public io::Actor {
   std::vector<std::shared_ptr<ParkWish>> wishes_;  // of this gather, until all are let go
   MonoTime parking_since_;
   Micros parking_patience_{0};
+  int probes_ = 0;  // since it began to look anew
   bool told_parked_busy_ = false;
   std::vector<shard::Shard*> parked_by_index_;
   std::vector<shard::Shard*> parked_list_;

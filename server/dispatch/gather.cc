@@ -15,8 +15,11 @@ namespace {
 
 constexpr int64_t kLongTickUs = 1000;  // nobody is parked while an involved shard is in an older tick
 constexpr Micros kParkingPatience = millis(4);  // who is parked is let go when another shard takes longer
-constexpr Micros kGrowLook = millis(100);       // a script that waits for a shard looks whether it is to end
-constexpr int64_t kGatherBatchUs = 200;         // other waiting gathers are run along for so long
+constexpr int kMostProbes = 3;                  // of shards whose ticks are long again and again
+constexpr int64_t kPatienceGrowth = 8;
+constexpr Micros kMostPatience = seconds(20);
+constexpr Micros kGrowLook = millis(100);  // a script that waits for a shard looks whether it is to end
+constexpr int64_t kGatherBatchUs = 200;    // other waiting gathers are run along for so long
 
 // To a shard: park for the coordinator at the end of your tick.
 struct ParkRequest : Envelope {
@@ -177,6 +180,7 @@ void Engine::token_granted(Gather* gather) {
   step_ = gather->done ? GatherStep::kRelease : GatherStep::kProbing;
   awaited_ = 0;
   parking_patience_ = kParkingPatience;
+  probes_ = 0;
   more_work_ = true;
 }
 
@@ -193,13 +197,14 @@ void Engine::gather_progress() {
   if (active_ == nullptr) return;
   if (step_ == GatherStep::kProbing && awaited_ == 0) {
     for (int shard : active_->shards()) {
-      if (shard == index()) continue;
+      if (shard == index() || probes_ == kMostProbes) continue;
       const MonoTime began = node_.engines[static_cast<size_t>(shard)]->tick_began();
       if (began.us != 0 && (clock().mono() - began).us > kLongTickUs) {
         post(shard, new Probe(index()));
         ++awaited_;
       }
     }
+    ++probes_;
     if (awaited_ == 0) ask_to_park(active_->shards());
   }
   if (step_ == GatherStep::kParking && awaited_ > 0 && parks_too_slowly()) {
@@ -218,13 +223,19 @@ void Engine::gather_progress() {
 
 // A command, or a script, that keeps a shard for long has begun there since we looked.
 bool Engine::parks_too_slowly() const {
-  return clock().mono() - parking_since_ >= parking_patience_;
+  if (clock().mono() - parking_since_ >= parking_patience_) return true;
+  if (__builtin_expect(busy_anywhere().empty(), 1)) return false;
+  return std::any_of(wishes_.begin(), wishes_.end(), [&](const std::shared_ptr<ParkWish>& wish) {
+    return !wish->is_granted() &&
+           !node_.engines[static_cast<size_t>(wish->shard)]->scripts()->busy_error_now().empty();
+  });
 }
 
-// Each time it takes longer until it comes to this, so that shards with long ticks cannot starve a gather.
+// Each time it takes much longer until it comes to this, so that shards with long ticks cannot starve a
+// gather.
 void Engine::withdraw_parks() {
   step_ = GatherStep::kWithdrawing;
-  parking_patience_ = std::min(parking_patience_ + parking_patience_, seconds(1));
+  parking_patience_ = std::min(Micros{parking_patience_.us * kPatienceGrowth}, kMostPatience);
   for (const std::shared_ptr<ParkWish>& wish : wishes_) awaited_ -= wish->withdraw() ? 1 : 0;
 }
 
@@ -235,6 +246,7 @@ void Engine::parks_withdrawn() {
   }
   wishes_.clear();
   counters_.gathers_withdrawn.add();
+  probes_ = 0;
   active_->done = active_->is_refused();
   step_ = active_->done ? GatherStep::kRelease : GatherStep::kProbing;
   more_work_ = true;
@@ -243,6 +255,7 @@ void Engine::parks_withdrawn() {
 void Engine::ask_to_park(const std::vector<int>& shards) {
   step_ = GatherStep::kParking;
   parking_since_ = clock().mono();
+  told_parked_busy_ = false;
   for (int shard : shards) {
     if (shard == index()) continue;
     post(shard, new ParkRequest(wish_for(shard)));
@@ -316,7 +329,6 @@ void Engine::run_gathers() {
     if (shard->index() != index()) post(shard->index(), new Unpark);
   }
   wishes_.clear();
-  told_parked_busy_ = false;
   step_ = GatherStep::kRelease;
 }
 

@@ -35,7 +35,11 @@ void GathersAway::leaves(Engine& home, Gather* gather) {
   if (last_) last_->away_before = gather;
   last_ = gather;
   // A script turned out slow since the gate of this command looked, and its word may have passed already.
-  if (!home.busy_anywhere().empty()) home.post(home.index(), new BusyWord);
+  hear_busy_again(home);
+}
+
+void hear_busy_again(Engine& engine) {
+  if (!engine.busy_anywhere().empty()) engine.post(engine.index(), new BusyWord);
 }
 
 void GathersAway::came_home(Gather* gather) {

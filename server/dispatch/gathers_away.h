@@ -24,4 +24,8 @@ class GathersAway {
 // A script of this engine has turned out slow: all homes refuse. Who is parked for it has to know it before.
 void tell_homes_busy(Engine& engine);
 
+// What this engine begins now is in the way of a script that turned out slow before: it hears that word
+// again.
+void hear_busy_again(Engine& engine);
+
 }  // namespace tessera::dispatch

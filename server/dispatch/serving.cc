@@ -6,6 +6,7 @@
 
 #include "common/base/check.h"
 #include "server/dispatch/gather.h"
+#include "server/dispatch/gathers_away.h"
 #include "server/dispatch/pipeline.h"
 
 namespace tessera::dispatch {
@@ -157,7 +158,7 @@ bool Engine::serve_ready() {
     if (serve_key(*from, ready.db, ready.key)) continue;
     // Nothing that could touch the key may run before the shards are there that this needs.
     from->waiting().put_back_ready(std::move(ready));
-    frozen_ = true;
+    if (!std::exchange(frozen_, true) && scripts_) hear_busy_again(*this);
     if (!reaches_parked_) ask_for_wake();
     return false;
   }

@@ -98,6 +98,30 @@ def test_a_frozen_shard_is_told():
             eventually(lambda: server.info("clients")["blocked_clients"] == "0", what="nobody is held")
 
 
+def test_a_shard_that_freezes_beside_a_busy_one_is_told():
+    """The script is known to be slow already: what stands behind the push that freezes the shard, in the same write, is told."""
+    source, target, other = key_on_shard(1, 3, "source"), key_on_shard(0, 3, "target"), key_on_shard(1, 3, "other")
+    with Server("--busy-reply-threshold", "30", shards=3) as server:
+        frozen = 0
+        for number in range(12):
+            with server.connect() as waiter, server.connect() as runner, server.connect() as client:
+                waiter.send(encode("BLMOVE", source, target, "LEFT", "RIGHT", 0))
+                eventually(lambda: server.info("clients")["blocked_clients"] == "1", what="it waits")
+                runner.send(encode("EVAL", LOOP, 1, key_on_shard(0, 3, "k")))
+                eventually(lambda: server.log().count("Slow script detected") > number, what="the script is busy")
+                client.send(encode("LPUSH", source, "x") + encode("SET", other, 1) + encode("PING"))
+                replies = [client.read() for _ in range(3)]
+                assert replies[0] in (1, BUSY) and replies[1] in ("OK", BUSY) and replies[2] in ("PONG", BUSY), replies
+                frozen += replies[0] == 1
+                kill(server)
+                assert "killed" in str(runner.read())
+                if replies[0] != 1:  # its connection belongs to the busy shard
+                    assert client.call("LPUSH", source, "x") == 1
+                assert waiter.read() == b"x"
+                client.call("DEL", source, target)
+        assert frozen > 0
+
+
 def test_a_script_that_waits_for_a_busy_shard_is_told_of():
     """In the middle of its run it wants the shard of another script: its own shard's clients are told, either can be killed."""
     with Server("--busy-reply-threshold", "500", "--cluster-enabled", "yes", shards=3) as server:
