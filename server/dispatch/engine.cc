@@ -339,7 +339,9 @@ void Engine::note_tick(uint64_t began_ticks) {
   const bool is_long = wall_us > 500 && wall_us > shard_.counters().longest_tick_us.get();
   // While there is work in slices ticks are long enough to read it in each: else a tick that the scheduler
   // broke off would be charged with all since the last reading.
-  if (!is_long && ticks_since_cpu_read_ < kCpuReadEvery && slice_work_ == nullptr) return;
+  // Once we have said that we are parked a cut may be given to us: what it sets is not ours to look at.
+  const bool walks = !parked_ && slice_work_ != nullptr;
+  if (!is_long && ticks_since_cpu_read_ < kCpuReadEvery && !walks) return;
   const Micros cpu = clock().thread_cpu();
   const int64_t since_us = (cpu - cpu_read_).us;
   cpu_read_ = cpu;
