@@ -20,6 +20,7 @@
 #include "server/dispatch/latency_events.h"
 #include "server/dispatch/long_works.h"
 #include "server/dispatch/node_shared.h"
+#include "server/dispatch/once.h"
 #include "server/dispatch/push_sink.h"
 #include "server/dispatch/request_batch.h"
 #include "server/dispatch/slice_work.h"
@@ -89,18 +90,14 @@ struct ParkWish {
   const int coordinator;
   ParkWish(int s, int c) : shard(s), coordinator(c) {}
   // The shard, as it parks; the coordinator, who waits no more. One of them, once.
-  bool grant() { return leave_asked(State::kGranted); }
-  bool withdraw() { return leave_asked(State::kWithdrawn); }
-  bool is_withdrawn() const { return state_.load(std::memory_order_acquire) == State::kWithdrawn; }
-  bool is_granted() const { return state_.load(std::memory_order_acquire) == State::kGranted; }
+  bool grant() { return state_.decide(State::kGranted); }
+  bool withdraw() { return state_.decide(State::kWithdrawn); }
+  bool is_withdrawn() const { return state_.is(State::kWithdrawn); }
+  bool is_granted() const { return state_.is(State::kGranted); }
 
  private:
   enum class State : uint8_t { kAsked, kGranted, kWithdrawn };
-  bool leave_asked(State to) {
-    State expected = State::kAsked;
-    return state_.compare_exchange_strong(expected, to, std::memory_order_acq_rel);
-  }
-  std::atomic<State> state_{State::kAsked};
+  Once<State> state_{State::kAsked};
 };
 
 class Engine : public io::Actor {

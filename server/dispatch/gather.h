@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "server/dispatch/engine.h"
+#include "server/dispatch/once.h"
 #include "server/dispatch/transaction_run.h"
 
 namespace tessera::dispatch {
@@ -48,10 +49,10 @@ class Gather : public Envelope, public TokenWaiter {
   // ---- a script turned out slow while it waits: begun by its coordinator, or refused by its home, not both
   // Home: it is a client's, and nothing of what it belongs to has run.
   bool may_be_refused(Engine& home) const;
-  bool begins() { return claim(Claim::kBegun); }
-  bool is_refused() const { return claim_.load(std::memory_order_acquire) == Claim::kRefused; }
+  bool begins() { return claim_.decide(Claim::kBegun); }
+  bool is_refused() const { return claim_.is(Claim::kRefused); }
   // Home: from now on it only has to come back. False: it has begun.
-  bool take_back() { return claim(Claim::kRefused); }
+  bool take_back() { return claim_.decide(Claim::kRefused); }
   // REQUIRES: take_back(). Its client is told.
   void refuse(Engine& home, std::string_view error);
   // Home's list of those that are away.
@@ -86,12 +87,8 @@ class Gather : public Envelope, public TokenWaiter {
 
  private:
   enum class Claim : uint8_t { kPending, kBegun, kRefused };
-  bool claim(Claim mine) {
-    Claim expected = Claim::kPending;
-    return claim_.compare_exchange_strong(expected, mine, std::memory_order_acq_rel);
-  }
 
-  std::atomic<Claim> claim_{Claim::kPending};
+  Once<Claim> claim_{Claim::kPending};
   int home_;
   int coordinator_ = -1;
   ClientRef client_;
