@@ -1,5 +1,4 @@
 """Commands that wait: order, exactly once, time-outs, ends by others. Shared semantics hold for redis-server 7.0 too."""
-import binascii
 import contextlib
 import random
 import threading
@@ -9,6 +8,7 @@ import pytest
 from tests.support.resp import Closed, ReplyError, encode
 from tests.support.seed import new_seed
 from tests.support.server import SANITIZED, eventually, redis_under_test
+from tests.support.slots import key_on_shard
 
 WRONG_TYPE = ReplyError("WRONGTYPE Operation against a key holding the wrong kind of value")
 UNBLOCKED = ReplyError("UNBLOCKED client unblocked via CLIENT UNBLOCK")
@@ -512,7 +512,7 @@ def test_all_shards_are_looked_at_while_one_waits_to_serve(start, words):
     server = start(shards=3)
 
     def tag_of(shard):
-        return next("{%d}" % n for n in range(100000) if binascii.crc_hqx(b"%d" % n, 0) % 16384 // 16 % 3 == shard)
+        return "{%s}" % key_on_shard(shard, 3)
     keys = ["x%d" % i for i in range(300)]
     source, target, long = tag_of(1) + "source", tag_of(0) + "target", [tag_of(0) + name for name in ("long1", "long2")]
     if words[0] in ("MGET", "EXISTS"):

@@ -1,5 +1,4 @@
 """Limits: maxclients, idle timeout, maxmemory, output buffers, protocol limits, protected mode, passwords."""
-import binascii
 import contextlib
 import select
 import socket
@@ -8,6 +7,7 @@ import pytest
 
 from tests.support.resp import Closed, Connection, ReplyError, encode
 from tests.support.server import ORACLE, eventually
+from tests.support.slots import key_on_shard
 
 WRONG_PASS = ReplyError("WRONGPASS invalid username-password pair or user is disabled.")
 NO_AUTH = ReplyError("NOAUTH Authentication required.")
@@ -123,11 +123,8 @@ def test_replies_that_wait_for_a_slow_shard_are_bounded(start):
     """One of three shards runs a script; a client asks it, and the others as much as it can."""
     server = start("--client-output-buffer-limit", "normal 1mb 0 0", "--lua-time-limit", 60000, shards=3)
     with contextlib.ExitStack() as stack:
-        names = {}
         admin = stack.enter_context(server.connect())
-        for i in range(60):
-            names.setdefault(binascii.crc_hqx(b"k%d" % i, 0) % 16384 // 16 % 3, "k%d" % i)
-        keys = [names[i] for i in range(3)]
+        keys = [key_on_shard(shard, 3, "k") for shard in range(3)]
         for key in keys:
             admin.call("SET", key, "x" * 1000)
         clients = [stack.enter_context(server.connect()) for _ in range(12)]

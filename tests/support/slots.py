@@ -1,19 +1,11 @@
-"""Hash slots of keys, and which of a node's shards owns them (server/store: sixteen neighbours belong together)."""
+"""Which of a node's shards owns a key: sixteen neighbouring slots belong together (server/store)."""
 import binascii
 
-SLOTS = 16384
+
+def shard_of(key, shards):
+    """Of a name without braces."""
+    return binascii.crc_hqx(key.encode(), 0) % 16384 // 16 % shards
 
 
-def slot_of(key):
-    """Of a text; what stands between the first { and the next } decides, if anything does."""
-    data = key.encode()
-    begin = data.find(b"{")
-    if begin >= 0:
-        end = data.find(b"}", begin + 1)
-        if end > begin + 1:
-            data = data[begin + 1:end]
-    return binascii.crc_hqx(data, 0) % SLOTS
-
-
-def key_on_shard(shard, shards, prefix):
-    return next(key for key in ("%s%d" % (prefix, number) for number in range(10000)) if slot_of(key) // 16 % shards == shard)
+def key_on_shard(shard, shards, prefix=""):
+    return next(key for key in ("%s%d" % (prefix, number) for number in range(100000)) if shard_of(key, shards) == shard)
