@@ -446,7 +446,7 @@ bool Engine::grow(const std::vector<int>& shards) {
       take_answers_only();
     }
     // Killed, or the node ends: a thread that has ended parks no more. Past its time this tells others.
-    if (awaited_ == 0 || given_up || !(given_up = scripts_->interrupted_while_waiting())) continue;
+    if (awaited_ == 0 || given_up || !(given_up = !scripts_->interrupted_while_waiting().empty())) continue;
     for (const std::shared_ptr<ParkWish>& wish : wishes_) {
       if (!wish->withdraw()) continue;
       --awaited_;

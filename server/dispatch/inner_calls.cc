@@ -7,6 +7,7 @@
 #include "server/dispatch/conn_ctx.h"
 #include "server/dispatch/gates.h"
 #include "server/dispatch/listening.h"
+#include "server/dispatch/scripts.h"
 
 namespace tessera::dispatch {
 
@@ -192,6 +193,9 @@ std::string_view InnerCalls::call(const registry::Args& args, int proto) {
       route == Route::kFanout || (route == Route::kGather && !(cluster && row.first_key_at != 0));
   if (!take_shards(all)) {
     if (needs_token_) return answer("ERR the script runs again");
+    const std::string_view ends =
+        grown_ ? engine_.scripts()->interrupted_while_waiting() : std::string_view();
+    if (!ends.empty()) return answer("ERR " + std::string(ends));
     return refuse(&row, "ERR Script attempted to access a non local key in a cluster node");
   }
   if (row.flags & registry::kWrite) wrote_ = true;

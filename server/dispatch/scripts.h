@@ -30,9 +30,9 @@ class Scripts {
   virtual bool wants_token(const CommandView& command) = 0;
   // It said so itself: `no-writes`.
   virtual bool only_reads(const CommandView& command) = 0;
-  // A script that stands still until it has more shards: past its time others are told so. True: it is
-  // killed, or the node ends.
-  virtual bool interrupted_while_waiting() = 0;
+  // A script that stands still until it has more shards: past its time others are told so. Why it is to end:
+  // it was killed, or the node ends; else empty.
+  virtual std::string_view interrupted_while_waiting() = 0;
   // What others are told while a script keeps the shard busy.
   virtual std::string_view busy_error() const = 0;
   // The same from any thread; empty: none does.

@@ -36,7 +36,7 @@ class Runner final : public dispatch::Scripts, private Host {
   bool only_reads(const dispatch::CommandView& command) override;
   std::string_view busy_error() const override;
   std::string_view busy_error_now() override;
-  bool interrupted_while_waiting() override { return !interrupted().empty(); }
+  std::string_view interrupted_while_waiting() override { return interrupted(); }
 
   dispatch::ScriptFigures figures() const override;
 
