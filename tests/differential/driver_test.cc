@@ -54,6 +54,49 @@ TEST(Run, FindsARefusedWrite) {
   EXPECT_GT(run(options).mismatches, 0u);
 }
 
+Batch batch_of(int connection, const std::vector<std::vector<std::string>>& commands) {
+  Batch batch{connection, {}};
+  for (const auto& args : commands) {
+    Op op;
+    op.args = args;
+    batch.ops.push_back(op);
+  }
+  return batch;
+}
+
+class BatchTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    auto session = Session::start(between_redis().session);
+    ASSERT_TRUE(session.ok()) << session.error().message;
+    session_ = std::move(*session);
+  }
+  std::string run(const Batch& batch) {
+    const std::optional<Mismatch> mismatch = session_->run(batch);
+    return mismatch ? mismatch->command + ": " + mismatch->what : "";
+  }
+  std::unique_ptr<Session> session_;
+};
+
+// The rule of DUMP restores what it got: not while the pipeline's next command waits on the oracle.
+TEST_F(BatchTest, RulesAskOnceAPipelineIsThrough) {
+  std::vector<std::string> push = {"SADD", "set"};
+  for (int i = 0; i < 20000; ++i) push.push_back("member:" + std::to_string(i));
+  ASSERT_EQ(run(batch_of(0, {push})), "");
+  for (int i = 0; i < 20; ++i) {
+    ASSERT_EQ(run(batch_of(0, {{"DUMP", "set"}, {"BZPOPMIN", "none", "0.005"}, {"DBSIZE"}, {"PING"}})), "");
+  }
+}
+
+TEST_F(BatchTest, WhatAClosedConnectionSelectedIsForgotten) {
+  Batch batch = batch_of(0, {{"SELECT", "5"}, {"QUIT"}});
+  batch.ops.back().closes = true;
+  ASSERT_EQ(run(batch), "");
+  ASSERT_EQ(run(batch_of(0, {{"SET", "k", "v"}})), "");
+  ASSERT_EQ(run(batch_of(1, {{"DBSIZE"}, {"SELECT", "5"}, {"DBSIZE"}})), "");
+  ASSERT_FALSE(session_->check_state());
+}
+
 class GeneratorTest : public ::testing::Test {
  protected:
   void SetUp() override {

@@ -173,21 +173,35 @@ std::optional<Mismatch> Session::run(const Batch& batch) {
     if (!sent.ok())
       return lost(std::string(side == kTested ? "tested: " : "oracle: ") + sent.error().message);
   }
+  // All replies first, then the judgement: a rule asks the servers and changes them, while a command that waits
+  // may still stand before the rest of the pipeline on one of them.
+  std::vector<std::pair<const Op*, Replies>> read;
+  std::optional<Mismatch> mismatch;
+  bool closed = false;
   for (const Op& op : batch.ops) {
     if (op.closes) {
-      std::optional<Mismatch> mismatch = read_closing(link, op);
-      const Result<void> opened = open(link);
-      if (!opened.ok() && !mismatch) return lost(opened.error().message);
-      if (mismatch) return mismatch;
+      mismatch = read_closing(link, op);
+      closed = true;
       break;
     }
     if (!expects_reply(link, op)) continue;
-    std::optional<Mismatch> mismatch = read_one(link, op);
-    if (mismatch) {
-      drain(link, batch, static_cast<size_t>(&op - batch.ops.data()) + 1);
-      return mismatch;
+    Replies replies;
+    mismatch = read_both(link, op, replies);
+    if (mismatch) break;
+    read.emplace_back(&op, std::move(replies));
+  }
+  for (const auto& [op, replies] : read) {
+    std::optional<Mismatch> earlier = compare(link, *op, replies.side[kTested], replies.side[kOracle]);
+    if (earlier) {
+      mismatch = std::move(earlier);
+      break;
     }
-    if (op.newer) forget_newer(link, op);
+    if (op->newer) forget_newer(link, *op);
+  }
+  if (closed || mismatch) {
+    const Result<void> opened = open(link);
+    if (!opened.ok() && !mismatch) return lost(opened.error().message);
+    if (mismatch) return mismatch;
   }
   if (follower_) {
     const Result<void> pumped = follower_->pump();
@@ -196,28 +210,18 @@ std::optional<Mismatch> Session::run(const Batch& batch) {
   return std::nullopt;
 }
 
-// Waits for the replies to the rest of a pipeline, so that nothing of it runs after the databases are
-// emptied.
-void Session::drain(Link& link, const Batch& batch, size_t from) {
-  for (size_t i = from; i < batch.ops.size(); ++i) {
-    if (batch.ops[i].closes || !expects_reply(link, batch.ops[i])) continue;
-    for (RespConnection& side : link.side) {
-      if (!side.read_reply(2000).ok()) i = batch.ops.size();
-    }
-  }
-  (void)open(link);
-}
-
-std::optional<Mismatch> Session::read_one(Link& link, const Op& op) {
-  const Result<std::string> theirs = link.side[kOracle].read_reply();
-  const Result<std::string> ours = link.side[kTested].read_reply();
+std::optional<Mismatch> Session::read_both(Link& link, const Op& op, Replies& replies) {
+  Result<std::string> theirs = link.side[kOracle].read_reply();
+  Result<std::string> ours = link.side[kTested].read_reply();
   if (!ours.ok() || !theirs.ok()) {
     return make_mismatch(op,
                          std::string("connection: ") +
                              (ours.ok() ? "oracle: " + theirs.error().message : ours.error().message),
                          ours.ok() ? *ours : "", theirs.ok() ? *theirs : "");
   }
-  return compare(link, op, *ours, *theirs);
+  replies.side[kOracle] = std::move(*theirs);
+  replies.side[kTested] = std::move(*ours);
+  return std::nullopt;
 }
 
 std::optional<Mismatch> Session::read_closing(Link& link, const Op& op) {
@@ -305,12 +309,20 @@ void Session::note_effects_on_link(Link& link, const Op& op, const Value& ours) 
   }
 }
 
-// What only one server understood may have changed only one: its keys go from both.
+// What only one server understood may have changed only one: its keys go from both. They are set first, so that
+// on both sides who watches one sees a change: DEL of a key that was made on one side only would be none on the
+// other.
 void Session::forget_newer(Link& link, const Op& op) {
-  std::vector<std::string> del = {"DEL"};
-  del.insert(del.end(), op.args.begin() + 1, op.args.end());
+  std::vector<std::string> set = {"MSET"}, del = {"DEL"};
+  for (size_t i = 1; i < op.args.size(); ++i) {
+    set.insert(set.end(), {op.args[i], ""});
+    del.push_back(op.args[i]);
+  }
   if (del.size() == 1) return;
-  for (int side : {kTested, kOracle}) (void)ask_in_db(side, link.db, del);
+  for (int side : {kTested, kOracle}) {
+    (void)ask_in_db(side, link.db, set);
+    (void)ask_in_db(side, link.db, del);
+  }
 }
 
 // As INFO commandstats calls it: of a command with subcommands these are what is counted.

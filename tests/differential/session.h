@@ -73,8 +73,11 @@ class Session {
 
   Result<void> open(Link& link);
   bool expects_reply(Link& link, const Op& op);
-  std::optional<Mismatch> read_one(Link& link, const Op& op);
-  void drain(Link& link, const Batch& batch, size_t from);
+  // To one command; raw bytes, by side.
+  struct Replies {
+    std::string side[2];
+  };
+  std::optional<Mismatch> read_both(Link& link, const Op& op, Replies& replies);
   std::optional<Mismatch> read_closing(Link& link, const Op& op);
   std::optional<Mismatch> compare(Link& link, const Op& op, const std::string& ours,
                                   const std::string& theirs);
