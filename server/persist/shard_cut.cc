@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstring>
 #include <list>
+#include <unordered_map>
 
 #include "server/dispatch/engine.h"
 #include "server/journal/faults.h"
@@ -31,6 +32,8 @@ constexpr size_t kSliceBytes = 256 * 1024;  // handed out in a tick
 constexpr int64_t kSliceUs = 300;
 constexpr size_t kPaintEntries = 8192;
 constexpr int kSlotsOfRange = 16;
+constexpr int64_t kOpenBytes =
+    1024;  // what it takes to save a value in pieces, beside its key and the pieces
 
 class ShardCut final : public SliceWork, public store::CutSink {
  public:
@@ -64,28 +67,32 @@ class ShardCut final : public SliceWork, public store::CutSink {
   void open_large(int db, int slot, const Entry& entry, bool early) override {
     // One that changes is taken next, behind the one that is under way.
     const auto behind = large_.empty() || !large_.front().begun ? large_.begin() : std::next(large_.begin());
-    Large& large = *large_.emplace(early ? behind : large_.end());
+    const auto at = large_.emplace(early ? behind : large_.end());
+    Large& large = *at;
     large.head = head_of(db, entry);
     large.head.shape = RecordHead::kLarge;
     large.key = entry.key();
     large.order = order_of(!early, db, slot);
     large.value = &Keyspace::container(entry);
+    by_value_[large.value] = at;
     large.writer = rdb::make_writer(entry, {.compress = false});
     large.writer->follow([this, &large](size_t bytes) {
       job_->node.snapshot_status.copied_bytes.fetch_add(static_cast<int64_t>(bytes),
                                                         std::memory_order_relaxed);
       charge(large);
     });
+    charge(large);
   }
 
   void let_go(const Container& value, std::unique_ptr<store::Detached> owner) override {
-    const auto at = find(value);
-    if (at == large_.end()) {
+    const auto found = by_value_.find(&value);
+    if (found == by_value_.end()) {
       engine_.shard().free_later(std::move(owner));
     } else {
-      at->owner = std::move(owner);
-      at->detached = static_cast<int64_t>(value.allocated_bytes());
-      detach(at->detached);
+      Large& large = *found->second;
+      large.owner = std::move(owner);
+      large.detached = static_cast<int64_t>(value.allocated_bytes());
+      detach(large.detached);
     }
   }
 
@@ -138,10 +145,6 @@ class ShardCut final : public SliceWork, public store::CutSink {
   static uint64_t order_of(bool large, int db, int slot) {
     return uint64_t{large} << 40 | static_cast<uint64_t>(db) << 16 |
            static_cast<uint64_t>(slot / kSlotsOfRange);
-  }
-  std::list<Large>::iterator find(const Container& value) {
-    return std::find_if(large_.begin(), large_.end(),
-                        [&](const Large& large) { return large.value == &value; });
   }
   bool large_is_early() const { return (large_.front().order >> 40) == 0; }
 
@@ -233,7 +236,6 @@ class ShardCut final : public SliceWork, public store::CutSink {
     // Of one value alone, however large, no cut fails.
     check_bound(waiting - bytes);
   }
-  // What has left the keyspace was there before; it counts as far as something else has taken its place.
   void detach(int64_t bytes) {
     dispatch::SnapshotStatus& status = job_->node.snapshot_status;
     const int64_t waiting = status.detached_bytes.fetch_add(bytes, std::memory_order_relaxed) + bytes;
@@ -242,21 +244,24 @@ class ShardCut final : public SliceWork, public store::CutSink {
       status.detached_peak.store(waiting, std::memory_order_relaxed);
     check_bound(job_->early_waiting.load(std::memory_order_relaxed) - bytes);
   }
+  // The bound is what a cut takes beyond what was there at its moment: old states that wait, and what has
+  // left the keyspace and is still to be saved, as far as something else has taken the place of either.
   void check_bound(int64_t old_states) {
-    const int64_t detached = job_->node.snapshot_status.detached_bytes.load(std::memory_order_relaxed);
-    if (old_states + detached <= job_->early_limit) return;
+    const int64_t kept =
+        old_states + job_->node.snapshot_status.detached_bytes.load(std::memory_order_relaxed);
+    if (kept <= job_->early_limit) return;
     int64_t used = 0;
     for (Engine* engine : job_->node.engines)
       used += static_cast<int64_t>(engine->shard().keyspace().used_bytes());
     const int64_t gone = std::max<int64_t>(0, job_->used_at_cut - used);
-    if (old_states + std::max<int64_t>(0, detached - gone) <= job_->early_limit) return;
+    if (kept - gone <= job_->early_limit) return;
     job_->give_up({"what changed before it was saved has outgrown its bound of " +
                        std::to_string(job_->early_limit) + " bytes: the file is slower than the writes",
                    0});
   }
   // What is kept of a value that changes.
   void charge(Large& large) {
-    const auto kept = static_cast<int64_t>(large.writer->kept_bytes());
+    const auto kept = static_cast<int64_t>(large.writer->kept_bytes() + large.key.size()) + kOpenBytes;
     if (kept != large.kept) wait_early(kept - large.kept);
     large.kept = kept;
   }
@@ -285,6 +290,7 @@ class ShardCut final : public SliceWork, public store::CutSink {
     note(*chunk, chunk->bytes.size() - at, false);
     charge(large);
     if (!last) return false;
+    wait_early(-large.kept);
     release(large);
     large_.pop_front();
     return true;
@@ -292,6 +298,7 @@ class ShardCut final : public SliceWork, public store::CutSink {
 
   // Of a value that nobody writes any more.
   void release(Large& large) {
+    by_value_.erase(large.value);
     if (large.owner) {
       detach(-large.detached);
       engine_.shard().free_later(std::move(large.owner));
@@ -331,6 +338,7 @@ class ShardCut final : public SliceWork, public store::CutSink {
   std::unique_ptr<CutChunk> ordered_, early_;
   int64_t kept_tables_ = 0;  // bytes, in SnapshotStatus::detached_bytes
   std::list<Large> large_;   // they stay where they are in memory
+  std::unordered_map<const Container*, std::list<Large>::iterator> by_value_;
   uint64_t order_ = 0;
   bool walked_ = false, painting_ = false;
   MonoTime began_;

@@ -22,12 +22,13 @@ class Container;
 class CutSink {
  public:
   virtual ~CutSink() = default;
-  // An entry whose value is small or a string. `db`: where it was when the cut began. `early`: it is about to
-  // change, and comes out of the order of the walk.
+  // An entry whose value is small, a string, or of middling size and not about to change. `db`: where it was
+  // when the cut began. `early`: it is about to change, and comes out of the order of the walk.
   virtual void entry(int db, int slot, const Entry& entry, bool early) = 0;
-  // An entry with a large value. All but the value is to be noted now. The value is saved later as it is now:
-  // the sink watches its changes and hears of it by let_go() when it leaves the keyspace, until it calls
-  // KeyspaceCut::large_is_saved(). It may go to another key meanwhile.
+  // An entry with a large value, or of one that is about to change with one that is larger than a piece. All
+  // but the value is to be noted now. The value is saved later as it is now: the sink watches its changes and
+  // hears of it by let_go() when it leaves the keyspace, until it calls KeyspaceCut::large_is_saved(). It may
+  // go to another key meanwhile.
   virtual void open_large(int db, int slot, const Entry& entry, bool early) = 0;
   // The value has left the keyspace; to be freed when it is saved.
   virtual void let_go(const Container& value, std::unique_ptr<Detached> owner) = 0;

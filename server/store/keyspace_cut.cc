@@ -13,13 +13,14 @@ namespace {
 
 constexpr int kPositionBits = 39;  // as in keyspace_walk.cc
 constexpr uint64_t kPositionEnd = uint64_t{1} << kPositionBits;
-constexpr size_t kLargeBytes = 256 * 1024;
+constexpr size_t kLargeBytes = 256 * 1024;  // beyond: saved behind all others, in slices
+constexpr size_t kPieceBytes = 16 * 1024;   // beyond: not copied as a whole when it is about to change
 constexpr uint32_t kPrefetch = 8;
 constexpr size_t kLookEvery = 16;  // entries between two questions to the budget
 
-bool is_large(const Entry& entry) {
+bool is_beyond(const Entry& entry, size_t bytes) {
   return EntryAccess::form(entry) == Form::kContainer &&
-         EntryAccess::container(entry)->allocated_bytes() > kLargeBytes;
+         EntryAccess::container(entry)->allocated_bytes() > bytes;
 }
 
 uint64_t position_of(uint64_t hash) {
@@ -113,7 +114,7 @@ class TableWalk {
 
   void take(Entry& entry) {
     CutState& cut = *impl_.cut;
-    if (cut.sink != nullptr && at_.database != nullptr && is_large(entry)) {
+    if (cut.sink != nullptr && at_.database != nullptr && is_beyond(entry, kLargeBytes)) {
       cut.large.push_back({at_.database_place, at_.slot, std::string(entry.key())});
       return;
     }
@@ -140,7 +141,7 @@ void Keyspace::Impl::save_entry(int db, int slot, Table& table, Entry& entry, bo
   --cut->left;
   EntryAccess::set_colour(entry, colour);
   if (cut->sink == nullptr) return;
-  if (!is_large(entry)) {
+  if (!is_beyond(entry, early ? kPieceBytes : kLargeBytes)) {
     cut->sink->entry(db, slot, entry, early);
     return;
   }
