@@ -108,9 +108,8 @@ class Claimer {
     StreamPending* pending = group.assign(id, &consumer, &is_new);
     if (is_new) pending->delivery_count = 1;
     pending->delivered_ms = delivered_ms;
-    const bool counts = retry_count < 0 && !just_id_;
     if (retry_count >= 0) pending->delivery_count = static_cast<uint64_t>(retry_count);
-    if (counts) ++pending->delivery_count;
+    if (retry_count < 0 && !just_id_) pending->count_delivery();
     if (just_id_) {
       reply_stream_id(id, reply_);
     } else {
@@ -118,7 +117,7 @@ class Claimer {
     }
     consumer.active_ms = ctx_.now().ms;
     ++claimed_;
-    note_claim(group, *pending, counts);
+    note_claim(group, *pending);
   }
 
   // The entry is not in the stream any more, and so not pending.
@@ -142,10 +141,10 @@ class Claimer {
     }
     return *consumer_;
   }
-  void note_claim(const StreamGroup& group, const StreamPending& pending, bool was_counted) {
+  void note_claim(const StreamGroup& group, const StreamPending& pending) {
     EffectIds ids;
     ctx_.changed(key_, shard::kEventStream, nullptr, [&](EffectArgs& effect) {
-      add_claim_effect(effect, ids, key_, group, consumer_name_, pending, was_counted);
+      add_claim_effect(effect, ids, key_, group, consumer_name_, pending);
     });
   }
 

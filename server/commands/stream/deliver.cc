@@ -74,7 +74,7 @@ void deliver_history(const Stream& stream, StreamGroup& group, StreamConsumer& c
       reply_stream_entry(cursor.entry(), cursor.fields(), reply);
       StreamPending* pending = group.find_pending(*at);
       pending->delivered_ms = now_ms;
-      ++pending->delivery_count;
+      pending->count_delivery();
     } else {
       reply.array(2);
       reply_stream_id(*at, reply);
@@ -124,7 +124,7 @@ void note_history(Ctx& ctx, const Key& key, const Delivery& delivery) {
     if (!stream.contains(*at)) continue;
     EffectIds ids;
     ctx.changed(key, shard::kEventStream, nullptr, [&](EffectArgs& effect) {
-      add_claim_effect(effect, ids, key, *group, delivery.consumer, *group->find_pending(*at), true);
+      add_claim_effect(effect, ids, key, *group, delivery.consumer, *group->find_pending(*at));
     });
     ctx.add_dirty(-1);
   }
@@ -134,13 +134,11 @@ void note_history(Ctx& ctx, const Key& key, const Delivery& delivery) {
 }  // namespace
 
 void add_claim_effect(EffectArgs& effect, EffectIds& ids, const Key& key, const StreamGroup& group,
-                      std::string_view consumer, const StreamPending& pending, bool was_counted) {
+                      std::string_view consumer, const StreamPending& pending) {
   effect.add("XCLAIM").add(key.bytes).add(group.name()).add(consumer).add("0");
   effect.add(ids(pending.id)).add("TIME").add_int(pending.delivered_ms);
-  const bool told = can_be_told(pending.delivery_count);
-  if (told) effect.add("RETRYCOUNT").add_int(static_cast<int64_t>(pending.delivery_count));
-  effect.add("FORCE");
-  if (told || !was_counted) effect.add("JUSTID");  // else the claim counts by itself
+  effect.add("RETRYCOUNT").add_int(static_cast<int64_t>(pending.delivery_count));
+  effect.add("FORCE").add("JUSTID");
 }
 
 void deliver(Ctx& ctx, const Key& key, const Delivery& delivery, Writer& reply) {

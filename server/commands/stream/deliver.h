@@ -3,7 +3,6 @@
 #pragma once
 
 #include <cstdint>
-#include <limits>
 #include <string_view>
 
 #include "common/resp/writer.h"
@@ -31,13 +30,9 @@ inline int64_t told_entries_read(int64_t entries_read) {
 
 void no_group_in_read(std::string_view key, std::string_view group, resp::Writer& reply);
 
-// Whether an effect can name a count of deliveries: one beyond 2^63 only follows from the one before it.
-inline bool can_be_told(uint64_t delivery_count) {
-  return delivery_count <= static_cast<uint64_t>(std::numeric_limits<int64_t>::max());
-}
-// The effect that makes one pending entry what it is now; `was_counted`: one delivery more than before.
+// The effect that makes one pending entry what it is now.
 void add_claim_effect(shard::EffectArgs& effect, EffectIds& ids, const store::Key& key,
                       const store::StreamGroup& group, std::string_view consumer,
-                      const store::StreamPending& pending, bool was_counted);
+                      const store::StreamPending& pending);
 
 }  // namespace tessera::commands

@@ -1,6 +1,5 @@
 // Role: XNACK: giving pending entries back, so that anybody may claim them at once. Thread: the shard's.
 // Effects: XNACK of each entry with the count it has now, forced.
-#include <limits>
 #include <vector>
 
 #include "server/commands/stream/deliver.h"
@@ -23,8 +22,6 @@ using store::StreamEdit;
 using store::StreamGroup;
 using store::StreamId;
 using store::StreamPending;
-
-constexpr uint64_t kFatalCount = std::numeric_limits<int64_t>::max();
 
 enum class Mode : uint8_t { kSilent, kFail, kFatal };
 
@@ -80,7 +77,7 @@ bool read_nack_options(const Args& args, Writer& reply, NackOptions& out) {
 
 uint64_t count_after(const NackOptions& options, uint64_t before) {
   if (options.has_count) return static_cast<uint64_t>(options.count);
-  if (options.mode == Mode::kFatal) return kFatalCount;
+  if (options.mode == Mode::kFatal) return StreamPending::kMostDeliveries;
   return options.mode == Mode::kSilent && before > 0 ? before - 1 : before;
 }
 
@@ -113,11 +110,8 @@ void xnack(Ctx& ctx, const Args& args, Writer& reply) {
       ++released;
       EffectIds ids;
       ctx.changed(key, shard::kEventStream, nullptr, [&](EffectArgs& effect) {
-        const bool told = can_be_told(pending->delivery_count);  // else it follows from the mode
-        effect.add("XNACK").add(key.bytes).add(args[2]).add(told ? "FAIL" : args[3]).add("IDS").add("1");
-        effect.add(ids(id));
-        if (told) effect.add("RETRYCOUNT").add_int(static_cast<int64_t>(pending->delivery_count));
-        effect.add("FORCE");
+        effect.add("XNACK").add(key.bytes).add(args[2]).add("FAIL").add("IDS").add("1").add(ids(id));
+        effect.add("RETRYCOUNT").add_int(static_cast<int64_t>(pending->delivery_count)).add("FORCE");
       });
     }
   }

@@ -25,7 +25,6 @@ bool is_referenced(const Stream& stream, StreamId id) {
 bool drop_references(Stream& stream, StreamId id) {
   bool dropped = false;
   for (auto at = stream.groups().first(); at; at.next()) {
-    if ((*at)->find_pending(id) == nullptr) continue;
     stream.before_change(**at);
     dropped |= (*at)->erase_pending(id);
   }

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <string>
+#include <utility>
 
 #include "server/commands/stream/rows.h"
 #include "server/commands/support/test_node.h"
@@ -123,21 +124,46 @@ TEST_F(StreamCommands, Xackdel) {
   EXPECT_EQ(node_("XACKDEL none b IDS 1 3-0"), "*1 :-1");
 }
 
-// Counts beyond 2^63 cannot be told: they follow from the one before, on both sides.
+// A count at the end of its range stays there, and effects say so.
 TEST_F(StreamCommands, EffectsOfCountsThatOverflow) {
   node_.now_ms = 5000;
   two_groups(1);
   node_("XCLAIM s a c 0 1-0 RETRYCOUNT 9223372036854775807 JUSTID");
   EXPECT_EQ(node_.effects(), "XCLAIM s a c 0 1-0 TIME 5000 RETRYCOUNT 9223372036854775807 FORCE JUSTID");
   node_("XCLAIM s a c 0 1-0");
-  EXPECT_EQ(node_.effects(), "XCLAIM s a c 0 1-0 TIME 5000 FORCE");
-  EXPECT_EQ(node_("XPENDING s a - + 1"), "*1 *4 $3 1-0 $1 c :0 :-9223372036854775808");
-  node_("XAUTOCLAIM s a c 0 0 JUSTID");
-  EXPECT_EQ(node_.effects(), "XCLAIM s a c 0 1-0 TIME 5000 FORCE JUSTID");
-  node_("XNACK s a FAIL IDS 1 1-0");
-  EXPECT_EQ(node_.effects(), "XNACK s a FAIL IDS 1 1-0 FORCE");
+  EXPECT_EQ(node_.effects(), "XCLAIM s a c 0 1-0 TIME 5000 RETRYCOUNT 9223372036854775807 FORCE JUSTID");
+  EXPECT_EQ(node_("XPENDING s a - + 1"), "*1 *4 $3 1-0 $1 c :0 :9223372036854775807");
+  for (const char* command : {"XAUTOCLAIM s a c 0 0", "XREADGROUP GROUP a c STREAMS s 0"}) {
+    node_(command);
+    EXPECT_EQ(node_.effects(), "XCLAIM s a c 0 1-0 TIME 5000 RETRYCOUNT 9223372036854775807 FORCE JUSTID");
+  }
+  for (const char* mode : {"FAIL", "FATAL"}) {
+    node_(std::string("XNACK s a ") + mode + " IDS 1 1-0");
+    EXPECT_EQ(node_.effects(), "XNACK s a FAIL IDS 1 1-0 RETRYCOUNT 9223372036854775807 FORCE");
+  }
   node_("XNACK s a SILENT IDS 1 1-0");
-  EXPECT_EQ(node_.effects(), "XNACK s a FAIL IDS 1 1-0 RETRYCOUNT 9223372036854775807 FORCE");
+  EXPECT_EQ(node_.effects(), "XNACK s a FAIL IDS 1 1-0 RETRYCOUNT 9223372036854775806 FORCE");
+}
+
+// Whoever claims what was given up for good sees that it was.
+TEST_F(StreamCommands, ClaimsOfFatalEntries) {
+  node_.now_ms = 5000;
+  const std::pair<const char*, const char*> kClaims[] = {
+      {"XCLAIM s a d 0 1-0", ""},
+      {"XCLAIM s a d 0 1-0 JUSTID", ""},
+      {"XAUTOCLAIM s a d 0 0", ""},
+      {"XCLAIM s a d 0 1-0 JUSTID", "XREADGROUP GROUP a d STREAMS s 0"}};
+  two_groups(1);
+  node_("XGROUP CREATECONSUMER s a d");
+  for (const auto& [claim, then] : kClaims) {
+    node_("XNACK s a FATAL IDS 1 1-0");
+    (void)node_.effects();
+    node_(claim);
+    if (*then != '\0') node_(then);
+    const std::string effect = "XCLAIM s a d 0 1-0 TIME 5000 RETRYCOUNT 9223372036854775807 FORCE JUSTID";
+    EXPECT_EQ(node_.effects(), *then == '\0' ? effect : effect + "; " + effect) << claim;
+    EXPECT_EQ(node_("XPENDING s a - + 1"), "*1 *4 $3 1-0 $1 d :0 :9223372036854775807") << claim;
+  }
 }
 
 TEST_F(StreamCommands, AHundredThousandIds) {

@@ -1,5 +1,6 @@
 // Role: streams: nodes as they lie in files, then what is known of all entries, then groups. Thread: as
 // decode.h.
+#include <algorithm>
 #include <cstring>
 
 #include "server/persist/rdb/builders.h"
@@ -160,7 +161,8 @@ class StreamDecoder {
       if (group.find_pending(id) != nullptr) return in_.fail_at(at, "a pending entry that is there twice");
       StreamPending* made = group.make_unowned(id);
       made->delivered_ms = static_cast<int64_t>(delivered);
-      made->delivery_count = deliveries;
+      // Redis counts beyond 2^63 and shows that as a negative number.
+      made->delivery_count = std::min(deliveries, store::StreamPending::kMostDeliveries);
     }
     return true;
   }

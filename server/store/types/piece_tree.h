@@ -151,13 +151,15 @@ class PieceTree {
     return insert_at(path, leaf, at, item);
   }
 
+  // `gone`: what the item was.
   template <typename Wanted>
-  bool erase(const Wanted& wanted) {
+  bool erase(const Wanted& wanted, Item* gone = nullptr) {
     if (root_ == nullptr) return false;
     Path path;
     Leaf* leaf = descend(wanted, path);
     const uint32_t at = lower(leaf, wanted);
     if (at >= leaf->count || Order::less(wanted, Order::key(leaf->items()[at]))) return false;
+    if (gone != nullptr) *gone = leaf->items()[at];
     std::memmove(static_cast<void*>(leaf->items() + at), leaf->items() + at + 1,
                  (leaf->count - at - 1u) * sizeof(Item));
     --leaf->count;

@@ -31,6 +31,7 @@ void StreamGroup::free_consumer(StreamConsumer* consumer) {
 
 size_t StreamGroup::erase_consumer(StreamConsumer* consumer) {
   const size_t pending = consumer->pending.size();
+  owner_->touch(pending + 1);
   for (auto place = consumer->pending.first(); place; place.next()) {
     before_change(*place);
     pending_.erase(*place);
@@ -42,6 +43,7 @@ size_t StreamGroup::erase_consumer(StreamConsumer* consumer) {
 }
 
 StreamPending* StreamGroup::assign(StreamId id, StreamConsumer* consumer, bool* is_new) {
+  owner_->touch();
   before_change(id);
   before_change(*consumer);
   StreamPending* pending = pending_.insert({id, 0, 0, consumer}, is_new);
@@ -55,6 +57,7 @@ StreamPending* StreamGroup::assign(StreamId id, StreamConsumer* consumer, bool* 
 }
 
 void StreamGroup::release(StreamPending& pending) {
+  owner_->touch();
   if (pending.consumer == nullptr) return;
   before_change(pending.id);
   pending.consumer->pending.erase(pending.id);
@@ -62,11 +65,12 @@ void StreamGroup::release(StreamPending& pending) {
 }
 
 bool StreamGroup::erase_pending(StreamId id) {
-  StreamPending* pending = pending_.find(id);
-  if (pending == nullptr) return false;
-  before_change(id);
-  if (pending->consumer != nullptr) pending->consumer->pending.erase(id);
-  return pending_.erase(id);
+  if (__builtin_expect(watcher_ != nullptr, 0) && pending_.find(id) != nullptr) before_change(id);
+  StreamPending gone;
+  if (!pending_.erase(id, &gone)) return false;
+  if (gone.consumer != nullptr) gone.consumer->pending.erase(id);
+  owner_->touch();
+  return true;
 }
 
 bool StreamGroup::free_some(size_t& items) {

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <cstdint>
+#include <limits>
 #include <string>
 #include <string_view>
 
@@ -18,10 +19,16 @@ struct StreamConsumer;
 
 // One pending entry of a group.
 struct StreamPending {
+  // A count that has come so far stays there: it means "never again", and the next delivery must not make it
+  // negative for clients.
+  static constexpr uint64_t kMostDeliveries = std::numeric_limits<int64_t>::max();
+
   StreamId id;
   int64_t delivered_ms;
-  uint64_t delivery_count;
+  uint64_t delivery_count;   // at most kMostDeliveries
   StreamConsumer* consumer;  // nullptr: released, nobody's
+
+  void count_delivery() { delivery_count += delivery_count < kMostDeliveries; }
 };
 
 struct StreamPendingOrder {
@@ -99,6 +106,7 @@ class StreamGroup {
 
   const StreamPending* find_pending(StreamId id) const { return pending_.find(id); }
   StreamPending* find_pending(StreamId id) {  // to change it
+    owner_->touch();
     before_change(id);
     return pending_.find(id);
   }
@@ -109,6 +117,7 @@ class StreamGroup {
   void release(StreamPending& pending);
   // Pending without an owner. REQUIRES: it is not pending
   StreamPending* make_unowned(StreamId id) {
+    owner_->touch();
     before_change(id);
     return pending_.insert({id, 0, 0, nullptr});
   }
