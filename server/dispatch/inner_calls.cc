@@ -62,9 +62,11 @@ const char* InnerCalls::refusal(const registry::CommandRow& row, const registry:
   if ((row.flags & registry::kNoscript) && !may_all)
     return "ERR This Redis command is not allowed from script";
   const Route route = row.route_hook ? row.route_hook(row, args) : row.route;
-  // As redis-server 7.0, which lets the newest ones answer at once; later versions let all.
+  // As redis-server 7.0, which lets the newest ones answer at once; later versions let all, and those of them
+  // that 7.0 does not know.
   const std::string_view name = row.name;
-  if ((row.flags & registry::kBlocking) && row.may_block == nullptr && name != "blmpop" && name != "bzmpop") {
+  if ((row.flags & registry::kBlocking) && row.may_block == nullptr && name != "blmpop" && name != "bzmpop" &&
+      name != "blmovem") {
     return "ERR This Redis command is not allowed from script";
   }
   if (!engine_.settings().cluster_enabled && std::string_view(row.full_name).starts_with("cluster|")) {

@@ -38,7 +38,7 @@ TEST_P(ListCommands, MoveSeveralInBothOrders) {
 TEST_P(ListCommands, MoveSeveralExactly) {
   node("RPUSH a 1 2");
   EXPECT_EQ(node("LMOVEM a b LEFT LEFT EXACTLY 3 BULK"), "*-1");
-  EXPECT_EQ(node("LMOVEM none b LEFT LEFT"), "*-1");
+  EXPECT_EQ(node("LMOVEM none b LEFT LEFT EXACTLY 1 OBO"), "*-1");
   EXPECT_EQ(node("EXISTS b"), ":0");
   EXPECT_EQ(node("LMOVEM a b LEFT LEFT EXACTLY 2 BULK"), "*2 $1 1 $1 2");
   EXPECT_EQ(node("LMOVEM b a LEFT LEFT EXACTLY 2"), "-ERR syntax error");
@@ -47,6 +47,18 @@ TEST_P(ListCommands, MoveSeveralExactly) {
   EXPECT_EQ(node("LMOVEM b a LEFT UP"), "-ERR syntax error");
   EXPECT_EQ(node("LMOVEM b a LEFT LEFT COUNT 0 OBO"), "-ERR count should be greater than 0");
   EXPECT_EQ(node("LMOVEM b a LEFT LEFT COUNT x OBO"), "-ERR count should be greater than 0");
+}
+
+TEST_P(ListCommands, MoveSeveralOfNothing) {
+  for (const int proto : {2, 3}) {
+    node.proto = proto;
+    EXPECT_EQ(node("LMOVEM none b LEFT LEFT"), "*0");
+    EXPECT_EQ(node("LMOVEM none b LEFT RIGHT COUNT 3 OBO"), "*0");
+    EXPECT_EQ(node("LMOVEM none none RIGHT RIGHT COUNT 3 BULK"), "*0");
+    EXPECT_EQ(node("LMOVEM none b LEFT LEFT EXACTLY 3 BULK"), proto == 2 ? "*-1" : "_");
+    EXPECT_EQ(node("EXISTS none b"), ":0");
+  }
+  EXPECT_EQ(node.effects(), "");
 }
 
 TEST_P(ListCommands, MoveSeveralWithinOneList) {

@@ -47,10 +47,12 @@ void lmovem(Ctx& ctx, const Args& args, Writer& reply) {
   MoveSeveral options;
   if (!read_move_several(args, 3, 5, reply, options)) return;
   const Key source = ctx.key(args[1]), target = ctx.key(args[2]);
-  const Entry* entry = movable_list(ctx, source, target, reply, [&] { reply.null_array(); });
+  // Nothing to move is an empty array, but nil where a number was asked for.
+  const auto nothing = [&] { options.exactly ? reply.null_array() : reply.array(0); };
+  const Entry* entry = movable_list(ctx, source, target, reply, nothing);
   if (entry == nullptr) return;
   const uint64_t count = options.movable(store::ListReader(*entry).size());
-  if (count == 0) return reply.null_array();
+  if (count == 0) return nothing();
   move_several(ctx, source, *entry, target, options.from, options.to, count, options.one_by_one, reply);
 }
 
