@@ -31,13 +31,16 @@ int steps_for(double metres, double latitude) {
 }  // namespace
 
 void GeoShape::find_centre() {
-  centre = {};
+  // In space, not on the map: so do the digits of Valkey's documentation.
+  double x = 0, y = 0, z = 0;
   for (const GeoPoint& corner : corners) {
-    centre.longitude += corner.longitude;
-    centre.latitude += corner.latitude;
+    const double east = corner.longitude * kRadiansPerDegree, north = corner.latitude * kRadiansPerDegree;
+    x += std::cos(north) * std::cos(east);
+    y += std::cos(north) * std::sin(east);
+    z += std::sin(north);
   }
-  centre.longitude /= static_cast<double>(corners.size());
-  centre.latitude /= static_cast<double>(corners.size());
+  centre = {degrees(std::atan2(y, x)), degrees(std::atan2(z, std::sqrt(x * x + y * y)))};
+  if (centre.longitude + 180 >= 360) centre.longitude -= 360;  // cells begin at -180
 }
 
 bool GeoShape::inside_polygon(const GeoPoint& point) const {
@@ -108,13 +111,24 @@ std::array<GeoCell, 9> GeoShape::cells() const {
     reach = 0;
     for (const GeoPoint& corner : corners) reach = std::max(reach, geo_distance(centre, corner));
   }
+  // The middle of corners around a pole, or of some on both sides of the date line, may lie far from all.
+  GeoPoint anchor = centre;
+  if (kind == Kind::kPolygon && !(box.west <= centre.longitude && centre.longitude <= box.east &&
+                                  box.south <= centre.latitude && centre.latitude <= box.north)) {
+    anchor = {box.west / 2 + box.east / 2, box.south / 2 + box.north / 2};
+  }
   int step = steps_for(reach, centre.latitude);
-  GeoCell middle = geo_cell(centre, step);
+  GeoCell middle = geo_cell(anchor, step);
   const auto around = [&](int east, int north) { return geo_neighbour(middle, east, north); };
-  const bool too_small = geo_area(around(0, 1)).north < box.north ||
-                         geo_area(around(0, -1)).south > box.south ||
-                         geo_area(around(1, 0)).east < box.east || geo_area(around(-1, 0)).west > box.west;
-  if (step > 1 && too_small) middle = geo_cell(centre, --step);
+  const auto too_small = [&] {
+    return geo_area(around(0, 1)).north < box.north || geo_area(around(0, -1)).south > box.south ||
+           geo_area(around(1, 0)).east < box.east || geo_area(around(-1, 0)).west > box.west;
+  };
+  // Redis does so once. A polygon need not lie around its centre: with cells of step 1 all are searched.
+  while (step > 1 && too_small()) {
+    middle = geo_cell(anchor, --step);
+    if (kind != Kind::kPolygon) break;
+  }
   std::array<GeoCell, 9> cells = {middle,       around(0, 1),  around(0, -1), around(1, 0),  around(-1, 0),
                                   around(1, 1), around(-1, 1), around(1, -1), around(-1, -1)};
   if (step < 2) return cells;
