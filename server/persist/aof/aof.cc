@@ -179,14 +179,15 @@ Micros Aof::tick(io::Loop& loop) {
     message = next;
   }
   if (is_on()) {
+    const bool gathers = waits_for_group();
     if (!failing_ || now_ >= retry_at_) {
       if (sync_failed_) {
         if (auto begun = begin_anew(); !begun.ok()) sync_failed(begun.error());
       }
-      write_some();
+      if (!gathers) write_some();
     }
     if (rewrite_.waits_for_switch) switch_files();
-    sync_if_due();
+    if (!gathers) sync_if_due();
     publish();
     look_for_growth();
   }
@@ -209,6 +210,10 @@ Micros Aof::next_wait(bool had_work) {
   if (failing_) return std::min(wait, std::max(retry_at_ - now_, millis(1)));
   if (settings_.policy == Policy::kEverysec && written_ > durable_) {
     wait = std::min(wait, std::max(last_sync_ + seconds(1) - now_, millis(1)));
+  }
+  if (next_ < kept_.size() && !is_behind_cut(*kept_[next_])) {  // taken, and not written yet
+    if (group_.until().us == 0) return Micros{0};
+    wait = std::min(wait, std::max(group_.until() - now_, Micros{1}));
   }
   if (had_work && settings_.policy != Policy::kAlways) return std::min(wait, kPause);
   return journal_.prepare_sleep(journal::kAof, *cursor_) ? wait : Micros{0};

@@ -17,6 +17,7 @@
 #include "common/base/log.h"
 #include "common/io/env.h"
 #include "server/journal/journal.h"
+#include "server/persist/aof/group_wait.h"
 #include "server/persist/aof/manifest.h"
 
 namespace tessera::persist {
@@ -126,6 +127,9 @@ class Aof : public io::Actor {
   bool is_behind_cut(const journal::Batch& batch) const;
   void write_failed(const Error& error, size_t written);
   bool mend_file();
+  size_t pending_count() const;
+  bool waits_for_group();
+  void note_group(MonoTime began);
   void sync_if_due();
   bool sync_now();
   void sync_failed(const Error& error);
@@ -184,6 +188,8 @@ class Aof : public io::Actor {
   size_t next_ = 0;                     // of kept_: to be written
   uint64_t written_ = 0, durable_ = 0;  // offsets of the log
   std::string buffer_;
+  aof::GroupWait group_;
+  size_t written_count_ = 0;  // changes written since the last sync
 
   MonoTime now_;
   MonoTime unsynced_since_, last_sync_, retry_at_, last_complaint_, next_look_;

@@ -277,6 +277,61 @@ TEST(Aof, WhatWasLetThroughIsSyncedLater) {
   world.crash(host);
 }
 
+// `always`, a sync takes 4 ms: twenty who write again as soon as they may share most syncs, and a log that is
+// never without something new is not taken for one that does not get on.
+TEST(Aof, WhoWasLetGoTogetherIsSyncedTogether) {
+  const uint64_t seed = test_seed("Aof.WhoWasLetGoTogetherIsSyncedTogether");
+  io::SimWorld world(io::SimOptions{.seed = seed});
+  io::SimEnv& host = world.add_host("host", "10.0.0.1");
+  host.files().make_dirs("/data");
+  host.files().set_hook([](const io::DiskOp& op) {
+    io::DiskFault fault;
+    if (op.kind == io::DiskOpKind::kSync) fault.delay = millis(4);
+    return fault;
+  });
+  Log log;
+  log.set_level(LogLevel::kNothing);
+  journal::Journal journal;
+  Aof aof(host, log, journal, kPlace);
+  AofSettings settings;
+  settings.policy = Durability::Policy::kAlways;
+  aof.set_settings_at_start(settings);
+  ASSERT_TRUE(aof.lock().ok() && aof.find_files().ok() && aof.open_loaded().ok());
+  aof.start_thread();
+  aof.turn_on_at_start();
+  struct Writer {
+    uint64_t end = 0;    // of the log, with what it waits for
+    MonoTime writes_at;  // again
+  };
+  std::array<Writer, 20> writers;
+  Random random(seed);
+  int64_t count = 0;
+  const MonoTime stop = host.clock().mono() + seconds(15);
+  while (host.clock().mono() < stop) {
+    world.run_for(Micros{50});
+    const MonoTime now = host.clock().mono();
+    for (Writer& writer : writers) {
+      if (writer.end > journal.durability().durable()) continue;
+      if (writer.end != 0) {
+        ++count;
+        writer = {0, now + Micros{static_cast<int64_t>(random.below(400))}};
+      }
+      if (now < writer.writes_at) continue;
+      journal::BatchBuilder builder;
+      builder.begin_command();
+      const std::string value(random.below(1000), 'x');  // bytes tell nothing
+      const std::string_view args[] = {"SET", "key", value};
+      builder.effect(0, 7, args);
+      builder.end_command();
+      writer.end = journal.append(builder.take());
+    }
+    ASSERT_FALSE(journal.durability().state(now).refuses_writes);
+  }
+  // 15 s / 4.4 ms = 3,409 rounds of 20 at most; two groups in turn would be half of that.
+  EXPECT_GT(count, 54000);
+  world.crash(host);
+}
+
 TEST(Manifest, ReadsWhatItPrintsAndWhatRedis8Adds) {
   const std::string text =
       "file a.2.base.rdb seq 2 type b\nfile a.1.incr.aof seq 1 type h\nfile \"a b\" seq 2 type i\n";

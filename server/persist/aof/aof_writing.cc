@@ -76,6 +76,7 @@ bool Aof::write_group() {
   }
   if (end == next_) return false;
   if (!write_bytes(buffer_)) return false;
+  for (size_t i = next_; i < end; ++i) written_count_ += kept_[i]->records.size();
   needs_select_ = false;
   written_ = kept_[end - 1]->end();
   next_ = end;
@@ -147,6 +148,28 @@ void Aof::working_again() {
 
 // ---- syncing
 
+size_t Aof::pending_count() const {
+  size_t count = 0;
+  for (size_t i = next_; i < kept_.size(); ++i) count += kept_[i]->records.size();
+  return count;
+}
+
+// `always`: whether what has come is neither written nor synced yet, since more is about to come.
+bool Aof::waits_for_group() {
+  if (group_.until().us == 0 || next_ == kept_.size()) return false;
+  const bool always = settings_.policy == journal::Durability::Policy::kAlways;
+  return always && !failing_ && group_.waits(now_, pending_count());
+}
+
+// Before anybody hears of a sync, so that what comes because of it counts as new.
+void Aof::note_group(MonoTime began) {
+  if (settings_.policy != journal::Durability::Policy::kAlways) return;
+  journal_.order();
+  take_chunks();
+  group_.synced(began, now_, written_count_, pending_count());
+  written_count_ = 0;
+}
+
 void Aof::sync_if_due() {
   using Policy = journal::Durability::Policy;
   if (sync_failed_ || (failing_ && now_ < retry_at_)) return;
@@ -185,6 +208,7 @@ bool Aof::sync_now() {
   if (failing_) working_again();
   // What has not even been written, since it stands behind a cut, may wait for longer.
   if (next_ == kept_.size()) unsynced_since_ = began;
+  note_group(began);
   note_durable();
   return true;
 }
