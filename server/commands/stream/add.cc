@@ -86,7 +86,7 @@ void xadd(Ctx& ctx, const Args& args, Writer& reply) {
   {
     StreamEdit edit(ctx.keyspace(key), ctx.db(), key);
     edit->append(id, pairs, ctx.settings().stream_limits);
-    if (options.trims) trimmed = trim_stream(*edit, options);
+    if (options.trims) trimmed = trim_stream(edit, options);
   }
   reply_stream_id(id, reply);
   EffectIds ids;
@@ -148,7 +148,7 @@ void xtrim(Ctx& ctx, const Args& args, Writer& reply) {
   StreamTrimmed trimmed;
   {
     StreamEdit edit(ctx.keyspace(key), ctx.db(), key);
-    trimmed = trim_stream(*edit, options);
+    trimmed = trim_stream(edit, options);
   }
   if (trimmed.removed > 0) {
     if (!trimmed.one_by_one) {

@@ -152,8 +152,8 @@ void group_destroy(Ctx& ctx, const Args& args, Writer& reply) {
     return;
   }
   {
-    StreamEdit edit(ctx.keyspace(key), ctx.db(), key);
-    edit->erase_group(edit->find_group(args[kGroupAt]));
+    const StreamEdit edit(ctx.keyspace(key), ctx.db(), key);
+    edit.erase_group(args[kGroupAt]);
   }
   ctx.changed_verbatim(key, shard::kEventStream, "xgroup-destroy");
   reply.integer(1);

@@ -60,7 +60,8 @@ void trim_acknowledged(Stream& stream, const StreamTrim& how, StreamTrimmed& out
 
 }  // namespace
 
-StreamTrimmed trim_stream(Stream& stream, const StreamAddOptions& options) {
+StreamTrimmed trim_stream(const store::StreamEdit& edit, const StreamAddOptions& options) {
+  Stream& stream = *edit;
   StreamTrimmed result;
   result.how = options.trim;
   const bool has_groups = !stream.groups().empty();
@@ -75,7 +76,7 @@ StreamTrimmed trim_stream(Stream& stream, const StreamAddOptions& options) {
     };
     result.removed = stream.trim(options.trim, &note);
   } else {
-    result.removed = stream.trim(options.trim);
+    result.removed = edit.trim(options.trim);
   }
   if (options.trim.approximate) {
     result.how.approximate = false;

@@ -23,6 +23,6 @@ struct StreamTrimmed {
   void note(shard::Ctx& ctx, const store::Key& key) const;
 };
 
-StreamTrimmed trim_stream(store::Stream& stream, const StreamAddOptions& options);
+StreamTrimmed trim_stream(const store::StreamEdit& edit, const StreamAddOptions& options);
 
 }  // namespace tessera::commands

@@ -13,6 +13,7 @@
 #include <cstring>
 #include <string>
 #include <type_traits>
+#include <utility>
 
 #include "common/base/check.h"
 #include "server/store/container.h"
@@ -90,6 +91,20 @@ class PieceTree {
   size_t size() const { return size_; }
   bool empty() const { return size_ == 0; }
   size_t piece_count() const { return pieces_; }
+  // What the pieces take, as the owner counts it.
+  size_t allocated_bytes() const { return bytes_; }
+  // Everything but the owner.
+  void swap_items(PieceTree& other) {
+    std::swap(root_, other.root_);
+    std::swap(first_, other.first_);
+    std::swap(last_, other.last_);
+    std::swap(size_, other.size_);
+    std::swap(bytes_, other.bytes_);
+    std::swap(pieces_, other.pieces_);
+    std::swap(height_, other.height_);
+  }
+  // From now on pieces are that container's, which counts them already.
+  void move_to(Container& owner) { owner_ = &owner; }
 
   Place first() const { return {first_, 0}; }
   Place last() const { return last_ == nullptr ? Place() : Place(last_, last_->count - 1u); }
@@ -287,29 +302,32 @@ class PieceTree {
     return static_cast<Leaf*>(node);
   }
 
+  void* allocate(size_t size) {
+    void* p = owner_->allocate(size);
+    bytes_ += Memory::block_bytes(p, size);
+    ++pieces_;
+    return p;
+  }
+  void release(void* p, size_t size) {
+    bytes_ -= Memory::block_bytes(p, size);
+    --pieces_;
+    owner_->release(p, size);
+  }
   Leaf* new_leaf(uint32_t capacity) {
-    Leaf* leaf = static_cast<Leaf*>(owner_->allocate(Leaf::bytes(capacity)));
+    Leaf* leaf = static_cast<Leaf*>(allocate(Leaf::bytes(capacity)));
     leaf->before = leaf->after = nullptr;
     leaf->count = 0;
     leaf->capacity = static_cast<uint16_t>(capacity);
-    ++pieces_;
     return leaf;
   }
-  void free_leaf(Leaf* leaf) {
-    owner_->release(leaf, Leaf::bytes(leaf->capacity));
-    --pieces_;
-  }
+  void free_leaf(Leaf* leaf) { release(leaf, Leaf::bytes(leaf->capacity)); }
   Inner* new_inner(uint32_t capacity) {
-    Inner* inner = static_cast<Inner*>(owner_->allocate(Inner::bytes(capacity)));
+    Inner* inner = static_cast<Inner*>(allocate(Inner::bytes(capacity)));
     inner->count = 0;
     inner->capacity = static_cast<uint16_t>(capacity);
-    ++pieces_;
     return inner;
   }
-  void free_inner(Inner* inner) {
-    owner_->release(inner, Inner::bytes(inner->capacity));
-    --pieces_;
-  }
+  void free_inner(Inner* inner) { release(inner, Inner::bytes(inner->capacity)); }
 
   // What names the node at `level` of the path: the root, or its parent's place.
   void set_node(const Path& path, int level, void* node) {
@@ -564,6 +582,7 @@ class PieceTree {
   Leaf* first_ = nullptr;
   Leaf* last_ = nullptr;
   size_t size_ = 0;
+  size_t bytes_ = 0;
   uint32_t pieces_ = 0;
   int height_ = 0;
 };

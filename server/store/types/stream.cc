@@ -137,6 +137,81 @@ size_t Stream::trim(const StreamTrim& how, const std::function<void(StreamId)>* 
   return count;
 }
 
+// Nodes that have left their stream, on their way to be freed in slices.
+class DroppedNodes final : public Container {
+ public:
+  explicit DroppedNodes(Memory& memory) : Container(memory), nodes_(*this) {}
+  // Of a tree of `from`, which counts `bytes` for nodes and tree.
+  void take(Container& from, Stream::Nodes& nodes, size_t entries, size_t bytes) {
+    from.note_outside(-static_cast<int64_t>(bytes));
+    note_outside(static_cast<int64_t>(bytes));
+    nodes_.swap_items(nodes);
+    entries_ = entries;
+  }
+
+  size_t element_count() const override { return entries_ + nodes_.size(); }
+  Container* clone(Memory& memory) const override {
+    (void)memory;
+    TESSERA_CHECK(false);  // it belongs to no key
+    return nullptr;
+  }
+  void digest(Digest& digest) const override { (void)digest; }
+  bool free_some(size_t elements) override {
+    const auto free_node = [&](StreamNode& node) {
+      const size_t entries = static_cast<size_t>(StreamNodeView(node).count());
+      entries_ -= entries;
+      elements -= std::min(elements, entries + 1);
+      stream_node_free(*this, node);
+    };
+    while (elements > 0 && nodes_.free_first_leaf(free_node)) {
+    }
+    return nodes_.empty();
+  }
+
+ private:
+  size_t object_bytes() const override { return sizeof(DroppedNodes); }
+
+  Stream::Nodes nodes_;
+  size_t entries_ = 0;
+};
+
+Container* Stream::take_out_front(const StreamTrim& how, size_t& gone) {
+  constexpr size_t kMany = 512, kFew = 16;
+  if (how.limit != 0 || watcher_ != nullptr || !is_ordered_ || nodes_.size() < kMany) return nullptr;
+  // Trims that take little from much come often: they are told without a look into nodes.
+  if (how.by == StreamTrim::By::kLength && how.max_length > length_ / 2) return nullptr;
+  Nodes::Place node = nodes_.last();
+  for (size_t i = 0; i <= kFew; ++i) node.previous();
+  if (how.by == StreamTrim::By::kId && !(node->id < how.min_id)) return nullptr;
+  StreamNode stay[kFew];
+  size_t count = 0, entries = 0;
+  node = nodes_.last();
+  for (; node; node.previous()) {
+    const StreamNodeView view(*node);
+    const size_t with_it = entries + static_cast<size_t>(view.count());
+    if (trims_whole(view, how, with_it)) break;
+    if (count == kFew) return nullptr;
+    stay[count++] = *node;
+    entries = with_it;
+  }
+  if (!node) return nullptr;
+  size_t bytes = allocated_bytes() - Memory::block_bytes(this, sizeof(Stream)) - groups_.allocated_bytes();
+  for (auto group = groups_.first(); group; group.next()) {
+    touch((*group)->consumers().size());
+    bytes -= (*group)->allocated_bytes();
+  }
+  Nodes kept(*this);
+  while (count-- > 0) kept.insert(stream_node_copy(*this, stay[count].id, stay[count].view()));
+  nodes_.swap_items(kept);
+  gone = length_ - entries;
+  DroppedNodes* dropped = make<DroppedNodes>(memory());
+  dropped->take(*this, kept, gone, bytes);
+  length_ = entries;
+  touch(entries + 1);
+  find_first_id();
+  return dropped;
+}
+
 size_t Stream::trim_inside(StreamNode& node, const StreamTrim& how,
                            const std::function<void(StreamId)>* removed) {
   const StreamNodeView view(node);
@@ -220,6 +295,18 @@ void Stream::erase_group(StreamGroup* group) {
   group->free_some(all);
   groups_.erase(group->name());
   free_named(*this, group);
+}
+
+Container* Stream::take_out_group(StreamGroup* group) {
+  constexpr size_t kAtOnce = 512;  // elements, as the keyspace frees of values
+  if (group->pending().size() + group->consumers().size() <= kAtOnce) {
+    erase_group(group);
+    return nullptr;
+  }
+  if (__builtin_expect(watcher_ != nullptr, 0)) watcher_->before_end(*group);
+  touch(1 + group->consumers().size());
+  groups_.erase(group->name());
+  return make<DroppedGroup>(memory(), *this, group);
 }
 
 // ---- loading

@@ -71,6 +71,9 @@ class Stream final : public Container {
   bool erase(StreamId id);
   // Returns how many were removed; `removed`, if given, is called for each of them before it goes.
   size_t trim(const StreamTrim& how, const std::function<void(StreamId)>* removed = nullptr);
+  // To be called before it: where many nodes go as a whole and few stay, those that go leave at once as a
+  // container, which is to be discarded. nullptr: nothing was done; else `gone`: so many entries were theirs.
+  Container* take_out_front(const StreamTrim& how, size_t& gone);
   // The id of the first entry that is behind the nodes that an approximate trim would take; max(): none is.
   StreamId trim_bound(const StreamTrim& how) const;
   bool contains(StreamId id) const;
@@ -97,6 +100,8 @@ class Stream final : public Container {
   // nullptr: there is one of that name.
   StreamGroup* make_group(std::string_view name, StreamId last_id, int64_t entries_read);
   void erase_group(StreamGroup* group);
+  // The same for one that may be large: nullptr, or what is left of it, which is to be discarded.
+  Container* take_out_group(StreamGroup* group);
 
   // ---- for loading: nodes as files hold them, in order. REQUIRES: stream_node_valid(), length is set at the
   // end by finish_loading().
@@ -121,6 +126,7 @@ class Stream final : public Container {
 
  private:
   friend class StreamCursor;
+  friend class DroppedNodes;
   struct NodeOrder {
     using Key = StreamId;
     static Key key(const StreamNode& item) { return item.id; }
@@ -183,11 +189,23 @@ inline const Stream& stream_of(const Entry& entry) {
 // Write access, as one change of its key; see Keyspace::Edit.
 class StreamEdit {
  public:
-  StreamEdit(Keyspace& keyspace, int db, const Key& key) : edit_(keyspace, db, key) {}
+  StreamEdit(Keyspace& keyspace, int db, const Key& key) : keyspace_(keyspace), edit_(keyspace, db, key) {}
   Stream& operator*() const { return static_cast<Stream&>(edit_.container()); }
   Stream* operator->() const { return &**this; }
+  // As Stream::trim(); what goes of a large stream is freed as garbage is, if little stays.
+  size_t trim(const StreamTrim& how) const {
+    size_t gone = 0;
+    if (Container* front = (*this)->take_out_front(how, gone)) keyspace_.discard(front);
+    return gone + (*this)->trim(how);
+  }
+  // A large one is freed as garbage is. REQUIRES: it is there
+  void erase_group(std::string_view name) const {
+    Stream& stream = **this;
+    if (Container* rest = stream.take_out_group(stream.find_group(name))) keyspace_.discard(rest);
+  }
 
  private:
+  Keyspace& keyspace_;
   Keyspace::Edit edit_;
 };
 

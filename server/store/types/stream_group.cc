@@ -82,6 +82,7 @@ bool StreamGroup::free_some(size_t& items) {
   }
   while (items > 0 && !consumers_.empty()) {
     StreamConsumer* consumer = *consumers_.first();
+    consumer->pending.move_to(*owner_);
     while (items > 0) {
       const size_t before = consumer->pending.size();
       if (!consumer->pending.free_first_leaf([](const StreamId&) {})) break;
@@ -93,6 +94,17 @@ bool StreamGroup::free_some(size_t& items) {
     count(1);
   }
   return pending_.empty() && consumers_.empty();
+}
+
+size_t StreamGroup::allocated_bytes() const {
+  size_t bytes = Memory::block_bytes(this, sizeof(StreamGroup) + name_size_);
+  bytes += pending_.allocated_bytes() + consumers_.allocated_bytes();
+  for (auto place = consumers_.first(); place; place.next()) {
+    const StreamConsumer& consumer = **place;
+    bytes += Memory::block_bytes(&consumer, sizeof(StreamConsumer) + consumer.name_size);
+    bytes += consumer.pending.allocated_bytes();
+  }
+  return bytes;
 }
 
 void StreamGroup::begin_copy(const StreamGroup& other) {
@@ -127,6 +139,34 @@ bool StreamGroup::copy_pending(const StreamGroup& other, size_t& items) {
     }
     pending_.insert(copy);
   }
+  return true;
+}
+
+// ---- groups that go
+
+DroppedGroup::DroppedGroup(Memory& memory, Container& from, StreamGroup* group)
+    : Container(memory), group_(group) {
+  const auto bytes = static_cast<int64_t>(group->allocated_bytes());
+  from.note_outside(-bytes);
+  note_outside(bytes);
+  group->move_to(*this);
+}
+
+size_t DroppedGroup::element_count() const {
+  return group_ == nullptr ? 0 : 1 + group_->pending().size() + group_->consumers().size();
+}
+
+Container* DroppedGroup::clone(Memory& memory) const {
+  (void)memory;
+  TESSERA_CHECK(false);  // it belongs to no key
+  return nullptr;
+}
+
+bool DroppedGroup::free_some(size_t elements) {
+  if (group_ == nullptr) return true;
+  if (!group_->free_some(elements)) return false;
+  free_named(*this, group_);
+  group_ = nullptr;
   return true;
 }
 

@@ -127,6 +127,15 @@ class StreamGroup {
 
  private:
   friend class Stream;
+  friend class DroppedGroup;
+  // With all that hangs on it, as the owner counts it. Cost: its consumers.
+  size_t allocated_bytes() const;
+  // Memory is that container's from now on, which counts it already.
+  void move_to(Container& owner) {
+    owner_ = &owner;
+    pending_.move_to(owner);
+    consumers_.move_to(owner);  // what is theirs follows as it is freed
+  }
   // Frees about `pieces` pieces; true when nothing is left but the object.
   bool free_some(size_t& items);
   // All but what is pending; then that, some at a time, true: all is here.
@@ -147,6 +156,23 @@ class StreamGroup {
   uint32_t name_size_;
 };
 using StreamGroupTree = PieceTree<StreamGroup*, NameOrder<StreamGroup>>;
+
+// A group that has left its stream, on its way to be freed in slices.
+class DroppedGroup final : public Container {
+ public:
+  // Takes the group, and what it counts, from the container it was in.
+  DroppedGroup(Memory& memory, Container& from, StreamGroup* group);
+
+  size_t element_count() const override;
+  Container* clone(Memory& memory) const override;
+  void digest(Digest& digest) const override { (void)digest; }
+  bool free_some(size_t elements) override;
+
+ private:
+  size_t object_bytes() const override { return sizeof(DroppedGroup); }
+
+  StreamGroup* group_;
+};
 
 // Makes an object with a name behind it, as the two above.
 template <typename T>

@@ -222,6 +222,57 @@ TEST_F(StreamTest, TheLastIdMayFallBehindADeletedEntry) {
   expect_range({}, StreamId::max());
 }
 
+// As node by node, but that the nodes are garbage.
+TEST_F(StreamTest, LittleStaysOfMuch) {
+  limits_.node_max_entries = 10;
+  constexpr uint64_t kEntries = 6000;
+  for (uint64_t i = 1; i <= kEntries; ++i) add({i, 0}, {"f", std::to_string(i)});
+  {
+    StreamEdit edit(keyspace_, 0, key_);
+    for (const char* name : {"a", "b"}) {
+      StreamGroup* group = edit->make_group(name, {}, 0);
+      StreamConsumer* consumer = group->make_consumer("consumer", 0);
+      bool is_new = false;
+      for (uint64_t i = 1; i <= kEntries; ++i) group->assign({i, 0}, consumer, &is_new);
+    }
+  }
+  Memory memory;
+  const Key other = key("other");
+  for (const bool approximate : {false, true}) {
+    for (const uint64_t stay : {0, 1, 9, 10, 11, 100, 155, 160, 170, 2999, 3001}) {
+      for (const auto by : {StreamTrim::By::kLength, StreamTrim::By::kId}) {
+        SCOPED_TRACE(stay);
+        StreamTrim how;
+        how.by = by;
+        how.approximate = approximate;
+        how.max_length = stay;
+        how.min_id = {kEntries + 1 - stay, 0};
+        keyspace_.put_copy(0, other, *keyspace_.find(0, key_));
+        Stream* expected = static_cast<Stream*>(stream().clone(memory));
+        {
+          const StreamEdit edit(keyspace_, 0, other);
+          EXPECT_EQ(edit.trim(how), expected->trim(how));
+          EXPECT_EQ(edit->first_id(), expected->first_id());
+          EXPECT_EQ(edit->last_entry_id(), expected->last_entry_id());
+          EXPECT_EQ(edit->length(), expected->length());
+          EXPECT_EQ(digest_of(*edit), digest_of(*expected));
+        }
+        ASSERT_EQ(keyspace_.self_check(), "");
+        const auto garbage = keyspace_.take_garbage();
+        EXPECT_EQ(garbage != nullptr, stay <= 160);
+        int slices = 1;
+        for (; garbage && !garbage->free_some(1000); ++slices) {
+        }
+        EXPECT_EQ(slices > 1, stay <= 160);
+        keyspace_.erase(0, other);
+        while (const auto rest = keyspace_.take_garbage()) rest->free_some(SIZE_MAX);
+        Container::destroy(expected);
+        ASSERT_EQ(memory.used(), 0u);
+      }
+    }
+  }
+}
+
 TEST_F(StreamTest, NodesSurviveTheirBytes) {
   SCOPED_TRACE(seed_);
   for (int i = 0; i < 3000; ++i) add(next_id(), random_pairs());
@@ -318,10 +369,15 @@ TEST_F(StreamTest, GroupsCopiesAndFreeing) {
   EXPECT_EQ(memory.used(), 0u);
   {
     StreamEdit edit(keyspace_, 0, key_);
-    edit->erase_group(edit->find_group("group"));
+    edit.erase_group("group");
     EXPECT_EQ(edit->find_group("group"), nullptr);
   }
   EXPECT_EQ(keyspace_.self_check(), "");
+  const auto group = keyspace_.take_garbage();  // a large one
+  ASSERT_NE(group, nullptr);
+  for (slices = 1; !group->free_some(100); ++slices) {
+  }
+  EXPECT_GT(slices, 3);
   keyspace_.erase(0, key_);
   while (const auto garbage = keyspace_.take_garbage()) {
     while (!garbage->free_some(64)) {

@@ -148,6 +148,18 @@ TEST_F(Touched, SortedSet) {
                                  zset.finish();
                                }),
             kGrowthMost);
+  for (const size_t kept : {size_t{1000}, size_t{0}}) {  // little, or nothing
+    keyspace_.put_copy(0, key("range"), *keyspace_.find(0, key("k")));
+    const size_t size = elements_of("range");
+    EXPECT_LE(touched_by([&] {
+                ZsetEditor zset(keyspace_, 0, key("range"), limits);
+                zset.open(*keyspace_.find(0, key("range")));
+                zset.erase_range({kept / 2, size - kept});
+                zset.finish();
+              }),
+              kept == 0 ? kStepMost : kGrowthMost + 4 * kept);
+    expect_slices(size);
+  }
   expect_bounded_ends();
 }
 
@@ -176,6 +188,29 @@ TEST_F(Touched, Stream) {
                                  edit->append({static_cast<uint64_t>(i) + 1, 0}, pairs, limits);
                                }),
             kGrowthMost);
+  {
+    StreamEdit edit(keyspace_, 0, k);
+    StreamGroup* group = edit->make_group("group", {}, 0);
+    StreamConsumer* consumer = group->make_consumer("consumer", 0);
+    bool is_new = false;
+    const uint64_t n = touched_by([&] {
+      for (int i = 0; i < entries; ++i) group->assign({static_cast<uint64_t>(i) + 1, 0}, consumer, &is_new);
+    });
+    EXPECT_GE(n, static_cast<uint64_t>(entries));
+  }
+  keyspace_.put_copy(0, key("copy"), *keyspace_.find(0, k));
+  const auto touched_in = [&](const std::function<void(const StreamEdit&)>& change) {
+    return touched_by([&] { change(StreamEdit(keyspace_, 0, key("copy"))); });
+  };
+  EXPECT_LE(touched_in([](const StreamEdit& edit) { edit.erase_group("group"); }), kStepMost);
+  expect_slices(static_cast<size_t>(entries));
+  // What is counted, and in one tick.
+  const uint64_t n = touched_by([&] {
+    StreamEdit edit(keyspace_, 0, k);
+    StreamGroup* group = edit->find_group("group");
+    EXPECT_EQ(group->erase_consumer(group->find_consumer("consumer")), static_cast<size_t>(entries));
+  });
+  EXPECT_GE(n, static_cast<uint64_t>(entries));
   expect_bounded_ends();
 }
 

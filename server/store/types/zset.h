@@ -116,10 +116,8 @@ class ZsetEditor {
   // REQUIRES: it was found with the score `from` and nothing changed since.
   void update(std::string_view member, double from, double to);
   bool remove(std::string_view member);
-  using Visit = std::function<void(double score, std::string_view member)>;
-  // Ranks; f sees each of them first.
-  void erase_range(
-      RankRange range, const Visit& f = [](double, std::string_view) {});
+  // Of a large set all, or all but some, are freed in slices, elsewhere.
+  void erase_range(RankRange range);
 
   // Puts it into the keyspace; an empty one that was opened is erased. The entry, or nullptr when it is the
   // old one, or none. REQUIRES of a new set: size() > 0
@@ -128,6 +126,8 @@ class ZsetEditor {
  private:
   void insert_packed(std::string_view member, double score);
   void to_table();
+  bool keeps_little(RankRange range) const;
+  void keep_but(RankRange range);
 
   Keyspace& keyspace_;
   const int db_;

@@ -100,22 +100,38 @@ bool ZsetEditor::remove(std::string_view member) {
   return true;
 }
 
-void ZsetEditor::erase_range(RankRange range, const Visit& f) {
+void ZsetEditor::erase_range(RankRange range) {
   if (range.count == 0) return;
   changed_ = true;
-  if (table_ != nullptr) {
-    table_->erase_range(range.first, range.count, f);
-    return;
+  if (keeps_little(range)) {
+    keep_but(range);
+  } else if (table_ != nullptr) {
+    table_->erase_range(range.first, range.count, [](double, std::string_view) {});
+  } else {
+    const size_t begin = PackedZset(bytes_).view().seek(static_cast<int64_t>(range.first) * 2);
+    StringBuffer buffer(bytes_);
+    listpack_erase(buffer, begin, range.count * 2);
   }
-  const PackedZset set(bytes_);
-  const size_t begin = set.view().seek(static_cast<int64_t>(range.first) * 2);
-  char scratch[ListpackElement::kScratchBytes];
-  size_t at = begin;
-  for (size_t i = 0; i < range.count; ++i, at = set.next(at)) {
-    f(set.score_at(at), set.view().get(at).text(scratch));
-  }
-  StringBuffer buffer(bytes_);
-  listpack_erase(buffer, begin, range.count * 2);
+}
+
+bool ZsetEditor::keeps_little(RankRange range) const {
+  constexpr size_t kLittle = 1024;
+  return edit_ && range.count > 8 * kLittle && table_->size() - range.count <= kLittle;
+}
+
+// What is kept is copied; finish() puts it in the place of the old table, which becomes garbage as a whole.
+void ZsetEditor::keep_but(RankRange range) {
+  const RankedTree& old = table_->tree();
+  const size_t size = table_->size(), behind = range.first + range.count;
+  edit_.reset();  // the old table is not changed, and what is made is not counted as its
+  ZsetTable* kept = Container::make<ZsetTable>(keyspace_.memory(), keyspace_.hash_seed());
+  const auto copy = [&](size_t first, size_t end) {
+    RankedTree::Cursor at = old.at(first);
+    for (; first < end; ++first, at.next()) kept->add(at.member(), at.score());
+  };
+  if (range.first > 0) copy(0, range.first);
+  if (behind < size) copy(behind, size);
+  table_ = kept;
 }
 
 void ZsetEditor::to_table() {

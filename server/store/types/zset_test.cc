@@ -144,6 +144,44 @@ TEST_F(ZsetTest, LimitsAndDigests) {
   EXPECT_EQ(keyspace_.self_check(), "");
 }
 
+TEST_F(ZsetTest, NearlyAllOfManyGo) {
+  const ZsetLimits limits;
+  constexpr size_t kMembers = 20000;
+  const auto name = [](size_t i) { return "member" + std::to_string(i); };
+  for (const RankRange gone : {RankRange{0, kMembers}, RankRange{0, kMembers - 3}, RankRange{2, kMembers - 2},
+                               RankRange{700, kMembers - 1024}, RankRange{5, kMembers - 1030}}) {
+    {
+      ZsetEditor made(keyspace_, 0, key_, limits);
+      made.start();
+      for (size_t i = 0; i < kMembers; ++i) made.add(name(i), static_cast<double>(i));
+      made.finish(4711);
+    }
+    {
+      ZsetEditor set(keyspace_, 0, key_, limits);
+      set.open(*entry());
+      set.erase_range(gone);
+      EXPECT_EQ(set.size(), kMembers - gone.count);
+      set.finish();
+    }
+    ASSERT_EQ(keyspace_.self_check(), "");
+    if (gone.count == kMembers) {
+      EXPECT_EQ(entry(), nullptr);
+      continue;
+    }
+    EXPECT_EQ(entry()->encoding(), Encoding::kSkiplist);
+    EXPECT_EQ(entry()->expire_ms(), 4711);
+    size_t i = 0;
+    ZsetReader(*entry()).for_each([&](std::string_view member, double score) {
+      if (i == gone.first) i += gone.count;
+      EXPECT_EQ(member, name(i));
+      EXPECT_EQ(score, static_cast<double>(i));
+      ++i;
+      return true;
+    });
+    EXPECT_EQ(i, gone.first + gone.count == kMembers ? gone.first : kMembers);
+  }
+}
+
 TEST_F(ZsetTest, RangesOfMembers) {
   for (const size_t most : {size_t{100}, size_t{0}}) {
     const ZsetLimits limits{most, 64};
