@@ -156,6 +156,32 @@ def test_a_write_copies_what_it_changes(kind):
             shutil.rmtree(folder)
 
 
+@pytest.mark.parametrize("changed_before", [False, True])
+@pytest.mark.parametrize("kind", ["zset", "list", "stream"])
+def test_little_is_left_while_it_is_saved(kind, changed_before):
+    """What goes of a large value as a whole, its groups too, is in the file; also of one that is followed already."""
+    changes = {"zset": [("ZADD", "large", 1, "new")], "list": [("LPUSH", "large", "new")], "stream": [("XACK", "large", "one", "5-1"), ("XADD", "large", "*", "f", "v")]}
+    removals = {"zset": [("ZREMRANGEBYRANK", "large", 5, -6)], "list": [("LTRIM", "large", -9, -1)],
+                "stream": [("XGROUP", "DESTROY", "large", "one"), ("XTRIM", "large", "MAXLEN", 10)]}
+    with start(2) as server, server.connect() as client:
+        held = Held(server, client)
+        fill(client, kind, "large")
+        groups = groups_of(client, "large") if kind == "stream" else None
+        before, keys = digests(client, ["large"]), client.call("DBSIZE")
+        held.begin("BGSAVE")
+        at_once(client, (changes[kind] if changed_before else []) + removals[kind])
+        assert client.call({"zset": "ZCARD", "list": "LLEN", "stream": "XLEN"}[kind], "large") <= 10
+        held.end()
+        assert held_by_file(server, ["large"], None) == (before, keys)
+        folder = tempfile.mkdtemp(prefix="tessera-large-")
+        try:
+            shutil.copy(os.path.join(server.dir, "dump.rdb"), folder)
+            with Server("--dir", folder, shards=1) as other, other.connect() as client:
+                assert kind != "stream" or groups_of(client, "large") == groups
+        finally:
+            shutil.rmtree(folder)
+
+
 @pytest.mark.parametrize("command", ["BGSAVE", "BGREWRITEAOF"])
 def test_values_that_go_are_counted_and_saved(command):
     """Deleted, overwritten, renamed over, expired, moved and copied: each file has them as they were."""
