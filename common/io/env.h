@@ -68,6 +68,9 @@ class Env {
   virtual Pool& pool() = 0;
   virtual void random_bytes(std::span<unsigned char> out) = 0;  // entropy; in the simulator the run's seed
   uint64_t random_u64();
+  // How much of a slice of long work is done before others have their turn: `most`. In the simulator the seed
+  // says, so that everything may come in between.
+  virtual size_t slice_of(size_t most) { return most; }
   // `name` is seen in top and gdb (15 bytes). `cpus`: runs on these processors only, where that is allowed;
   // empty: on any.
   virtual std::unique_ptr<Thread> start_thread(const std::string& name, Actor& actor,

@@ -165,6 +165,13 @@ void SimEnv::random_bytes(std::span<unsigned char> out) {
   for (auto& byte : out) byte = static_cast<unsigned char>(random_.next() >> 32);
 }
 
+// A hundredth of it at most, down to nothing much: what is little there is a lot here, where no time passes
+// within a turn.
+size_t SimEnv::slice_of(size_t most) {
+  constexpr uint64_t kLeastShift = 7, kShifts = 13;
+  return std::max<size_t>(most >> (kLeastShift + random_.below(kShifts)), 1);
+}
+
 std::unique_ptr<Thread> SimEnv::start_thread(const std::string&, Actor& actor, const std::vector<int>&) {
   return std::make_unique<SimThread>(*this, actor);
 }

@@ -104,6 +104,7 @@ class SimEnv final : public Env {
   SimDisk& files() override { return *disk_; }
   Pool& pool() override;
   void random_bytes(std::span<unsigned char> out) override;
+  size_t slice_of(size_t most) override;
   std::unique_ptr<Thread> start_thread(const std::string& name, Actor& actor,
                                        const std::vector<int>& cpus = {}) override;
   std::unique_ptr<Loop> make_loop() override;

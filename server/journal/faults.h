@@ -16,6 +16,8 @@ enum class Fault : int {
   kCutBesideEffects = 8,       // the log's place of a cut is not the moment of its data
   kOldStateLost = 9,           // a key that changes before it is saved is in no file
   kSlowDiskIsNoNews = 10,      // since when bytes wait is told after the sync alone
+  kPieceLost = 11,             // a piece of a larger value that changes is not saved before
+  kPieceTwice = 12,            // ... is, and once more when its turn comes
 };
 
 #ifdef TESSERA_PLANTED_FAULTS

@@ -108,10 +108,11 @@ class ShardCut final : public SliceWork, public store::CutSink {
     if (!painting_) check_bound(0);
     began_ = engine_.clock().mono();
     handed_out_ = 0;
+    slice_bytes_ = job_->node.env->slice_of(kSliceBytes);
     if (!painting_ && waits()) return Next::kWait;
     while (!enough()) {
       if (!large_.empty() && (large_.front().begun || large_.front().owner || walked_ || large_is_early())) {
-        write_large(kChunkBytes);
+        write_large(std::min(kChunkBytes, slice_bytes_ - handed_out_));
       } else if (!walked_) {
         const store::CutBudget budget{painting_ ? kPaintEntries : SIZE_MAX, &stop_};
         walked_ = KeyspaceCut::walk(keyspace(), budget);
@@ -148,7 +149,7 @@ class ShardCut final : public SliceWork, public store::CutSink {
   }
   bool large_is_early() const { return (large_.front().order >> 40) == 0; }
 
-  bool enough() { return handed_out_ >= kSliceBytes || (engine_.clock().mono() - began_).us >= kSliceUs; }
+  bool enough() { return handed_out_ >= slice_bytes_ || (engine_.clock().mono() - began_).us >= kSliceUs; }
   bool waits() {
     if (mine_.waiting.load() <= job_->waiting_limit()) return false;
     mine_.paused.store(true);
@@ -342,7 +343,7 @@ class ShardCut final : public SliceWork, public store::CutSink {
   uint64_t order_ = 0;
   bool walked_ = false, painting_ = false;
   MonoTime began_;
-  size_t handed_out_ = 0;
+  size_t handed_out_ = 0, slice_bytes_ = 0;  // in this slice, and how much may be
 };
 
 }  // namespace

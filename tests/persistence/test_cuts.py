@@ -1,6 +1,7 @@
 """What a file holds is what was there at the moment of its cut, while a random stream of writes goes on, saves and rewrites
 follow one another, run side by side, are cancelled and fail. The moment is known by the stream's marker in the file; what
 was there then, by the same stream in another server (redis-server, as far as it knows the commands)."""
+import collections
 import errno
 import glob
 import hashlib
@@ -13,7 +14,8 @@ import threading
 
 import pytest
 
-from tests.persistence.write_stream import MARKER_DB, Replay, WriteStream, check_due, digest_without_times
+from tests.persistence.write_stream import (LARGE_BYTES, LARGE_KINDS, MARKER_DB, Replay, WriteStream, check_due,
+                                            digest_without_times, what_happened)
 from tests.support.failing_disk import FailingDisk
 from tests.support.resp import ReplyError
 from tests.support.seed import new_seed
@@ -40,6 +42,7 @@ class Cuts:
         self.files = []  # (path, what made it)
         self.story = []
         self.counts = {}
+        self.happened = collections.Counter()  # while something was saved, as what_happened() says
 
     def info(self):
         text = self.client.call("INFO", "persistence").decode()
@@ -91,7 +94,9 @@ class Cuts:
             job = self.rng.choice(jobs)
             self.story.append(job.__name__)
             self.counts[job.__name__] = self.counts.get(job.__name__, 0) + 1
+            first = len(self.stream.operations)
             job()
+            self.happened.update(what_happened(self.stream.operations[first:]))
             assert not glob.glob(os.path.join(self.server.dir, "temp-*")), self.story[-3:]
 
     def save(self):
@@ -234,6 +239,9 @@ def run_series(seed, shards, preamble, wanted_files, field_times=False):
         with Server(*args, shards=shards, env=disk.env() if disk else None) as server:
             with server.connect() as connection:
                 stream.fill(connection)
+                connection.call("SELECT", 0)
+                for kind in LARGE_KINDS:
+                    assert connection.call("MEMORY", "USAGE", "large:%s:0" % kind, "SAMPLES", 0) > LARGE_BYTES * 1.1, kind
             cuts = Cuts(server, stream, seed, folder, disk)
             writer = threading.Thread(target=stream.run, args=(server, over))
             writer.start()
@@ -254,6 +262,7 @@ def run_series(seed, shards, preamble, wanted_files, field_times=False):
                 with Server("--dir", server.dir, "--appendonly", "yes", "--enable-debug-command", "yes", binary=binary,
                             shards=2) as again, again.connect() as connection:
                     assert digest_without_times(connection) == last
+            return cuts.happened
     finally:
         shutil.rmtree(folder)
         if disk is not None:
@@ -269,5 +278,12 @@ def test_files_hold_their_moment(shards, preamble, field_times):
 @pytest.mark.parametrize("preamble", ["yes", "no"])
 @pytest.mark.parametrize("shards", [1, 2, 4])
 def test_many_files_hold_their_moment(shards, preamble):
+    happened = collections.Counter()
     for i in range(int(os.environ.get("TESSERA_CUT_SERIES", "10"))):
-        run_series(new_seed(30) + i, shards, preamble, 30, field_times=i % 5 == 4)
+        happened.update(run_series(new_seed(30) + i, shards, preamble, 30, field_times=i % 5 == 4))
+    print(sorted(happened.items()))
+    for kind in LARGE_KINDS:
+        for name in ("DEL", "UNLINK", "RENAME", "RENAMENX", "MOVE", "COPY", "EXPIRES"):
+            assert happened[name, kind] > 0, "no %s of a large %s while something was saved" % (name, kind)
+    for name in ("FLUSHALL", "FLUSHDB", "SWAPDB"):
+        assert happened[name, "all"] > 0, name

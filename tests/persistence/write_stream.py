@@ -3,15 +3,20 @@ first n of them.
 
 One connection sends it, so that its order is known. In front of each operation a marker is set (in a database of its
 own): a file with marker n holds n - 1 operations, or n. Invariant: what an operation does depends on the operations
-before it alone: no clock, no chance; keys with times are of a family of their own, which is set and deleted only.
+before it alone: no clock, no chance; keys with times are of families of their own: small ones that are set and deleted only
+("due"), and copies of large values ("dying"), which nobody looks at: that they go is what counts.
 """
+import hashlib
 import random
 import time
 
 from tests.support.resp import Closed, ReplyError, encode
 
 MARKER_DB, DATABASES = 15, 4
-KEYS, LARGE = 120, 5
+KEYS, LARGE, DYING = 120, 5, 4
+LARGE_KINDS = ["hash", "zset", "list", "set", "stream", "string"]
+LARGE_BYTES = 256 * 1024  # what is larger is saved in slices whoever changes it
+GROUPS, CONSUMERS = 2, 3
 FAR_MS = 4102444800000
 SCRIPT = "redis.call('SET', KEYS[1], ARGV[1]); redis.call('RPUSH', KEYS[2], ARGV[1]); redis.call('PEXPIREAT', KEYS[1], ARGV[2])"
 
@@ -58,14 +63,17 @@ class WriteStream:
             elif kind == "zset":
                 yield ("ZADD", key, *[w for m in members for w in (m, "a member %d" % m)])
             elif kind == "list":
-                yield ("RPUSH", key, *["element %d of a list" % m for m in members])
+                yield ("RPUSH", key, *["element %d of a list, which is a bit longer" % m for m in members])
             elif kind == "set":
-                yield ("SADD", key, *["member %d of a set" % m for m in members])
+                yield ("SADD", key, *["member %d of a set, which is a bit longer" % m for m in members])
             elif kind == "string":
                 yield ("APPEND", key, "0123456789" * 10000)
             else:
-                for m in members[::20]:
+                for m in members[::10]:
                     yield ("XADD", key, "%d-1" % (m + 1), "field", "value %d " % m * 40)
+                if part == 0:
+                    for group in range(GROUPS):
+                        yield ("XGROUP", "CREATE", key, "group:%d" % group, "0")
 
     def next_operation(self):
         rng, n = self.rng, len(self.operations) + 1
@@ -77,8 +85,11 @@ class WriteStream:
         if chance < 0.0045 and self.flushes_all:
             return [("FLUSHALL",)]
         if chance < 0.01:
-            kind = rng.choice(["hash", "zset", "list", "set", "stream", "string"])
-            return list(self.build(kind, rng.randrange(LARGE)))
+            return list(self.build(rng.choice(LARGE_KINDS), rng.randrange(LARGE)))
+        if chance < 0.015:
+            name = "dying:%d" % rng.randrange(DYING)
+            at_ms = int(time.time() * 1000) + rng.choice([1, 10, 50, 200])
+            return [("MULTI",), ("COPY", self.large(rng.choice(LARGE_KINDS)), name, "REPLACE"), ("PEXPIREAT", name, at_ms), ("EXEC",)]
         if chance < 0.1:
             return [("MULTI",)] + [self.command(n) for _ in range(rng.randrange(1, 5))] + [("EXEC",)]
         return [self.command(n)]
@@ -96,9 +107,10 @@ class WriteStream:
                 ("HSET", large("hash"), "f%d" % rng.randrange(9000), word), ("HDEL", large("hash"), "f%d" % rng.randrange(9000)),
                 ("ZADD", large("zset"), n, "a member %d" % rng.randrange(9000)), ("ZREMRANGEBYRANK", large("zset"), 5, 9),
                 ("LSET", large("list"), rng.randrange(9000), word), ("RPUSH", large("list"), word), ("LPOP", large("list")),
-                ("LINSERT", large("list"), "BEFORE", "element 70 of a list", word), ("LTRIM", large("list"), 0, 8000),
-                ("SADD", large("set"), word), ("SREM", large("set"), "member %d of a set" % rng.randrange(9000)),
-                ("XADD", large("stream"), "%d-1" % (1000000 + n), "a", word), ("XTRIM", large("stream"), "MAXLEN", 300),
+                ("LINSERT", large("list"), "BEFORE", "element 70 of a list, which is a bit longer", word), ("LTRIM", large("list"), 0, 8000),
+                ("SADD", large("set"), word), ("SREM", large("set"), "member %d of a set, which is a bit longer" % rng.randrange(9000)),
+                ("XADD", large("stream"), "%d-1" % (1000000 + n), "a", word), ("XTRIM", large("stream"), "MAXLEN", 800),
+                self.of_group(), self.of_group(), self.of_group(), self.of_group(),
                 ("SETRANGE", large("string"), rng.randrange(1000000), word), ("APPEND", large("string"), word),
                 ("SETBIT", large("string"), rng.randrange(8000000), 1),
                 ("PEXPIREAT", large("hash"), FAR_MS + n), ("PERSIST", large("hash"))] + (
@@ -132,6 +144,19 @@ class WriteStream:
                        ("XGROUP", "CREATE", key("stream"), "group", "0", "MKSTREAM"), ("XDEL", key("stream"), "%d-1" % (n - 40))],
         }
         return rng.choice(small[kind])
+
+    def of_group(self):
+        rng, key = self.rng, self.large("stream")
+        group, consumer = "group:%d" % rng.randrange(GROUPS), "consumer:%d" % rng.randrange(CONSUMERS)
+        an_id = "%d-1" % (rng.randrange(900) * 10 + 1)
+        return rng.choice([
+            ("XREADGROUP", "GROUP", group, consumer, "COUNT", rng.choice([1, 20, 200]), "STREAMS", key, ">"),
+            ("XREADGROUP", "GROUP", group, consumer, "COUNT", 20, "STREAMS", key, ">"),
+            ("XACK", key, group, an_id), ("XACK", key, group, *["%d-1" % (m * 10 + 1) for m in range(rng.randrange(900))][-50:]),
+            ("XCLAIM", key, group, consumer, 0, an_id), ("XAUTOCLAIM", key, group, consumer, 0, an_id, "COUNT", 5),
+            ("XDEL", key, an_id), ("XGROUP", "CREATECONSUMER", key, group, consumer), ("XGROUP", "DELCONSUMER", key, group, consumer),
+            ("XGROUP", "SETID", key, group, an_id), ("XGROUP", "DESTROY", key, group), ("XGROUP", "CREATE", key, group, "0"),
+            ("XGROUP", "CREATE", key, group, "0")])
 
     # ---- sending it
 
@@ -237,7 +262,7 @@ def check_due(connection, stream, number):
     for db in range(DATABASES):
         connection.call("SELECT", db)
         names = due_keys()
-        before_ms = time.time() * 1000
+        before_ms = int(time.time() * 1000)  # a key is there for all of its last millisecond
         values = connection.call("MGET", *names)
         after_ms = time.time() * 1000
         found[db] = (before_ms, after_ms, dict(zip(names, values)))
@@ -249,18 +274,50 @@ def check_due(connection, stream, number):
                 if value is None and wanted is not None and at_ms > after_ms:
                     return "%d %s ends at %d and is not there" % (db, name, at_ms)
                 if value is not None and (wanted is None or value.decode() != wanted or at_ms < before_ms):
-                    return "%d %s is %r instead of %r, which ends at %s" % (db, name, value, wanted, at_ms)
+                    return "%d %s is %r instead of %r, which ends at %s, after %d" % (db, name, value, wanted, at_ms, before_ms)
         return None
 
     problems = [fits(state) for state in states]
     assert None in problems, problems
 
 
+def groups_of(connection):
+    """Of all streams, without what tells time: groups are in no digest."""
+    names = ["large:stream:%d" % i for i in range(LARGE)] + ["stream:%d" % i for i in range(KEYS)]
+    found = []
+    for db in range(DATABASES):
+        connection.call("SELECT", db)
+        for name, groups in zip(names, connection.pipeline([("XINFO", "GROUPS", name) for name in names])):
+            if isinstance(groups, ReplyError) or not groups:
+                continue
+            for group in groups:
+                facts = dict(zip(group[::2], group[1::2]))
+                pending, consumers = connection.pipeline([("XPENDING", name, facts[b"name"], "-", "+", 100000),
+                                                          ("XINFO", "CONSUMERS", name, facts[b"name"])])
+                found.append((db, name, sorted(facts.items()), [(entry[0], entry[1], entry[3]) for entry in pending],
+                              [(each[1], each[3]) for each in consumers]))
+    return found
+
+
 def digest_without_times(connection):
     """Of everything but the marker and keys with times."""
     for db in range(DATABASES):
         connection.call("SELECT", db)
-        connection.call("DEL", *due_keys())
+        connection.call("DEL", *due_keys(), *["dying:%d" % i for i in range(DYING)])
+    groups = groups_of(connection)
     connection.call("SELECT", MARKER_DB)
     connection.call("DEL", "marker")
-    return connection.call("DEBUG", "DIGEST")
+    digest = connection.call("DEBUG", "DIGEST")
+    return "%s groups %s" % (digest, hashlib.sha1(repr(groups).encode()).hexdigest()) if groups else digest
+
+
+def what_happened(operations):
+    """How often each command was about large values, by kind, and about all of a database: pairs as in `operations`."""
+    counts = {}
+    for _, commands in operations:
+        for words in commands:
+            kinds = {str(word).split(":")[1] for word in words[1:4] if str(word).startswith("large:")}
+            name = "EXPIRES" if str(words[-1]) == "REPLACE" and str(words[2]).startswith("dying:") else words[0]
+            for kind in kinds or ({"all"} if name in ("FLUSHALL", "FLUSHDB", "SWAPDB") else ()):
+                counts[name, kind] = counts.get((name, kind), 0) + 1
+    return counts

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "server/journal/faults.h"
 #include "server/persist/rdb/encode_stream.h"
 #include "server/persist/rdb/format.h"
 #include "server/persist/rdb/kept_bytes.h"
@@ -117,7 +118,8 @@ class ListWriter final : public EntryWriter {
     cut_.follow([this](const ListNode& node) {
       std::string bytes;
       Output out(bytes, options_);
-      write_node(node, out);
+      if (!journal::planted(journal::Fault::kPieceLost)) write_node(node, out);
+      if (journal::planted(journal::Fault::kPieceTwice)) write_node(node, out);
       copied_(bytes.size());
       return bytes;
     });

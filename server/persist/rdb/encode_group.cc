@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "common/base/check.h"
+#include "server/journal/faults.h"
 
 namespace tessera::rdb {
 
@@ -86,6 +87,7 @@ void GroupWriter::before_end(const StreamConsumer& consumer) {
 }
 
 void GroupWriter::before_change(StreamId id) {
+  if (journal::planted(journal::Fault::kPieceLost)) return;
   const auto [at, is_new] = old_.try_emplace(id);
   if (!is_new) return;
   count_note(kNoteBytes);
@@ -157,7 +159,7 @@ void GroupWriter::pending(Output& out, size_t limit) {
       last_ = old->first;
       const OldPending& was = old->second;
       if (was.was_there) write(last_, was.delivered_ms, was.delivery_count, was.was_owned);
-      if (live && live->id == last_) live.next();
+      if (live && live->id == last_ && !journal::planted(journal::Fault::kPieceTwice)) live.next();
       ++old;
     } else if (live) {
       last_ = live->id;

@@ -8,6 +8,7 @@
 #include <string>
 #include <utility>
 
+#include "server/journal/faults.h"
 #include "server/persist/rdb/encode_group.h"
 
 namespace tessera::rdb {
@@ -67,6 +68,7 @@ class StreamWriter final : public EntryWriter, public Stream::Watcher {
 
   void before_change(StreamId node, std::string_view bytes) override {
     if (is_passed(node) || kept_nodes_.count(node) != 0) return;
+    if (journal::planted(journal::Fault::kPieceLost)) return;
     std::string copy;
     Output out(copy, options_);
     write_node(node, bytes, out);
@@ -167,7 +169,7 @@ class StreamWriter final : public EntryWriter, public Stream::Watcher {
       const auto kept = kept_nodes_.begin();
       if (kept != kept_nodes_.end() && (!more || kept->first <= id)) {
         out.bytes() += kept->second;
-        last_node_ = kept->first;
+        if (!journal::planted(journal::Fault::kPieceTwice)) last_node_ = kept->first;
         release(kept->second.size());
         kept_nodes_.erase(kept);
       } else if (more) {

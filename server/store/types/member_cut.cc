@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "server/journal/faults.h"
 #include "server/store/types/member_directory.h"
 
 namespace tessera::store {
@@ -19,7 +20,9 @@ void MemberCut::leave() {
 
 void MemberCut::before_change(uint64_t hash) {
   if (first_) std::exchange(first_, nullptr)();
-  if (over_ || hash < next_ || !early_hashes_.insert(hash).second || table_.root_ == nullptr) return;
+  if (over_ || hash < next_ || journal::planted(journal::Fault::kPieceLost)) return;
+  if (!journal::planted(journal::Fault::kPieceTwice) && !early_hashes_.insert(hash).second) return;
+  if (table_.root_ == nullptr) return;
   const MemberPage& page = *table_.locate(hash).page;
   const auto tag = MemberTable::tag_of(hash);
   for (uint32_t i = 0; i < page.count; ++i) {

@@ -18,24 +18,40 @@ int planted_fault =
 namespace tessera::sim {
 namespace {
 
-class NodePlantedFault : public testing::TestWithParam<int> {};
-
-TEST_P(NodePlantedFault, IsFound) {
+void find_fault(int fault, std::optional<Big> only = std::nullopt) {
   constexpr uint64_t kSeeds = 1000;
-  journal::planted_fault = GetParam();
+  const std::string what = std::to_string(fault) + (only ? " of kind " + std::to_string(int(*only)) : "");
+  journal::planted_fault = fault;
   for (uint64_t seed = 1; seed <= kSeeds; ++seed) {
-    const LifeOutcome outcome = run_node_lives(seed);
+    const LifeOutcome outcome = run_node_lives(seed, false, only);
     if (outcome.ok) continue;
-    std::printf("fault %d: seed %llu: %s\n", GetParam(), static_cast<unsigned long long>(seed),
+    std::printf("fault %s: seed %llu: %s\n", what.c_str(), static_cast<unsigned long long>(seed),
                 outcome.failure.c_str());
     journal::planted_fault = 0;
     return;
   }
   journal::planted_fault = 0;
-  FAIL() << "fault " << GetParam() << " was not found with " << kSeeds << " seeds";
+  FAIL() << "fault " << what << " was not found with " << kSeeds << " seeds";
+}
+
+class NodePlantedFault : public testing::TestWithParam<int> {};
+
+TEST_P(NodePlantedFault, IsFound) {
+  find_fault(GetParam());
 }
 
 INSTANTIATE_TEST_SUITE_P(All, NodePlantedFault, testing::Range(1, 11));
+
+// Those of values that are saved in pieces, in lives that have one kind of them.
+class NodePlantedFaultOfPieces : public testing::TestWithParam<std::tuple<int, int>> {};
+
+TEST_P(NodePlantedFaultOfPieces, IsFound) {
+  const auto [fault, kind] = GetParam();
+  find_fault(fault, static_cast<Big>(kind));
+}
+
+INSTANTIATE_TEST_SUITE_P(All, NodePlantedFaultOfPieces,
+                         testing::Combine(testing::Values(11, 12), testing::Range(0, kBigKinds)));
 
 }  // namespace
 }  // namespace tessera::sim

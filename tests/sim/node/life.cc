@@ -33,7 +33,7 @@ enum class Kept { kAlways, kEverysec, kSnapshots };
 
 class Lives {
  public:
-  Lives(uint64_t seed, bool verbose)
+  Lives(uint64_t seed, bool verbose, std::optional<Big> only)
       : random_(seed),
         verbose_(verbose),
         world_(io::SimOptions{.seed = seed, .max_latency = Micros{300}}),
@@ -47,8 +47,8 @@ class Lives {
     });
     host_.files().set_hook([this](const io::DiskOp& op) { return fault_of(op); });
     host_.files().set_reorders_bytes(kept_ == Kept::kSnapshots);
-    for (int i = 0; i < 2; ++i) writers_.emplace_back(i, random_.next());
-    build_configuration();
+    for (int i = 0; i < 2; ++i) writers_.emplace_back(i, random_.next(), only);
+    build_configuration(only.has_value());
   }
   ~Lives() { end_process(); }
 
@@ -91,7 +91,8 @@ class Lives {
     if (verbose_) log_.push_back("    " + std::to_string(world_.now().us / 1000) + " ms: " + what + "\n");
   }
 
-  void build_configuration() {
+  // `plain`: what is written wrong gets into a file as it is, and is not met on the way by who presses it.
+  void build_configuration(bool plain) {
     constexpr const char* kPolicies[] = {"always", "everysec", "everysec"};
     const bool log = kept_ != Kept::kSnapshots;
     std::vector<std::string> words = {"tessera-server",
@@ -116,9 +117,11 @@ class Lives {
                                       "--auto-aof-rewrite-percentage",
                                       random_.below(3) == 0 ? "50" : "0",
                                       "--auto-aof-rewrite-min-size",
-                                      "8kb",
+                                      "160kb",
                                       "--aof-timestamp-enabled",
                                       random_.below(3) == 0 ? "yes" : "no",
+                                      "--rdbcompression",
+                                      plain ? "no" : "yes",
                                       "--protected-mode",
                                       "no",
                                       "--enable-protected-configs",
@@ -171,7 +174,7 @@ class Lives {
         delay_ = millis(static_cast<int64_t>(100 + random_.below(random_.below(2) == 0 ? 2000 : 14000)));
         return tell("the next sync takes " + std::to_string(delay_.us / 1000) + " ms");
       default:
-        host_.files().set_capacity(random_.below(60000));
+        host_.files().set_capacity(random_.below(600000));
     }
   }
   // One sync, of whatever comes next.
@@ -286,7 +289,14 @@ class Lives {
     admin_ = connect();
     waiting_.clear();
     if (random_.below(2) == 0) host_.files().crash_at(1 + random_.below(150));
-    drive(15 + static_cast<int>(random_.below(40)), [this] {
+    rush_ = 0;
+    drive(25 + static_cast<int>(random_.below(60)), [this] {
+      // Much is written while a cut that was asked for is under way.
+      if (rush_ > 0) {
+        --rush_;
+        for (Writer& writer : writers_) write(writer);
+        return Micros{static_cast<int64_t>(random_.below(400))};
+      }
       act();
       const bool long_pause = random_.below(10) == 0;
       return Micros{static_cast<int64_t>(random_.below(long_pause ? 3000000 : 8000))};
@@ -395,6 +405,7 @@ class Lives {
     admin_->append(words);
     waiting_.push_back({words, world_.now()});
     admin_->poll(Micros{0});
+    rush_ = static_cast<int>(random_.below(8));
     outcome_.saves += words[0] == "BGREWRITEAOF" ? 0 : 1;
     outcome_.rewrites += words[0] == "BGREWRITEAOF" ? 1 : 0;
   }
@@ -434,6 +445,7 @@ class Lives {
   std::unique_ptr<Log> node_log_;
   std::unique_ptr<server::Node> node_;
   int life_ = 0;
+  int rush_ = 0;      // so many acts are writes
   MonoTime floor_{};  // what was answered before has to be there
   std::deque<Writer> writers_;
   std::unique_ptr<resp::Client> admin_;
@@ -442,8 +454,8 @@ class Lives {
 
 }  // namespace
 
-LifeOutcome run_node_lives(uint64_t seed, bool verbose) {
-  return Lives(seed, verbose).run();
+LifeOutcome run_node_lives(uint64_t seed, bool verbose, std::optional<Big> only) {
+  return Lives(seed, verbose, only).run();
 }
 
 }  // namespace tessera::sim

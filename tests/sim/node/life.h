@@ -5,7 +5,10 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
+
+#include "tests/sim/node/writer.h"
 
 namespace tessera::sim {
 
@@ -17,6 +20,7 @@ struct LifeOutcome {
 };
 
 // Several lives of one data folder.
-LifeOutcome run_node_lives(uint64_t seed, bool verbose = false);
+// `only`: see Writer.
+LifeOutcome run_node_lives(uint64_t seed, bool verbose = false, std::optional<Big> only = std::nullopt);
 
 }  // namespace tessera::sim

@@ -4,6 +4,8 @@
 
 #include <map>
 #include <memory>
+#include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -13,9 +15,14 @@
 
 namespace tessera::sim {
 
+// Values of more than one piece (store/cut.h), which are saved piece by piece while they change.
+enum class Big : int { kHash, kSet, kZset, kList, kStream, kGroup };
+constexpr int kBigKinds = 6;
+
 class Writer {
  public:
-  Writer(int number, uint64_t seed);
+  // `only`: of the values of several pieces, one kind.
+  Writer(int number, uint64_t seed, std::optional<Big> only = std::nullopt);
 
   // ---- a life
   bool connect(io::Env& env, const std::string& ip, int life);
@@ -56,15 +63,22 @@ class Writer {
   struct State {
     std::map<std::string, std::string> strings;
     std::map<std::string, std::vector<std::string>> lists;
+    // Hashes, and as such: members of sets, scores, entries of streams, and "<stream>/g": what is pending.
     std::map<std::string, std::map<std::string, std::string>> hashes;
+    std::map<std::string, uint64_t> delivered;  // of a stream's group: the last one
   };
 
   std::string key(const char* kind, uint64_t i) const;
   std::vector<std::vector<std::string>> draw(int64_t id);
+  Big any_big();
+  void build(Big kind, std::vector<std::vector<std::string>>& commands);
+  void change(Big kind, const std::string& word, std::vector<std::vector<std::string>>& commands);
+  static void apply_to_stream(const std::vector<std::string>& words, State& state);
   static void apply(const std::vector<std::string>& words, State& state);
   std::string read_state(resp::Client& client, State& state) const;
 
   const int number_;
+  const std::optional<Big> only_;
   Random random_;
   int life_ = 0;
   int64_t last_id_ = 0;
