@@ -155,6 +155,7 @@ class Aof : public io::Actor {
   void base_done(Result<uint64_t> size);
   void finish_rewrite();
   Result<void> install_base(uint64_t size);
+  void leave_names(const aof::ManifestFile& base, const aof::ManifestFile* increment);
   Result<void> take_folder(std::string dir);
   void let_folder_go();
   void delete_history();

@@ -218,7 +218,10 @@ Result<void> Aof::install_base(uint64_t size) {
   }
   manifest.base = base;
   if (first) manifest.increments.push_back(manifest.next_increment(place_.file_name));
-  if (auto written = write_manifest(manifest); !written.ok()) return written;
+  if (auto written = write_manifest(manifest); !written.ok()) {
+    leave_names(base, first ? &manifest.increments.back() : nullptr);
+    return written;
+  }
   manifest_ = std::move(manifest);
   other_bytes_ = size;
   for (size_t i = 0; i + 1 < manifest_.increments.size(); ++i) {
@@ -234,6 +237,16 @@ Result<void> Aof::install_base(uint64_t size) {
   }
   log_.notice("Background AOF rewrite finished successfully");
   return {};
+}
+
+// A manifest that could not be written may be there all the same, and what it names with it: these names are
+// given to nothing else, and removed when another manifest has taken its place.
+void Aof::leave_names(const aof::ManifestFile& base, const aof::ManifestFile* increment) {
+  manifest_.base_sequence = std::max(manifest_.base_sequence, base.sequence);
+  manifest_.history.insert(manifest_.history.begin(), base);
+  if (increment == nullptr) return;
+  manifest_.increment_sequence = std::max(manifest_.increment_sequence, increment->sequence);
+  manifest_.history.insert(manifest_.history.begin(), *increment);
 }
 
 void Aof::rewrite_ended(bool ok) {

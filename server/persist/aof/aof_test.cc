@@ -277,6 +277,115 @@ TEST(Aof, WhatWasLetThroughIsSyncedLater) {
   world.crash(host);
 }
 
+// Turned on at run time, a first manifest is renamed into its place, but the folder's sync fails: the start
+// is tried again, and what the manifest on disk names is left as it is until another one is there.
+TEST(Aof, WhatAManifestMayNameIsNotWrittenAgain) {
+  for (const bool loses_power : {false, true}) {
+    SCOPED_TRACE(loses_power);
+    io::SimWorld world(io::SimOptions{.seed = test_seed("Aof.WhatAManifestMayNameIsNotWrittenAgain")});
+    io::SimEnv& host = world.add_host("host", "10.0.0.1");
+    host.files().make_dirs("/data");
+    std::string fails;  // the sync of the folder behind a rename of this
+    bool renamed = false;
+    host.files().set_hook([&](const io::DiskOp& op) {
+      io::DiskFault fault;
+      if (!fails.empty() && op.kind == io::DiskOpKind::kRename && op.path.find(fails) != std::string::npos)
+        renamed = true;
+      if (renamed && op.kind == io::DiskOpKind::kSyncDir) {
+        fault.code = EIO;
+        renamed = false;
+        fails.clear();
+      }
+      return fault;
+    });
+    Log log;
+    log.set_level(LogLevel::kNothing);
+    auto journal_owner = std::make_unique<journal::Journal>();
+    journal::Journal& journal = *journal_owner;
+    auto aof_owner = std::make_unique<Aof>(host, log, journal, kPlace);
+    Aof& aof = *aof_owner;
+    std::optional<BaseRequest> base;
+    aof.set_base_maker([&](BaseRequest request) { base = std::move(request); });
+    AofSettings settings;
+    settings.policy = Durability::Policy::kAlways;
+    settings.snapshot_base = false;
+    aof.set_settings_at_start(settings);
+    aof.start_thread();
+    int64_t last = 0;
+    const auto append = [&] {
+      const std::string number = text::to_text(++last);
+      if (!journal.wanted()) return;
+      journal::BatchBuilder builder;
+      builder.begin_command();
+      const std::string_view args[] = {"RPUSH", "list", number};
+      builder.effect(0, 7, args);
+      builder.end_command();
+      journal.append(builder.take());
+      world.run_for(millis(50));
+    };
+    const auto make_base = [&] {
+      const int64_t numbers = last;
+      base->at_cut(journal.end_offset());
+      world.run_for(millis(50));
+      for (int i = 0; i < 3; ++i) append();
+      std::string text;
+      for (int64_t number = 1; number <= numbers; ++number) {
+        const std::string word = text::to_text(number);
+        text += "*3\r\n$5\r\nRPUSH\r\n$4\r\nlist\r\n$" + text::to_text(word.size()) + "\r\n" + word + "\r\n";
+      }
+      const BaseRequest request = *std::exchange(base, std::nullopt);
+      auto file = host.files().open(request.path, io::OpenMode::kCreateExcl);
+      ASSERT_TRUE(file.ok() && (*file)->write(text).ok() && (*file)->sync().ok());
+      request.done(text.size());
+      world.run_for(millis(50));
+    };
+    const auto check = [&](size_t at_least) {
+      const auto text = host.files().read_all(kPlace.manifest_path());
+      ASSERT_TRUE(text.ok());
+      const auto manifest = Manifest::parse(*text);
+      ASSERT_TRUE(manifest.ok());
+      const std::vector<int64_t> numbers = read_back(host, *manifest);
+      for (size_t i = 0; i < numbers.size(); ++i) ASSERT_EQ(numbers[i], static_cast<int64_t>(i) + 1);
+      EXPECT_GE(numbers.size(), at_least);
+    };
+    aof.turn_on("/data", [](const Result<void>&) {});
+    world.run_for(millis(50));
+    for (int i = 0; i < 5; ++i) append();
+    fails = "appendonly.aof.manifest";
+    make_base();
+    EXPECT_TRUE(fails.empty());
+    EXPECT_EQ(journal.durability().policy(), Durability::Policy::kOff);
+    for (int i = 0; i < 5; ++i) append();  // into no file
+    world.run_for(seconds(3));
+    ASSERT_TRUE(base);
+    // The cut of the next try, and what comes behind it.
+    base->at_cut(journal.end_offset());
+    world.run_for(millis(50));
+    for (int i = 0; i < 3; ++i) append();
+    check(0);
+    base->at_cut = [](uint64_t) {};
+    base->done(Error{"given up"});
+    world.run_for(seconds(3));
+    ASSERT_TRUE(base);
+    make_base();
+    EXPECT_EQ(journal.durability().policy(), Durability::Policy::kAlways);
+    append();
+    check(static_cast<size_t>(last));
+    world.run_for(seconds(1));
+    for (const char* name : {"appendonly.aof.1.base.aof", "appendonly.aof.1.incr.aof"})
+      EXPECT_FALSE(host.files().stat(kPlace.path(name)).ok()) << name;
+    if (loses_power) {
+      world.crash(host);
+    } else {
+      world.kill(host);
+    }
+    aof_owner.reset();
+    journal_owner.reset();
+    world.restart(host);
+    check(static_cast<size_t>(last));
+  }
+}
+
 // `always`, a sync takes 4 ms: twenty who write again as soon as they may share most syncs, and a log that is
 // never without something new is not taken for one that does not get on.
 TEST(Aof, WhoWasLetGoTogetherIsSyncedTogether) {

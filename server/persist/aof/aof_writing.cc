@@ -254,12 +254,20 @@ Result<void> Aof::begin_anew() {
   const aof::ManifestFile increment = manifest.next_increment(place_.file_name);
   auto file = new_increment(increment.name);
   if (!file.ok()) return file.error();
+  // In groups: much may have come while the disk stood.
+  Result<void> done;
   std::string bytes(kSelect);
+  uint64_t size = 0;
   size_t end = 0;
-  while (end < kept_.size() &&
-         (journal::planted(journal::Fault::kAnewBeyondCut) || !is_behind_cut(*kept_[end])))
-    append_chunk(*kept_[end++], bytes);
-  Result<void> done = (*file)->write(bytes);
+  for (bool more = true; more && done.ok();) {
+    more = end < kept_.size() &&
+           (journal::planted(journal::Fault::kAnewBeyondCut) || !is_behind_cut(*kept_[end]));
+    if (more) append_chunk(*kept_[end++], bytes);
+    if (more && bytes.size() < kGroupBytes) continue;
+    size += bytes.size();
+    done = (*file)->write(bytes);
+    bytes.clear();
+  }
   if (done.ok()) done = (*file)->sync();
   if (done.ok()) {
     manifest.increments.push_back(increment);
@@ -272,7 +280,7 @@ Result<void> Aof::begin_anew() {
   other_bytes_ += file_bytes_;
   file_ = std::move(*file);
   file_name_ = increment.name;
-  file_bytes_ = durable_bytes_ = bytes.size();
+  file_bytes_ = durable_bytes_ = size;
   needs_select_ = false;
   next_ = end;
   if (end > 0) {
