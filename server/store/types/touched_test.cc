@@ -149,11 +149,12 @@ TEST_F(Touched, SortedSet) {
                                }),
             kGrowthMost);
   for (const size_t kept : {size_t{1000}, size_t{0}}) {  // little, or nothing
-    keyspace_.put_copy(0, key("range"), *keyspace_.find(0, key("k")));
+    const Key range = key("range");
+    keyspace_.put_copy(0, range, *keyspace_.find(0, key("k")));
     const size_t size = elements_of("range");
     EXPECT_LE(touched_by([&] {
-                ZsetEditor zset(keyspace_, 0, key("range"), limits);
-                zset.open(*keyspace_.find(0, key("range")));
+                ZsetEditor zset(keyspace_, 0, range, limits);
+                zset.open(*keyspace_.find(0, range));
                 zset.erase_range({kept / 2, size - kept});
                 zset.finish();
               }),
