@@ -53,15 +53,6 @@ void Aof::set_settings(const AofSettings& settings, std::function<void()> done) 
   });
 }
 
-void Aof::flush(std::function<void(bool)> done) {
-  post([this, done = std::move(done)] {
-    if (!is_on()) return done(true);
-    const bool ok = write_all();
-    publish();
-    done(ok);
-  });
-}
-
 void Aof::turn_off(std::function<void()> done) {
   journal_.aof().enabled = false;
   post([this, done = std::move(done)] {

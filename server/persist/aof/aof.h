@@ -87,8 +87,6 @@ class Aof : public io::Actor {
   // BGREWRITEAOF: the reply without sign. While the file is off, a base is made in the folder in `dir`.
   // `waits`: something else is under way, behind which its cut comes; until then it is scheduled.
   void rewrite(std::string dir, bool waits, std::function<void(Result<std::string>)> done);
-  // Everything that has been appended by now is written and synced; false: it could not be.
-  void flush(std::function<void(bool)> done);
   // DEBUG LOADAOF, in this order; `done` on the journal thread. Nothing is appended meanwhile.
   // Writes and syncs everything, lets go of the increment and says which files there are; the folder stays
   // ours. While the file is off: of the folder in `dir`, which is an error when it has none.
