@@ -1,4 +1,5 @@
 // Role: what a node loads when it starts. Thread: the one that made the node, which may wait for a disk.
+#include <algorithm>
 #include <cerrno>
 
 #include "server/main/node.h"
@@ -64,6 +65,13 @@ Result<void> Node::load_snapshot() {
         taken.error().message + ", of those from offset " + std::to_string(loaded->functions_offset) + " on";
     log.warning("%s: %s", snapshot_.c_str(), why.c_str());
     return Error{snapshot_ + ": " + why, 0};
+  }
+  // The last life may have ended between the file's name and the sync of its folder: what clients see from
+  // now on does not go back to an older file when power fails.
+  const size_t slash = snapshot_.rfind('/');
+  if (slash != std::string::npos) {
+    const auto synced = options_.env->files().sync_dir(snapshot_.substr(0, std::max<size_t>(slash, 1)));
+    if (!synced.ok()) log.warning("%s", synced.error().message.c_str());
   }
   shared_.loading = false;
   if (loaded->empty > 0)

@@ -20,6 +20,12 @@ TEST(NodeLives, TheSameSeedIsTheSameLife) {
     EXPECT_EQ(run_node_lives(seed).hash, run_node_lives(seed).hash) << seed;
 }
 
+// A file that has its name, but not durably, is loaded by a process that is killed; then power fails.
+TEST(NodeLives, WhatWasLoadedStays) {
+  const LifeOutcome outcome = run_node_lives(1279);
+  EXPECT_TRUE(outcome.ok) << outcome.failure;
+}
+
 TEST(NodeLives, NothingPromisedIsEverLost) {
   if (const uint64_t seed = number_of("TESSERA_NODE_SEED", 0)) {
     const LifeOutcome outcome = run_node_lives(seed, true);
