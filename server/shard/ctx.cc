@@ -175,10 +175,9 @@ const Entry* Ctx::peek(const Key& key, bool stats, bool miss_is_event) {
 }
 
 Entry* Ctx::write(const Key& key) {
-  if (find_live(db_, key) == nullptr) return nullptr;
-  Entry* entry = keyspace(key).find_for_write(db_, key);
+  const Entry* entry = find_live(db_, key);
   if (entry) touch(*entry);
-  return entry;
+  return const_cast<Entry*>(entry);  // the keyspace is ours to change
 }
 
 const Entry* Ctx::peek_in(int db, const Key& key) {

@@ -142,6 +142,8 @@ class Keyspace {
   class Edit {
    public:
     Edit(Keyspace& keyspace, int db, const Key& key);  // REQUIRES: the key holds a container
+    // Likewise, when the key's entry was looked up and nothing has changed since.
+    Edit(Keyspace& keyspace, int db, const Key& key, const Entry& entry);
     ~Edit();
     Edit(const Edit&) = delete;
     Edit& operator=(const Edit&) = delete;

@@ -83,18 +83,27 @@ std::string& Keyspace::packed_scratch() {
   return impl_->packed_scratch;
 }
 
-Keyspace::Edit::Edit(Keyspace& keyspace, int db, const Key& key) : keyspace_(keyspace), db_(db), key_(key) {
+namespace {
+const Entry& entry_with_container(const Entry* entry) {
+  TESSERA_CHECK(entry != nullptr && EntryAccess::form(*entry) == Form::kContainer);
+  return *entry;
+}
+}  // namespace
+
+Keyspace::Edit::Edit(Keyspace& keyspace, int db, const Key& key)
+    : Edit(keyspace, db, key, entry_with_container(keyspace.find(db, key))) {}
+
+Keyspace::Edit::Edit(Keyspace& keyspace, int db, const Key& key, const Entry& entry)
+    : keyspace_(keyspace), entry_(const_cast<Entry*>(&entry)), db_(db), key_(key) {
   Impl& impl = *keyspace.impl_;
   impl.check_access();
-  const Place place = impl.locate(db, key);
-  TESSERA_CHECK(place.entry != nullptr && EntryAccess::form(*place.entry) == Form::kContainer);
+  TESSERA_DCHECK(impl.locate(db, key).entry == &entry && EntryAccess::form(entry) == Form::kContainer);
   Database& d = *impl.databases[static_cast<size_t>(db)];
   d.heap.reserve(impl.memory, 2);
   used_before_ = static_cast<int64_t>(impl.memory.used());
   impl.bump(key.slot);
-  impl.before_change(d, *d.table(key.slot), key.slot, *place.entry);
-  container_ = EntryAccess::container(*place.entry);
-  entry_ = place.entry;
+  impl.before_change(d, *d.table(key.slot), key.slot, *entry_);
+  container_ = EntryAccess::container(*entry_);
   d.timed -= EntryAccess::is_timed(*entry_);
 }
 

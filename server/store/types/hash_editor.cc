@@ -68,7 +68,7 @@ void HashEditor::open_packed() {
 MemberTable& HashEditor::open_table() {
   changed_ = true;
   if (made_) return made_->fields;
-  if (!edit_) edit_.emplace(keyspace_, db_, key_);
+  if (!edit_) edit_.emplace(keyspace_, db_, key_, *entry_);
   return static_cast<HashTable&>(edit_->container()).fields;
 }
 

@@ -100,7 +100,7 @@ template <typename F>
 void ListEditor::edit(bool shrinks, F&& f) {
   bool pack = false;
   {
-    Keyspace::Edit access(keyspace_, db_, key_);
+    Keyspace::Edit access(keyspace_, db_, key_, *entry_);
     Quicklist& list = static_cast<Quicklist&>(access.container());
     f(list, access, shrinks);
     count_ = list.element_count();

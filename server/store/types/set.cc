@@ -133,7 +133,7 @@ void SetEditor::open(const Entry& entry) {
     view_ = Keyspace::packed_bytes(entry);
     return;
   }
-  edit_.emplace(keyspace_, db_, key_);
+  edit_.emplace(keyspace_, db_, key_, entry);
   table_ = static_cast<SetTable*>(&edit_->container());
 }
 

@@ -26,7 +26,7 @@ void ZsetEditor::open(const Entry& entry) {
     bytes_.reserve(bytes.size() + limits_.listpack_value_bytes % 1024 + 48);
     bytes_ = bytes;
   } else {
-    edit_.emplace(keyspace_, db_, key_);
+    edit_.emplace(keyspace_, db_, key_, entry);
     table_ = static_cast<ZsetTable*>(&edit_->container());
   }
 }
