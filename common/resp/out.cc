@@ -177,12 +177,41 @@ void OutChain::move_prefix(size_t n, OutChain& to) {
 
 Chunk* OutChain::placeholder() {
   Chunk* chunk = new_chunk(kPlaceBytes);  // capacity 0: nothing is appended to it
+  if (tail_ != nullptr && tail_->capacity == 0 && !tail_->shared) add_chunk(0);  // an open one joins nothing
+  chunk->before = tail_;
   link(chunk);
   return chunk;
 }
 
+// What was written since the place was made lies in one chunk, and the one before has room for all of it: it
+// moves there. A place that is still open inside ends the chain or lies in its middle: then nothing moves.
+bool OutChain::joins(Chunk* place, std::string_view bytes) {
+  Chunk* const before = place->before;
+  Chunk* const after = place->next;
+  if (before == nullptr || before->shared) return false;
+  if (after != nullptr && (after != tail_ || after->shared || after->capacity == 0 || after->begin != 0))
+    return false;
+  const size_t n = bytes.size() + (after != nullptr ? after->end : 0);
+  if (before->capacity - before->end < n) return false;
+  char* const to = before->bytes() + before->end;
+  std::memcpy(to, bytes.data(), bytes.size());
+  if (after != nullptr) {
+    std::memcpy(to + bytes.size(), after->bytes(), after->end);
+    memory_bytes_ -= chunk_cost(*after);
+    pool_->put(after);
+  }
+  before->end += static_cast<uint32_t>(n);
+  before->next = nullptr;
+  tail_ = before;
+  size_ += bytes.size();
+  memory_bytes_ -= chunk_cost(*place);
+  delete_chunk(place);
+  return true;
+}
+
 void OutChain::fill(Chunk* place, std::string_view bytes) {
   TESSERA_DCHECK(bytes.size() <= kPlaceBytes && place->capacity == 0 && !place->shared);
+  if (joins(place, bytes)) return;
   std::memcpy(place->bytes(), bytes.data(), bytes.size());
   place->begin = 0;
   place->end = place->capacity = static_cast<uint32_t>(bytes.size());

@@ -23,6 +23,7 @@ struct Chunk {
   uint32_t allocated = 0;  // bytes taken from the allocator for own bytes, behind this header
   size_t window_begin = 0, window_end = 0;
   SharedBytes shared;
+  Chunk* before = nullptr;  // of a place not yet filled: the chunk that it was linked to
   char* bytes() { return reinterpret_cast<char*>(this + 1); }
 };
 
@@ -82,7 +83,8 @@ class OutChain {
   void move_prefix(size_t n, OutChain& to);
 
   // A place whose bytes are filled in later with fill() (array lengths that are known at the end). Until then
-  // it is empty. Valid until the chain is consumed or moved from.
+  // it is empty. Valid until the chain is consumed or moved from. Many short arrays cost no chunk each: what
+  // fits joins the chunk before its place when that is filled.
   Chunk* placeholder();
   void fill(Chunk* place, std::string_view bytes);  // at most 32 bytes, once
 
@@ -103,6 +105,7 @@ class OutChain {
   void forget_all();
   void append_slow(std::string_view bytes);
   void link(Chunk* chunk);
+  bool joins(Chunk* place, std::string_view bytes);
   void drop_head();
 
   ChunkPool* pool_;

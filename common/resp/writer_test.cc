@@ -6,6 +6,7 @@
 #include <cmath>
 #include <limits>
 #include <random>
+#include <vector>
 
 namespace tessera::resp {
 namespace {
@@ -164,10 +165,31 @@ TEST(OutChain, RandomOperations) {
           break;
         }
         case 3: {
-          Chunk* place = out.placeholder();
-          out.append(bytes);
-          out.fill(place, "*123\r\n");
-          bytes.insert(0, "*123\r\n");
+          // Nested up to four deep, bytes or none in front of each, counted buffers among them.
+          const size_t depth = 1 + random() % 4;
+          std::vector<Chunk*> places;
+          std::string all;
+          for (size_t i = 0; i < depth; ++i) {
+            const std::string front = bytes.substr(0, random() % 3 == 0 ? 0 : random() % (bytes.size() + 1));
+            out.append(front);
+            all += front;
+            places.push_back(out.placeholder());
+            all += "*123\r\n";
+          }
+          if (random() % 4 == 0) {
+            out.append_shared(SharedBytes::copy_of(bytes), 0, bytes.size());
+          } else {
+            out.append(bytes);
+          }
+          all += bytes;
+          for (; !places.empty(); places.pop_back()) {
+            out.fill(places.back(), "*123\r\n");
+            if (random() % 3 == 0) {
+              out.append("end");
+              all += "end";
+            }
+          }
+          bytes = all;
           break;
         }
         default: {
@@ -196,6 +218,31 @@ TEST(OutChain, RandomOperations) {
     EXPECT_EQ(sliced, expected);
     EXPECT_EQ(out.memory_bytes(), 0u);
   }
+}
+
+// Each short array that is counted at its end took a chunk of its own once.
+TEST(OutChain, ShortArraysShareChunks) {
+  ChunkPool pool;
+  OutChain out(pool);
+  std::string expected;
+  for (int i = 0; i < 1000; ++i) {
+    out.append("*2\r\n");
+    Chunk* outer = out.placeholder();
+    Chunk* empty = out.placeholder();
+    out.fill(empty, "*0\r\n");
+    out.append("+a\r\n");
+    Chunk* inner = out.placeholder();
+    out.append("+b\r\n");
+    out.fill(inner, "*1\r\n");
+    out.fill(outer, "*3\r\n");
+    expected += "*2\r\n*3\r\n*0\r\n+a\r\n*1\r\n+b\r\n";
+  }
+  EXPECT_EQ(out.to_string(), expected);
+  EXPECT_LE(out.chunk_count(), 3 * (expected.size() / ChunkPool::kChunkBytes + 1));
+  const size_t most = (expected.size() / ChunkPool::kChunkBytes + 2) * (ChunkPool::kChunkBytes + 1000);
+  EXPECT_LE(out.memory_bytes(), 2 * most);
+  out.clear();
+  EXPECT_EQ(out.memory_bytes(), 0u);
 }
 
 }  // namespace
