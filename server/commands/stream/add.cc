@@ -81,10 +81,14 @@ void xadd(Ctx& ctx, const Args& args, Writer& reply) {
   StreamId id;
   const StreamId last = entry == nullptr ? StreamId{} : store::stream_of(*entry).last_id();
   if (!choose_id(options, last, ctx.now(), reply, id) || !check_entry_size(pairs, reply)) return;
-  if (entry == nullptr) note_new_key(ctx, key, store::make_stream(ctx.keyspace(key), ctx.db(), key), false);
+  if (entry == nullptr) {
+    auto* const made = store::make_stream(ctx.keyspace(key), ctx.db(), key);
+    note_new_key(ctx, key, made, false);
+    entry = made;
+  }
   StreamTrimmed trimmed;
   {
-    StreamEdit edit(ctx.keyspace(key), ctx.db(), key);
+    StreamEdit edit(ctx.keyspace(key), ctx.db(), key, *entry);
     edit->append(id, pairs, ctx.settings().stream_limits);
     if (options.trims) trimmed = trim_stream(edit, options);
   }

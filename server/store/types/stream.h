@@ -190,6 +190,8 @@ inline const Stream& stream_of(const Entry& entry) {
 class StreamEdit {
  public:
   StreamEdit(Keyspace& keyspace, int db, const Key& key) : keyspace_(keyspace), edit_(keyspace, db, key) {}
+  StreamEdit(Keyspace& keyspace, int db, const Key& key, const Entry& entry)
+      : keyspace_(keyspace), edit_(keyspace, db, key, entry) {}
   Stream& operator*() const { return static_cast<Stream&>(edit_.container()); }
   Stream* operator->() const { return &**this; }
   // As Stream::trim(); what goes of a large stream is freed as garbage is, if little stays.
