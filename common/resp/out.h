@@ -46,6 +46,8 @@ class ChunkPool {
 
 class OutChain {
  public:
+  static constexpr uint32_t kPlaceBytes = 48;  // a length, or the longest id of a stream as a bulk string
+
   explicit OutChain(ChunkPool& pool) : pool_(&pool) {}
   OutChain(const OutChain&) = delete;
   OutChain& operator=(const OutChain&) = delete;
@@ -86,7 +88,7 @@ class OutChain {
   // it is empty. Valid until the chain is consumed or moved from. Many short arrays cost no chunk each: what
   // fits joins the chunk before its place when that is filled.
   Chunk* placeholder();
-  void fill(Chunk* place, std::string_view bytes);  // at most 32 bytes, once
+  void fill(Chunk* place, std::string_view bytes);  // at most kPlaceBytes, once
 
   // The first bytes as slices for one vectored write. Returns how many slices were filled.
   size_t slices(std::span<io::Slice> out) const;
@@ -99,7 +101,6 @@ class OutChain {
 
  private:
   static constexpr size_t kCopyBelow = 1024;  // cheaper to copy than to send as a slice of its own
-  static constexpr uint32_t kPlaceBytes = 32;
 
   void add_chunk(uint32_t at_least);
   void forget_all();

@@ -33,7 +33,6 @@ using store::StreamPending;
 using store::Type;
 
 constexpr int64_t kNotGiven = -1;
-constexpr size_t kPlaceBytes = 32;  // of OutChain::fill()
 
 // Differences of times of any size: they wrap as redis-server's do.
 int64_t minus(int64_t a, int64_t b) {
@@ -285,16 +284,14 @@ void xautoclaim(Ctx& ctx, const Args& args, Writer& reply) {
   const Key key = ctx.key(args[1]);
   if (read_group(ctx, key, args[2], reply) == nullptr) return;
   reply.array(3);
-  // Where to go on is told first and known last; a place takes 32 bytes.
-  resp::Chunk* const first_place = reply.deferred();
-  resp::Chunk* const second_place = reply.deferred();
+  // Where to go on is told first and known last.
+  resp::Chunk* const place = reply.deferred();
   std::vector<StreamId> gone;
   const StreamId next = claim_idle(ctx, args, options, key, gone, reply);
   const StreamIdText text(next);
   const std::string bulk =
       "$" + std::to_string(text.view().size()) + "\r\n" + std::string(text.view()) + "\r\n";
-  reply.out().fill(first_place, std::string_view(bulk).substr(0, kPlaceBytes));
-  if (bulk.size() > kPlaceBytes) reply.out().fill(second_place, std::string_view(bulk).substr(kPlaceBytes));
+  reply.out().fill(place, bulk);
   reply.array(static_cast<int64_t>(gone.size()));
   for (const StreamId id : gone) reply_stream_id(id, reply);
 }

@@ -239,5 +239,26 @@ TEST_F(StreamCommands, TrimsWithReferences) {
   EXPECT_EQ(node_("XPENDING s b"), "*4 :1 $3 6-0 $3 6-0 *1 *2 $1 c $1 1");
 }
 
+// Behind each other, as a client that does not read leaves them: they share chunks, whatever is known at the
+// end alone.
+TEST_F(StreamCommands, RepliesTakeLittleMoreThanTheirBytes) {
+  two_groups(3);
+  node_("XADD s 18446744073709551615-18446744073709551615 f v");
+  node_("XREADGROUP GROUP a c STREAMS s >");
+  resp::ChunkPool pool;
+  resp::OutChain chain(pool);
+  const std::string all = node_.raw({"XAUTOCLAIM", "s", "a", "d", "0", "0"});
+  const std::string some = node_.raw({"XAUTOCLAIM", "s", "a", "d", "0", "0", "COUNT", "3"});
+  EXPECT_NE(some.find("18446744073709551615-18446744073709551615"), std::string::npos);
+  std::string expected;
+  for (int i = 0; i < 1000; ++i) {
+    node_.raw({"XAUTOCLAIM", "s", "a", "d", "0", "0"}, chain);
+    node_.raw({"XAUTOCLAIM", "s", "a", "d", "0", "0", "COUNT", "3"}, chain);
+    expected += all + some;
+  }
+  EXPECT_EQ(chain.to_string(), expected);
+  EXPECT_LE(chain.memory_bytes(), 2 * expected.size());
+}
+
 }  // namespace
 }  // namespace tessera::commands

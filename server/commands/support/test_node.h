@@ -40,10 +40,15 @@ class TestNode {
 
   // The reply as it goes over the wire.
   std::string raw(const std::vector<std::string>& words) {
-    const std::vector<std::string_view> views(words.begin(), words.end());
-    const registry::Args args(views);
     resp::ChunkPool pool;
     resp::OutChain chain(pool);
+    raw(words, chain);
+    return chain.to_string();
+  }
+  // Likewise, behind what is in `chain`.
+  void raw(const std::vector<std::string>& words, resp::OutChain& chain) {
+    const std::vector<std::string_view> views(words.begin(), words.end());
+    const registry::Args args(views);
     resp::Writer reply(chain, proto);
     const registry::Resolved found = table_->resolve(args);
     if (found.what != registry::Resolution::kFound) {
@@ -54,7 +59,6 @@ class TestNode {
     } else {
       run_gathered(*found.row, args, reply);
     }
-    return chain.to_string();
   }
 
   // Words without blanks, the reply's lines joined by blanks: "SET k v" -> "+OK".
