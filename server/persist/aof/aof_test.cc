@@ -441,6 +441,14 @@ TEST(Aof, WhoWasLetGoTogetherIsSyncedTogether) {
   world.crash(host);
 }
 
+// What could not be named for certain is in the history, newer than the base.
+TEST(Manifest, GivesNoNameOfTheHistoryToABase) {
+  auto manifest = Manifest::parse(
+      "file a.1.base.rdb seq 1 type b\nfile a.2.base.rdb seq 2 type h\nfile a.1.incr.aof seq 1 type i\n");
+  ASSERT_TRUE(manifest.ok());
+  EXPECT_EQ(manifest->next_base("a", true).name, "a.3.base.rdb");
+}
+
 TEST(Manifest, ReadsWhatItPrintsAndWhatRedis8Adds) {
   const std::string text =
       "file a.2.base.rdb seq 2 type b\nfile a.1.incr.aof seq 1 type h\nfile \"a b\" seq 2 type i\n";

@@ -34,7 +34,7 @@ void add_line(std::string& out, const ManifestFile& file, char type) {
 
 Result<Manifest> Manifest::parse(std::string_view bytes, ManifestError* where) {
   Manifest manifest;
-  int64_t past_increment = 0;
+  int64_t past_increment = 0, past_base = 0;
   int number = 0;
   std::string_view line;
   const auto wrong = [&](const char* what) {
@@ -73,8 +73,8 @@ Result<Manifest> Manifest::parse(std::string_view bytes, ManifestError* where) {
       manifest.base_sequence = file.sequence;
       manifest.base = std::move(file);
     } else if (type == 'h') {
-      if (std::string_view(file.name).ends_with(kIncrementEnding))
-        past_increment = std::max(past_increment, file.sequence);
+      int64_t& past = std::string_view(file.name).ends_with(kIncrementEnding) ? past_increment : past_base;
+      past = std::max(past, file.sequence);
       manifest.history.push_back(std::move(file));
     } else if (type == 'i') {
       if (file.sequence <= manifest.increment_sequence) return wrong("Found a non-monotonic sequence number");
@@ -86,6 +86,7 @@ Result<Manifest> Manifest::parse(std::string_view bytes, ManifestError* where) {
   }
   // What is about to be removed keeps its name for itself.
   manifest.increment_sequence = std::max(manifest.increment_sequence, past_increment);
+  manifest.base_sequence = std::max(manifest.base_sequence, past_base);
   return manifest;
 }
 
