@@ -178,7 +178,7 @@ Micros Aof::tick(io::Loop& loop) {
       if (!gathers) write_some();
     }
     if (rewrite_.waits_for_switch) switch_files();
-    if (!gathers) sync_if_due();
+    if (!gathers || written_ > durable_) sync_if_due();  // a switch writes what came behind its cut
     publish();
     look_for_growth();
   }

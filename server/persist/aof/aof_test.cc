@@ -441,6 +441,53 @@ TEST(Aof, WhoWasLetGoTogetherIsSyncedTogether) {
   world.crash(host);
 }
 
+// A cut comes while a sync waits for company, and the company behind the cut: the switch writes it, and it is
+// synced at once, not when something else happens.
+TEST(Aof, WhatASwitchWritesWhileASyncWaitsIsSynced) {
+  io::SimWorld world(io::SimOptions{.seed = test_seed("Aof.WhatASwitchWritesWhileASyncWaitsIsSynced")});
+  io::SimEnv& host = world.add_host("host", "10.0.0.1");
+  host.files().make_dirs("/data");
+  host.files().set_hook([](const io::DiskOp& op) {
+    io::DiskFault fault;
+    if (op.kind == io::DiskOpKind::kSync) fault.delay = millis(4);
+    return fault;
+  });
+  Log log;
+  log.set_level(LogLevel::kNothing);
+  journal::Journal journal;
+  Aof aof(host, log, journal, kPlace);
+  std::optional<BaseRequest> base;
+  aof.set_base_maker([&](BaseRequest request) { base = std::move(request); });
+  AofSettings settings;
+  settings.policy = Durability::Policy::kAlways;
+  aof.set_settings_at_start(settings);
+  ASSERT_TRUE(aof.lock().ok() && aof.find_files().ok() && aof.open_loaded().ok());
+  aof.start_thread();
+  aof.turn_on_at_start();
+  const auto append = [&] {
+    journal::BatchBuilder builder;
+    builder.begin_command();
+    const std::string_view args[] = {"SET", "key", "value"};
+    builder.effect(0, 7, args);
+    builder.end_command();
+    return journal.append(builder.take());
+  };
+  const auto runs_until = [&](uint64_t end) {
+    const MonoTime stop = host.clock().mono() + millis(200);
+    while (journal.durability().durable() < end && host.clock().mono() < stop) world.run_for(Micros{50});
+    return journal.durability().durable() >= end;
+  };
+  aof.rewrite("/data", false, [](const Result<std::string>&) {});
+  world.run_for(millis(50));
+  ASSERT_TRUE(base);
+  uint64_t end = 0;
+  for (int i = 0; i < 10; ++i) end = append();
+  ASSERT_TRUE(runs_until(end));
+  base->at_cut(journal.end_offset());
+  EXPECT_TRUE(runs_until(append()));
+  world.crash(host);
+}
+
 // What could not be named for certain is in the history, newer than the base.
 TEST(Manifest, GivesNoNameOfTheHistoryToABase) {
   auto manifest = Manifest::parse(
