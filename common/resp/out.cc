@@ -177,7 +177,15 @@ void OutChain::move_prefix(size_t n, OutChain& to) {
 
 Chunk* OutChain::placeholder() {
   Chunk* chunk = new_chunk(kPlaceBytes);  // capacity 0: nothing is appended to it
-  if (tail_ != nullptr && tail_->capacity == 0 && !tail_->shared) add_chunk(0);  // an open one joins nothing
+  // There is always a chunk that it may join; inside an open place a small one, since there may be thousands.
+  constexpr uint32_t kInsideBytes = 256;
+  if (tail_ != nullptr && !tail_->shared && tail_->capacity == 0) {
+    Chunk* inside = new_chunk(kInsideBytes);
+    inside->capacity = kInsideBytes;
+    link(inside);
+  } else if (tail_ == nullptr || (!tail_->shared && tail_->capacity == tail_->end)) {
+    add_chunk(0);
+  }
   chunk->before = tail_;
   link(chunk);
   return chunk;

@@ -43,6 +43,8 @@ void Aof::start(io::Loop& loop) {
 void Aof::set_settings(const AofSettings& settings, std::function<void()> done) {
   post([this, settings, done = std::move(done)] {
     settings_ = settings;
+    group_ = {};
+    written_count_ = 0;
     if (is_on()) {
       if (phase_ == Phase::kOn) journal_.durability().set_policy(settings_.policy);
       unsynced_since_ = {};

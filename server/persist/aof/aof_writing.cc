@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cstring>
 #include <thread>
+#include <utility>
 
 #include "common/text/integers.h"
 #include "server/journal/faults.h"
@@ -163,11 +164,11 @@ bool Aof::waits_for_group() {
 
 // Before anybody hears of a sync, so that what comes because of it counts as new.
 void Aof::note_group(MonoTime began) {
+  const size_t count = std::exchange(written_count_, 0);
   if (settings_.policy != journal::Durability::Policy::kAlways) return;
   journal_.order();
   take_chunks();
-  group_.synced(began, now_, written_count_, pending_count());
-  written_count_ = 0;
+  group_.synced(began, now_, count, pending_count());
 }
 
 void Aof::sync_if_due() {
@@ -287,6 +288,7 @@ Result<void> Aof::begin_anew() {
     durable_ = kept_[end - 1]->end();
   }
   written_ = durable_;
+  written_count_ = 0;
   sync_failed_ = false;
   working_again();
   note_durable();
