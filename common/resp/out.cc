@@ -94,6 +94,7 @@ OutChain& OutChain::operator=(OutChain&& other) noexcept {
 }
 
 void OutChain::forget_all() {
+  open_places_ = 0;
   head_ = tail_ = nullptr;
   size_ = memory_bytes_ = 0;
 }
@@ -177,9 +178,11 @@ void OutChain::move_prefix(size_t n, OutChain& to) {
 
 Chunk* OutChain::placeholder() {
   Chunk* chunk = new_chunk(kPlaceBytes);  // capacity 0: nothing is appended to it
-  // There is always a chunk that it may join; inside an open place a small one, since there may be thousands.
+  // There is always a chunk that it may join; deep inside other places a small one, since there may be
+  // thousands.
   constexpr uint32_t kInsideBytes = 256;
-  if (tail_ != nullptr && !tail_->shared && tail_->capacity == 0) {
+  constexpr int kDeep = 8;
+  if (open_places_++ > kDeep && tail_ != nullptr && !tail_->shared && tail_->capacity == tail_->end) {
     Chunk* inside = new_chunk(kInsideBytes);
     inside->capacity = kInsideBytes;
     link(inside);
@@ -219,6 +222,7 @@ bool OutChain::joins(Chunk* place, std::string_view bytes) {
 
 void OutChain::fill(Chunk* place, std::string_view bytes) {
   TESSERA_DCHECK(bytes.size() <= kPlaceBytes && place->capacity == 0 && !place->shared);
+  --open_places_;
   if (joins(place, bytes)) return;
   std::memcpy(place->bytes(), bytes.data(), bytes.size());
   place->begin = 0;
@@ -271,6 +275,7 @@ void OutChain::consume(size_t n) {
 void OutChain::clear() {
   while (head_ != nullptr) drop_head();
   size_ = 0;
+  open_places_ = 0;
 }
 
 std::string OutChain::to_string() const {

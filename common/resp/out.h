@@ -114,6 +114,7 @@ class OutChain {
   Chunk* tail_ = nullptr;
   size_t size_ = 0;
   size_t memory_bytes_ = 0;
+  int open_places_ = 0;
 };
 
 }  // namespace tessera::resp

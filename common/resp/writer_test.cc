@@ -245,5 +245,22 @@ TEST(OutChain, ShortArraysShareChunks) {
   EXPECT_EQ(out.memory_bytes(), 0u);
 }
 
+// A reply of a script may be thousands of arrays deep: open places take little, and the filled ones nothing.
+TEST(OutChain, DeepPlacesTakeLittle) {
+  ChunkPool pool;
+  OutChain out(pool);
+  std::vector<Chunk*> places;
+  for (int i = 0; i < 7000; ++i) places.push_back(out.placeholder());
+  EXPECT_LE(out.memory_bytes(), 7000u * 600);
+  std::string expected;
+  for (; !places.empty(); places.pop_back()) {
+    out.fill(places.back(), "*1\r\n");
+    expected += "*1\r\n";
+  }
+  EXPECT_EQ(out.to_string(), expected);
+  out.append("+end\r\n");
+  EXPECT_EQ(out.to_string(), expected + "+end\r\n");
+}
+
 }  // namespace
 }  // namespace tessera::resp
