@@ -133,11 +133,6 @@ const Entry* Keyspace::find(int db, const Key& key) const {
   return impl_->locate(db, key).entry;
 }
 
-Entry* Keyspace::find_for_write(int db, const Key& key) {
-  impl_->check_access();
-  return impl_->locate(db, key).entry;
-}
-
 size_t Keyspace::size(int db) const {
   impl_->check_access();
   const Database* d = impl_->database(db);

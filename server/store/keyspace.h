@@ -96,8 +96,7 @@ class Keyspace {
   static Cursor position(const Key& key);
 
   // ---- changing
-  // The entry may be read, and touched for LRU and LFU; its value is changed by the calls below only.
-  Entry* find_for_write(int db, const Key& key);
+  // An entry that was found may be touched for LRU and LFU; its value is changed by the calls below only.
   // Makes or overwrites a string. Numbers that print back to the same bytes become integers (up to 20 bytes),
   // up to 44 bytes embstr, else raw: Redis' rules. `value` may be a view of this or any other entry. `owner`,
   // if given, holds exactly `value` and is kept instead of a copy when it is large. `expire_ms`: a time,

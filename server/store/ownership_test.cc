@@ -36,7 +36,6 @@ const Touch kTouches[] = {
     {"prefetch_bucket", [](Keyspace& s) { s.prefetch_bucket(0, k(s)); }},
     {"prefetch_entry", [](Keyspace& s) { s.prefetch_entry(0, k(s)); }},
     {"find", [](Keyspace& s) { s.find(0, k(s)); }},
-    {"find_for_write", [](Keyspace& s) { s.find_for_write(0, k(s)); }},
     {"size", [](Keyspace& s) { s.size(0); }},
     {"expires_count", [](Keyspace& s) { s.expires_count(0); }},
     {"average_ttl_ms", [](Keyspace& s) { s.average_ttl_ms(0, 1); }},

@@ -103,7 +103,6 @@ TEST_F(Values, WriteCountsTellOfChanges) {
   keyspace_.set_string(0, k, "abd", kNoExpire);
   EXPECT_TRUE(changed());
   keyspace_.find(0, k);
-  keyspace_.find_for_write(0, k);
   EXPECT_FALSE(changed());
   keyspace_.append(0, k, "x");
   EXPECT_TRUE(changed());

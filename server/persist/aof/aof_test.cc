@@ -246,35 +246,58 @@ TEST(Aof, WhatIsDurableSurvivesEveryCrash) {
   }
 }
 
+// A node's log and its file, on a disk whose syncs take a time.
+struct Running {
+  Running(uint64_t seed, Durability::Policy policy, Micros sync) : world(io::SimOptions{.seed = seed}) {
+    host.files().make_dirs("/data");
+    host.files().set_hook([sync](const io::DiskOp& op) {
+      io::DiskFault fault;
+      if (op.kind == io::DiskOpKind::kSync) fault.delay = sync;
+      return fault;
+    });
+    log.set_level(LogLevel::kNothing);
+    settings.policy = policy;
+    aof.set_settings_at_start(settings);
+    aof.set_base_maker([this](BaseRequest request) { base = std::move(request); });
+  }
+  bool start() {
+    if (!aof.lock().ok() || !aof.find_files().ok() || !aof.open_loaded().ok()) return false;
+    aof.start_thread();
+    aof.turn_on_at_start();
+    return true;
+  }
+  uint64_t append(std::string_view value) {
+    journal::BatchBuilder builder;
+    builder.begin_command();
+    const std::string_view args[] = {"SET", "key", value};
+    builder.effect(0, 7, args);
+    builder.end_command();
+    return journal.append(builder.take());
+  }
+  MonoTime now() const { return host.clock().mono(); }
+
+  io::SimWorld world;
+  io::SimEnv& host = world.add_host("host", "10.0.0.1");
+  Log log;
+  journal::Journal journal;
+  AofSettings settings;
+  std::optional<BaseRequest> base;
+  Aof aof{host, log, journal, kPlace};
+};
+
 // What `appendfsync no` let through is synced when the policy wants that, though nothing more is written.
 TEST(Aof, WhatWasLetThroughIsSyncedLater) {
-  io::SimWorld world(io::SimOptions{.seed = test_seed("Aof.WhatWasLetThroughIsSyncedLater")});
-  io::SimEnv& host = world.add_host("host", "10.0.0.1");
-  host.files().make_dirs("/data");
-  Log log;
-  log.set_level(LogLevel::kNothing);
-  journal::Journal journal;
-  Aof aof(host, log, journal, kPlace);
-  AofSettings settings;
-  settings.policy = Durability::Policy::kNo;
-  aof.set_settings_at_start(settings);
-  ASSERT_TRUE(aof.lock().ok() && aof.find_files().ok() && aof.open_loaded().ok());
-  const std::string name = kPlace.path(aof.manifest().increments.back().name);
-  aof.start_thread();
-  aof.turn_on_at_start();
-  journal::BatchBuilder builder;
-  builder.begin_command();
-  const std::string_view args[] = {"RPUSH", "list", "12345"};
-  builder.effect(0, 7, args);
-  builder.end_command();
-  journal.append(builder.take());
-  world.run_for(seconds(5));
-  EXPECT_EQ(host.files().durable(name).value_or("").find("12345"), std::string::npos);
-  settings.policy = Durability::Policy::kEverysec;
-  aof.set_settings(settings);
-  world.run_for(seconds(5));
-  EXPECT_NE(host.files().durable(name).value_or("").find("12345"), std::string::npos);
-  world.crash(host);
+  Running node(test_seed("Aof.WhatWasLetThroughIsSyncedLater"), Durability::Policy::kNo, Micros{0});
+  ASSERT_TRUE(node.start());
+  const std::string name = kPlace.path(node.aof.manifest().increments.back().name);
+  node.append("12345");
+  node.world.run_for(seconds(5));
+  EXPECT_EQ(node.host.files().durable(name).value_or("").find("12345"), std::string::npos);
+  node.settings.policy = Durability::Policy::kEverysec;
+  node.aof.set_settings(node.settings);
+  node.world.run_for(seconds(5));
+  EXPECT_NE(node.host.files().durable(name).value_or("").find("12345"), std::string::npos);
+  node.world.crash(node.host);
 }
 
 // Turned on at run time, a first manifest is renamed into its place, but the folder's sync fails: the start
@@ -390,24 +413,8 @@ TEST(Aof, WhatAManifestMayNameIsNotWrittenAgain) {
 // never without something new is not taken for one that does not get on.
 TEST(Aof, WhoWasLetGoTogetherIsSyncedTogether) {
   const uint64_t seed = test_seed("Aof.WhoWasLetGoTogetherIsSyncedTogether");
-  io::SimWorld world(io::SimOptions{.seed = seed});
-  io::SimEnv& host = world.add_host("host", "10.0.0.1");
-  host.files().make_dirs("/data");
-  host.files().set_hook([](const io::DiskOp& op) {
-    io::DiskFault fault;
-    if (op.kind == io::DiskOpKind::kSync) fault.delay = millis(4);
-    return fault;
-  });
-  Log log;
-  log.set_level(LogLevel::kNothing);
-  journal::Journal journal;
-  Aof aof(host, log, journal, kPlace);
-  AofSettings settings;
-  settings.policy = Durability::Policy::kAlways;
-  aof.set_settings_at_start(settings);
-  ASSERT_TRUE(aof.lock().ok() && aof.find_files().ok() && aof.open_loaded().ok());
-  aof.start_thread();
-  aof.turn_on_at_start();
+  Running node(seed, Durability::Policy::kAlways, millis(4));
+  ASSERT_TRUE(node.start());
   struct Writer {
     uint64_t end = 0;    // of the log, with what it waits for
     MonoTime writes_at;  // again
@@ -415,80 +422,49 @@ TEST(Aof, WhoWasLetGoTogetherIsSyncedTogether) {
   std::array<Writer, 20> writers;
   Random random(seed);
   int64_t count = 0;
-  const MonoTime stop = host.clock().mono() + seconds(15);
-  while (host.clock().mono() < stop) {
-    world.run_for(Micros{50});
-    const MonoTime now = host.clock().mono();
+  const MonoTime stop = node.now() + seconds(15);
+  while (node.now() < stop) {
+    node.world.run_for(Micros{50});
+    const MonoTime now = node.now();
     for (Writer& writer : writers) {
-      if (writer.end > journal.durability().durable()) continue;
+      if (writer.end > node.journal.durability().durable()) continue;
       if (writer.end != 0) {
         ++count;
         writer = {0, now + Micros{static_cast<int64_t>(random.below(400))}};
       }
       if (now < writer.writes_at) continue;
-      journal::BatchBuilder builder;
-      builder.begin_command();
-      const std::string value(random.below(1000), 'x');  // bytes tell nothing
-      const std::string_view args[] = {"SET", "key", value};
-      builder.effect(0, 7, args);
-      builder.end_command();
-      writer.end = journal.append(builder.take());
+      writer.end = node.append(std::string(random.below(1000), 'x'));  // bytes tell nothing
     }
-    ASSERT_FALSE(journal.durability().state(now).refuses_writes);
+    ASSERT_FALSE(node.journal.durability().state(now).refuses_writes);
   }
   // 15 s / 4.4 ms = 3,409 rounds of 20 at most; two groups in turn would be half of that.
   EXPECT_GT(count, 54000);
-  world.crash(host);
+  node.world.crash(node.host);
 }
 
 // A cut comes while a sync waits for company, and the company behind the cut: the switch writes it, and it is
 // synced at once, not when something else happens.
 TEST(Aof, WhatASwitchWritesWhileASyncWaitsIsSynced) {
-  io::SimWorld world(io::SimOptions{.seed = test_seed("Aof.WhatASwitchWritesWhileASyncWaitsIsSynced")});
-  io::SimEnv& host = world.add_host("host", "10.0.0.1");
-  host.files().make_dirs("/data");
-  host.files().set_hook([](const io::DiskOp& op) {
-    io::DiskFault fault;
-    if (op.kind == io::DiskOpKind::kSync) fault.delay = millis(4);
-    return fault;
-  });
-  Log log;
-  log.set_level(LogLevel::kNothing);
-  journal::Journal journal;
-  Aof aof(host, log, journal, kPlace);
-  std::optional<BaseRequest> base;
-  aof.set_base_maker([&](BaseRequest request) { base = std::move(request); });
-  AofSettings settings;
-  settings.policy = Durability::Policy::kAlways;
-  aof.set_settings_at_start(settings);
-  ASSERT_TRUE(aof.lock().ok() && aof.find_files().ok() && aof.open_loaded().ok());
-  aof.start_thread();
-  aof.turn_on_at_start();
-  const auto append = [&] {
-    journal::BatchBuilder builder;
-    builder.begin_command();
-    const std::string_view args[] = {"SET", "key", "value"};
-    builder.effect(0, 7, args);
-    builder.end_command();
-    return journal.append(builder.take());
-  };
+  Running node(test_seed("Aof.WhatASwitchWritesWhileASyncWaitsIsSynced"), Durability::Policy::kAlways,
+               millis(4));
+  ASSERT_TRUE(node.start());
   const auto runs_until = [&](uint64_t end) {
-    const MonoTime stop = host.clock().mono() + millis(200);
-    while (journal.durability().durable() < end && host.clock().mono() < stop) world.run_for(Micros{50});
-    return journal.durability().durable() >= end;
+    const MonoTime stop = node.now() + millis(200);
+    while (node.journal.durability().durable() < end && node.now() < stop) node.world.run_for(Micros{50});
+    return node.journal.durability().durable() >= end;
   };
-  aof.rewrite("/data", false, [](const Result<std::string>&) {});
-  world.run_for(millis(50));
-  ASSERT_TRUE(base);
+  node.aof.rewrite("/data", false, [](const Result<std::string>&) {});
+  node.world.run_for(millis(50));
+  ASSERT_TRUE(node.base);
   uint64_t end = 0;
-  for (int i = 0; i < 10; ++i) end = append();
+  for (int i = 0; i < 10; ++i) end = node.append("value");
   ASSERT_TRUE(runs_until(end));
-  base->at_cut(journal.end_offset());
-  EXPECT_TRUE(runs_until(append()));
-  world.crash(host);
+  node.base->at_cut(node.journal.end_offset());
+  EXPECT_TRUE(runs_until(node.append("value")));
+  node.world.crash(node.host);
 }
 
-// What could not be named for certain is in the history, newer than the base.
+// What could not be named for certain is in the history, newer than the node.base.
 TEST(Manifest, GivesNoNameOfTheHistoryToABase) {
   auto manifest = Manifest::parse(
       "file a.1.base.rdb seq 1 type b\nfile a.2.base.rdb seq 2 type h\nfile a.1.incr.aof seq 1 type i\n");

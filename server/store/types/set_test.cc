@@ -25,7 +25,7 @@ class SetTest : public test::KeyspaceFixture {
   // As SADD does it.
   int add(const std::string& name, const std::vector<std::string>& members) {
     const Key k = key(name);
-    const Entry* found = keyspace_.find_for_write(0, k);
+    const Entry* found = keyspace_.find(0, k);
     SetEditor set(keyspace_, 0, k, limits_);
     if (found != nullptr) {
       set.open(*found);
@@ -44,7 +44,7 @@ class SetTest : public test::KeyspaceFixture {
   bool remove(const std::string& name, const std::string& member) {
     const Key k = key(name);
     SetEditor set(keyspace_, 0, k, limits_);
-    set.open(*keyspace_.find_for_write(0, k));
+    set.open(*keyspace_.find(0, k));
     SetProbe probe(member);
     const bool removed = set.remove(probe);
     set.finish();
@@ -199,7 +199,7 @@ TEST_F(SetTest, RandomEditsAgreeWithAModel) {
       } else if (random_.below(8) == 0) {
         const Key k = key(name);
         SetEditor set(keyspace_, 0, k, limits_);
-        set.open(*keyspace_.find_for_write(0, k));
+        set.open(*keyspace_.find(0, k));
         EXPECT_EQ(model.erase(set.pop_random(random_)), 1u) << seed_;
         set.finish();
       } else {
