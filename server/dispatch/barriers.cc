@@ -116,6 +116,7 @@ void Pipeline::run_conn(const CommandView& command) {
   resp::Writer reply(scratch, session_.proto);
   ConnCtx ctx(engine_, *this, session_, *command.row);
   command.row->run_conn(ctx, command.args, reply);
+  note_wrote((command.row->flags & registry::kWrite) != 0);  // FUNCTION LOAD
   const uint64_t ns = engine_.note_call(*command.row, began, reply, 0);
   if (engine_.is_notable(command.args, ns, scratch.size()))
     engine_.log_call(command, bits(), ns, scratch.size());
@@ -124,10 +125,10 @@ void Pipeline::run_conn(const CommandView& command) {
   out_.append_chain(std::move(scratch));
 }
 
-void Pipeline::deliver_barrier(resp::OutChain&& reply) {
+void Pipeline::deliver_barrier(resp::OutChain&& reply, bool wrote) {
   if (transaction_ && take_for_transaction(reply)) return;
   const registry::CommandRow* row = session_.last_row;
-  note_wrote(row != nullptr && (row->flags & (registry::kWrite | registry::kMayReplicate)) != 0);
+  note_wrote(wrote || (row != nullptr && (row->flags & (registry::kWrite | registry::kMayReplicate)) != 0));
   if (__builtin_expect(engine_.log_state().holds_reads, 0) && row != nullptr &&
       (row->flags & registry::kReadonly)) {
     gate_.read_any();

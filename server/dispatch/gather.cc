@@ -134,7 +134,7 @@ void Gather::arrive(Engine& engine) {
     if (run) {
       pipeline->deliver_run(std::move(run), run_done);
     } else {
-      pipeline->deliver_barrier(std::move(reply_));
+      pipeline->deliver_barrier(std::move(reply_), wrote);
     }
     engine.clients().wake(client_);
   }
@@ -373,6 +373,9 @@ void Engine::run_gather(Gather& gather, MonoTime began) {
       run_here(gather.command(), gather.bits(), reply);
     }
   }
+  // Also by what is no write by its row: DEBUG POPULATE.
+  gather.wrote = !shard_.batch().empty();
+  if (gather.transaction) gather.transaction->note_wrote(gather.wrote);
   counters_.gathers_run.add();
 }
 

@@ -73,6 +73,7 @@ class Gather : public Envelope, public TokenWaiter {
   bool done = false;
   bool without_token = false;               // a script that stays on its coordinator, it is hoped
   bool wants_token = false;                 // on its way home, to ask for it
+  bool wrote = false;                       // effects stand in the log's way when it comes home
   bool retry = false;                       // it could not start there (CLIENT PAUSE)
   shard::HoldRef held;                      // what it waits for before it comes home to start again
   std::function<void()> at_home;            // instead of an answer

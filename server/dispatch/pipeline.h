@@ -88,8 +88,8 @@ class Pipeline {
   void deliver_run(std::unique_ptr<RequestBatch> run, uint32_t done);
   // Starts the run that was made, if all before it is home. Whether it did.
   bool launch();
-  // The answer of the barrier command in flight.
-  void deliver_barrier(resp::OutChain&& reply);
+  // The answer of the barrier command in flight. `wrote`: it did, whatever its row says.
+  void deliver_barrier(resp::OutChain&& reply, bool wrote = false);
   // The command of the barrier waits for keys; its reply comes by deliver_barrier().
   void wait_begins(const BlockedRef& wait);
   void wait_ended();

@@ -403,7 +403,7 @@ void Pipeline::finish_transaction(bool has_reply) {
   }
   if (run->outcome() == TransactionRun::Outcome::kRan) {
     engine_.counters().transactions.add();
-    note_wrote((run->row_flags() & (registry::kWrite | registry::kMayReplicate)) != 0);
+    note_wrote(run->wrote() || (run->row_flags() & (registry::kWrite | registry::kMayReplicate)) != 0);
     if (__builtin_expect(engine_.log_state().holds_reads, 0)) gate_.read_any();
   }
   if (has_reply) {

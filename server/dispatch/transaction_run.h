@@ -77,6 +77,9 @@ class TransactionRun : public Envelope {
   uint32_t count() const { return static_cast<uint32_t>(queue_.commands().size()); }
   size_t memory_bytes() const { return queue_.charged_bytes(); }
   uint32_t row_flags() const { return row_flags_; }  // of all commands
+  // Effects that the rows of the commands do not tell of.
+  bool wrote() const { return wrote_; }
+  void note_wrote(bool wrote) { wrote_ |= wrote; }
   int slot() const { return slot_; }                 // of the first key; -1: no keys
   bool several_keys() const { return several_keys_; }
   bool cross_slot() const { return cross_slot_; }
@@ -142,6 +145,7 @@ class TransactionRun : public Envelope {
   RequestBatch queue_;
   std::vector<Segment> segments_;
   uint32_t row_flags_ = 0;
+  bool wrote_ = false;
   int slot_ = -1;
   bool several_keys_ = false, cross_slot_ = false;
 

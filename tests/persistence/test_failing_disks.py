@@ -253,6 +253,27 @@ def test_a_sync_of_5_seconds(policy):
         scene.kill()
 
 
+def test_always_holds_whatever_changes_something():
+    """Writes of several shards, of no key, and what is no write by its name: not acknowledged before it is durable."""
+    library = "#!lua name=l\nredis.register_function('f', function(keys) return redis.call('SET', keys[1], 1) end)"
+    words = [("SET", "a", 1), ("MSET", "a", 1, "b", 2, "c", 3, "d", 4), ("DEL", "a", "b"), ("COPY", "c", "e"), ("RENAME", "c", "f"),
+             ("EVAL", "redis.call('SET', KEYS[1], 1) redis.call('SET', KEYS[2], 1)", 2, "x", "y"), ("FUNCTION", "LOAD", library),
+             ("FCALL", "f", 1, "g"), ("FUNCTION", "DELETE", "l"), ("FUNCTION", "FLUSH"), ("DEBUG", "POPULATE", 10), ("SWAPDB", 0, 1),
+             ("FLUSHDB",), ("FLUSHALL",), [("MULTI",), ("SET", "a", 1), ("SET", "b", 1), ("EXEC",)],
+             [("MULTI",), ("DEBUG", "POPULATE", 10, "more"), ("EXEC",)], [("MULTI",), ("FUNCTION", "LOAD", library), ("EXEC",)]]
+    with FailingDisk() as disk, tempfile.TemporaryDirectory() as folder, \
+            Server("--appendonly", "yes", "--appendfsync", "always", "--enable-debug-command", "yes", "--dir", folder,
+                   shards=4, env=disk.env()) as server, server.connect(timeout=60) as client:
+        for each in words:
+            rule = disk.rule("sync", INCREMENT, "delay", 0.3, times=1)
+            began = time.monotonic()
+            reply = client.pipeline(each)[-1] if isinstance(each, list) else client.call(*each)
+            took_s = time.monotonic() - began
+            assert not isinstance(reply, ReplyError), (each, reply)
+            assert disk.hits(rule) == 1 and took_s > 0.29, each
+            disk.heal(rule)
+
+
 @pytest.mark.long
 def test_a_sync_of_13_seconds():
     """After ten seconds writes are refused, until a sync covers what waits. Begins behind a pause, whose end is no sync."""
