@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <utility>
 
 #include "common/base/check.h"
 #include "common/text/integers.h"
@@ -12,7 +13,6 @@ namespace tessera::journal {
 namespace {
 
 constexpr size_t kRoomBytes = 64 * 1024;  // at most so much is taken ahead for the next tick
-constexpr size_t kSmallBytes = 512;
 constexpr size_t kRoomRecords = 2048;
 constexpr size_t kHeadBytes = 1 + text::kInt64Chars + 2;
 
@@ -44,7 +44,7 @@ char* put_command(char* out, std::span<const std::string_view> args) {
 
 void BatchBuilder::begin_command() {
   if (depth_++ > 0) return;
-  open_.clear();
+  open_first_ = records_.size();
   command_begin_ = bytes_.size();
 }
 
@@ -60,40 +60,37 @@ void BatchBuilder::effect(int db, uint16_t slot, std::span<const std::string_vie
   const size_t begin = bytes_.size();
   select(db);
   write_command(args);
-  open_.push_back({begin, bytes_.size() - begin, slot, kEverybody});
+  records_.push_back({begin, bytes_.size() - begin, slot, kEverybody});
   if (slots_.empty() || slots_.back() != slot) slots_.push_back(slot);
 }
 
 void BatchBuilder::end_command() {
   if (--depth_ > 0) return;
-  if (open_.empty()) return;
-  if (open_.size() == 1) {
-    records_.push_back(open_[0]);
-    open_.clear();
-    return;
-  }
+  const size_t first = std::exchange(open_first_, records_.size());
+  if (records_.size() - first <= 1) return;
   // Several changes become one record, a transaction: nothing may see half of it.
   static constexpr std::string_view kMulti = "*1\r\n$5\r\nMULTI\r\n";
   static constexpr std::string_view kExec = "*1\r\n$4\r\nEXEC\r\n";
   bytes_.insert(command_begin_, kMulti);
   bytes_.append(kExec);
-  uint16_t slot = open_[0].slot;
-  for (const Record& part : open_) {
-    if (part.slot != slot) slot = kNoSlot;
+  uint16_t slot = records_[first].slot;
+  for (size_t i = first + 1; i < records_.size(); ++i) {
+    if (records_[i].slot != slot) slot = kNoSlot;
   }
+  records_.resize(first);
   records_.push_back({command_begin_, bytes_.size() - command_begin_, slot, kEverybody});
-  open_.clear();
+  open_first_ = records_.size();
 }
 
 Batch* BatchBuilder::take() {
-  TESSERA_DCHECK(open_.empty());
+  TESSERA_DCHECK(!has_open());
   select(0);
   auto* batch = new Batch;
   const size_t size = bytes_.size(), count = records_.size();
   batch->bytes.swap(bytes_);
   batch->records.swap(records_);
   batch->slots.swap(slots_);
-  command_begin_ = 0;
+  open_first_ = command_begin_ = 0;
   // The next tick will be like this one.
   bytes_.reserve(std::min(size + size / 4, kRoomBytes));
   records_.reserve(std::min(count + count / 4, kRoomRecords));
@@ -101,16 +98,10 @@ Batch* BatchBuilder::take() {
   return batch;
 }
 
-// One step: the whole size is known before anything is written. Most commands are put together on the stack,
-// since a string that grows clears first what is then written over.
+// One step: the whole size is known before anything is written.
 void BatchBuilder::write_command(std::span<const std::string_view> args) {
   size_t most = kHeadBytes;
   for (std::string_view arg : args) most += kHeadBytes + arg.size() + 2;
-  char small[kSmallBytes];
-  if (most <= kSmallBytes) {
-    bytes_.append(small, static_cast<size_t>(put_command(small, args) - small));
-    return;
-  }
   const size_t begin = bytes_.size();
   if (bytes_.capacity() < begin + most) bytes_.reserve(std::max(begin + most, 2 * bytes_.capacity()));
   bytes_.resize(begin + most);

@@ -22,11 +22,12 @@ constexpr uint16_t kNoSlot = 0xffff;  // keyless, or several slots
 enum Consumer : uint8_t { kAof = 1, kReplicas = 2, kMigration = 4, kTap = 8, kEverybody = 0xff };
 constexpr int kConsumerCount = 4;
 
+// Two words: there is one for every change.
 struct Record {
   uint64_t begin = 0;  // in Batch::bytes
-  uint64_t size = 0;
-  uint16_t slot = kNoSlot;
-  uint8_t consumers = kEverybody;
+  uint64_t size : 40 = 0;
+  uint64_t slot : 16 = kNoSlot;
+  uint64_t consumers : 8 = kEverybody;
 };
 
 // A chunk of the log: counted by those who are behind it or keep it.
@@ -59,7 +60,7 @@ class BatchBuilder {
   void effect(int db, uint16_t slot, std::span<const std::string_view> args);
   void end_command();
   // The command in progress, if there is one, has changed something.
-  bool has_open() const { return !open_.empty(); }
+  bool has_open() const { return records_.size() > open_first_; }
   // Everything so far, ready for Journal::append; the builder is empty afterwards. REQUIRES: !empty(),
   // !has_open()
   Batch* take();
@@ -70,8 +71,8 @@ class BatchBuilder {
 
   std::string bytes_;
   std::vector<Record> records_;
-  std::vector<Record> open_;  // effects of the command in progress
   std::vector<uint16_t> slots_;
+  size_t open_first_ = 0;  // of records_: the first effect of the command in progress
   size_t command_begin_ = 0;
   int db_ = 0;
   int depth_ = 0;  // of commands in progress

@@ -57,6 +57,8 @@ class Journal {
   // Sets the batch's offset and gives it away. Consumers that sleep are woken. Returns the offset after it.
   uint64_t append(Batch* batch);
   uint64_t end_offset() const { return end_.load(std::memory_order_acquire); }
+  // Bytes of it that a consumer keeps beside its chunks.
+  void count_kept(int64_t bytes) { live_bytes_.fetch_add(bytes, std::memory_order_relaxed); }
   int64_t live_bytes() const { return live_bytes_.load(std::memory_order_relaxed); }
   Durability& durability() { return durability_; }
   const Durability& durability() const { return durability_; }
@@ -86,7 +88,7 @@ class Journal {
   void link();
   void wake_sleepers();
 
-  std::atomic<int64_t> live_bytes_{0};  // of chunks; before what holds any
+  std::atomic<int64_t> live_bytes_{0};  // of chunks and copies; before what holds any
   std::atomic<uint8_t> consumers_{0};
   std::atomic<uint64_t> end_{0};
   std::array<Sleeper, kConsumerCount> sleepers_;

@@ -18,7 +18,8 @@ Aof::Aof(io::Env& env, Log& log, journal::Journal& journal, AofPlace place)
     : env_(env), log_(log), journal_(journal), place_(std::move(place)) {}
 
 Aof::~Aof() {
-  while (!kept_.empty()) kept_.pop_front();  // in order: the last one to go frees no chain
+  while (!waiting_.empty()) waiting_.pop_front();  // in order: the last one to go frees no chain
+  drop_written(UINT64_MAX);
 }
 
 void Aof::start_thread(const std::vector<int>& cpus) {
@@ -115,8 +116,8 @@ void Aof::forget_log() {
   journal_.aof().write_ok = true;
   file_.reset();
   cursor_.reset();
-  while (!kept_.empty()) kept_.pop_front();
-  next_ = 0;
+  while (!waiting_.empty()) waiting_.pop_front();
+  drop_written(UINT64_MAX);
   failing_ = sync_failed_ = torn_ = false;
 }
 
@@ -148,7 +149,7 @@ void Aof::take_chunks() {
   while (journal::Chunk chunk = cursor_->take()) {
     if (unsynced_since_.us == 0) unsynced_since_ = journal_.durability().unsynced_since();
     if (unsynced_since_.us == 0) unsynced_since_ = now_;
-    kept_.push_back(std::move(chunk));
+    waiting_.push_back(std::move(chunk));
   }
   if (!waited && phase_ == Phase::kOn && !journal::planted(journal::Fault::kSlowDiskIsNoNews))
     publish_unsynced_since();
@@ -162,7 +163,7 @@ Micros Aof::tick(io::Loop& loop) {
   if (cursor_) {
     journal_.order();
     take_chunks();
-    had_work = next_ < kept_.size();
+    had_work = !waiting_.empty();
   }
   io::Message* message = loop.inbox().take_all();
   while (message != nullptr) {
@@ -204,7 +205,7 @@ Micros Aof::next_wait(bool had_work) {
   if (settings_.policy == Policy::kEverysec && written_ > durable_) {
     wait = std::min(wait, std::max(last_sync_ + seconds(1) - now_, millis(1)));
   }
-  if (next_ < kept_.size() && !is_behind_cut(*kept_[next_])) {  // taken, and not written yet
+  if (!waiting_.empty() && !is_behind_cut(*waiting_.front())) {  // taken, and not written yet
     if (group_.until().us == 0) return Micros{0};
     wait = std::min(wait, std::max(group_.until() - now_, Micros{1}));
   }

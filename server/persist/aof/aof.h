@@ -109,12 +109,20 @@ class Aof : public io::Actor {
     MonoTime deadline;
     std::function<void(bool)> done;
   };
+  // What a failed sync takes from the file, kept for the next one. Not the log's chunks themselves: whoever
+  // fills the next ones gets their memory, which is in his cache, back at once.
+  struct Written {
+    uint64_t end;  // offset in the log
+    std::string bytes;
+  };
   enum class Phase { kOff, kOn, kStarting };  // kStarting: until the first base is there
 
   bool is_on() const { return phase_ != Phase::kOff; }
   void stop_logging();
   void post(std::function<void()> run);
   void take_chunks();
+  void keep_written(uint64_t end, std::string&& bytes);
+  void drop_written(uint64_t end);
   void forget_log();
   // ---- aof_writing.cc
   void write_some();
@@ -123,7 +131,7 @@ class Aof : public io::Actor {
   bool write_bytes(std::string_view bytes);
   void append_chunk(const journal::Batch& batch, std::string& out) const;
   bool is_behind_cut(const journal::Batch& batch) const;
-  void write_failed(const Error& error, size_t written);
+  void write_failed(const Error& error, size_t written, size_t expected);
   bool mend_file();
   size_t pending_count() const;
   bool waits_for_group();
@@ -183,10 +191,9 @@ class Aof : public io::Actor {
   bool needs_select_ = true;
   int64_t timestamp_s_ = 0;  // the last one written
 
-  std::deque<journal::Chunk> kept_;     // from the first that is not durable on
-  size_t next_ = 0;                     // of kept_: to be written
+  std::deque<journal::Chunk> waiting_;  // taken from the log, to be written
+  std::deque<Written> unsynced_;        // in the file, and not durable
   uint64_t written_ = 0, durable_ = 0;  // offsets of the log
-  std::string buffer_;
   aof::GroupWait group_;
   size_t written_count_ = 0;  // changes written since the last sync
 

@@ -129,8 +129,7 @@ void Aof::cut_made(uint64_t offset, std::unique_ptr<journal::Cursor> cursor) {
   // The first increment of a new life; no manifest names it before the base is there.
   journal_.order();
   take_chunks();
-  while (!kept_.empty() && kept_.front()->end() <= offset) kept_.pop_front();
-  next_ = 0;
+  while (!waiting_.empty() && waiting_.front()->end() <= offset) waiting_.pop_front();
   written_ = durable_ = offset;
   file_bytes_ = durable_bytes_ = 0;
   needs_select_ = true;
@@ -148,7 +147,7 @@ void Aof::cut_made(uint64_t offset, std::unique_ptr<journal::Cursor> cursor) {
 // which the manifest names from the start: whatever becomes of the base, nothing is lost.
 void Aof::switch_files() {
   if (cursor_->offset() < rewrite_.offset) return;
-  if (next_ < kept_.size() && kept_[next_]->offset < rewrite_.offset) return;
+  if (!waiting_.empty() && waiting_.front()->offset < rewrite_.offset) return;
   if (failing_ || !sync_now()) return;
   aof::Manifest manifest = manifest_;
   const aof::ManifestFile increment = manifest.next_increment(place_.file_name);
@@ -197,8 +196,7 @@ void Aof::finish_rewrite() {
 Result<void> Aof::install_base(uint64_t size) {
   const bool first = phase_ == Phase::kStarting;
   if (is_on()) write_some();
-  if (first && (next_ < kept_.size() || !sync_now()))
-    return Error{"the first increment could not be written"};
+  if (first && (!waiting_.empty() || !sync_now())) return Error{"the first increment could not be written"};
   aof::Manifest manifest = manifest_;
   const aof::ManifestFile base = manifest.next_base(place_.file_name, rewrite_.snapshot);
   io::Files& files = env_.files();

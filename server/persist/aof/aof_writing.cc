@@ -44,7 +44,7 @@ bool Aof::is_behind_cut(const journal::Batch& batch) const {
 
 // Nothing behind a failed sync: the file may lack what stands before it, and a crash would leave the gap.
 void Aof::write_some() {
-  while (!sync_failed_ && next_ < kept_.size() && write_group()) {
+  while (!sync_failed_ && !waiting_.empty() && write_group()) {
   }
 }
 
@@ -56,34 +56,47 @@ bool Aof::write_all() {
     if (auto begun = begin_anew(); !begun.ok()) sync_failed(begun.error());
   }
   write_some();
-  return next_ == kept_.size() && sync_now();
+  return waiting_.empty() && sync_now();
 }
 
 // As many chunks as one write takes; none beyond the moment of a cut that waits for a new increment.
 bool Aof::write_group() {
-  buffer_.clear();
-  if (needs_select_) buffer_ += kSelect;
+  std::string bytes;
+  if (needs_select_) bytes += kSelect;
   if (settings_.timestamps) {
     const int64_t now_s = env_.clock().wall_ms().ms / 1000;
     if (now_s > timestamp_s_) {
       timestamp_s_ = now_s;
-      buffer_ += "#TS:" + text::to_text(now_s) + "\r\n";
+      bytes += "#TS:" + text::to_text(now_s) + "\r\n";
     }
   }
-  size_t end = next_;
-  while (end < kept_.size() && buffer_.size() < kGroupBytes) {
-    if (is_behind_cut(*kept_[end])) break;
-    append_chunk(*kept_[end++], buffer_);
+  size_t count = 0, expected = bytes.size(), changes = 0;
+  for (; count < waiting_.size() && expected < kGroupBytes && !is_behind_cut(*waiting_[count]); ++count) {
+    expected += waiting_[count]->bytes.size();
+    changes += waiting_[count]->records.size();
   }
-  if (end == next_) return false;
-  if (!write_bytes(buffer_)) return false;
-  for (size_t i = next_; i < end; ++i) written_count_ += kept_[i]->records.size();
+  if (count == 0) return false;
+  bytes.reserve(expected);
+  for (size_t i = 0; i < count; ++i) append_chunk(*waiting_[i], bytes);
+  if (!write_bytes(bytes)) return false;
+  written_count_ += changes;
   needs_select_ = false;
-  written_ = kept_[end - 1]->end();
-  next_ = end;
-  if (buffer_.capacity() > 4 * kGroupBytes) std::string().swap(buffer_);
+  written_ = waiting_[count - 1]->end();
+  for (; count > 0; --count) waiting_.pop_front();
+  keep_written(written_, std::move(bytes));
   if (failing_ && settings_.policy != journal::Durability::Policy::kAlways) working_again();
   return true;
+}
+
+void Aof::keep_written(uint64_t end, std::string&& bytes) {
+  journal_.count_kept(static_cast<int64_t>(bytes.capacity()));
+  unsynced_.push_back({end, std::move(bytes)});
+}
+
+void Aof::drop_written(uint64_t end) {
+  for (; !unsynced_.empty() && unsynced_.front().end <= end; unsynced_.pop_front()) {
+    journal_.count_kept(-static_cast<int64_t>(unsynced_.front().bytes.capacity()));
+  }
 }
 
 bool Aof::write_bytes(std::string_view bytes) {
@@ -92,14 +105,14 @@ bool Aof::write_bytes(std::string_view bytes) {
   if (__builtin_expect(sleep_us > 0, 0)) std::this_thread::sleep_for(std::chrono::microseconds(sleep_us));
   size_t written = 0;
   if (const auto done = file_->write(bytes, &written); !done.ok()) {
-    write_failed(done.error(), written);
+    write_failed(done.error(), written, bytes.size());
     return false;
   }
   file_bytes_ += bytes.size();
   return true;
 }
 
-void Aof::write_failed(const Error& error, size_t written) {
+void Aof::write_failed(const Error& error, size_t written, size_t expected) {
   const bool may_complain = last_complaint_.us == 0 || now_ - last_complaint_ > kComplainEvery;
   if (may_complain) {
     last_complaint_ = now_;
@@ -107,7 +120,7 @@ void Aof::write_failed(const Error& error, size_t written) {
       log_.warning("Error writing to the AOF file: %s", reason(error).c_str());
     } else {
       log_.warning("Short write while writing to the AOF file: (nwritten=%lld, expected=%lld)",
-                   static_cast<long long>(written), static_cast<long long>(buffer_.size()));
+                   static_cast<long long>(written), static_cast<long long>(expected));
     }
   }
   failing(error.code);
@@ -151,13 +164,13 @@ void Aof::working_again() {
 
 size_t Aof::pending_count() const {
   size_t count = 0;
-  for (size_t i = next_; i < kept_.size(); ++i) count += kept_[i]->records.size();
+  for (const journal::Chunk& chunk : waiting_) count += chunk->records.size();
   return count;
 }
 
 // `always`: whether what has come is neither written nor synced yet, since more is about to come.
 bool Aof::waits_for_group() {
-  if (group_.until().us == 0 || next_ == kept_.size()) return false;
+  if (group_.until().us == 0 || waiting_.empty()) return false;
   const bool always = settings_.policy == journal::Durability::Policy::kAlways;
   return always && !failing_ && group_.waits(now_, pending_count());
 }
@@ -208,18 +221,15 @@ bool Aof::sync_now() {
   owes_sync_ = false;
   if (failing_) working_again();
   // What has not even been written, since it stands behind a cut, may wait for longer.
-  if (next_ == kept_.size()) unsynced_since_ = began;
+  if (waiting_.empty()) unsynced_since_ = began;
   note_group(began);
   note_durable();
   return true;
 }
 
 void Aof::note_durable() {
-  while (!kept_.empty() && kept_.front()->end() <= durable_) {
-    kept_.pop_front();
-    --next_;
-  }
-  if (kept_.empty() && journal_.end_offset() == durable_) unsynced_since_ = {};
+  drop_written(durable_);
+  if (waiting_.empty() && unsynced_.empty() && journal_.end_offset() == durable_) unsynced_since_ = {};
   if (phase_ == Phase::kOn) {
     publish_unsynced_since();
     journal_.durability().set_durable(durable_);
@@ -245,9 +255,10 @@ Result<void> Aof::begin_anew() {
   torn_ = false;
   if (auto synced = file_->sync(); !synced.ok()) return synced;
   if (phase_ == Phase::kStarting) {
-    // Nothing names the file yet; it just begins again.
-    next_ = 0;
-    needs_select_ = true;
+    // Nothing names the file yet; it just goes on from there.
+    for (const Written& each : unsynced_) {
+      if (!write_bytes(each.bytes)) return Error{"the increment could not be written again"};
+    }
     sync_failed_ = false;
     return {};
   }
@@ -259,16 +270,22 @@ Result<void> Aof::begin_anew() {
   Result<void> done;
   std::string bytes(kSelect);
   uint64_t size = 0;
-  size_t end = 0;
-  for (bool more = true; more && done.ok();) {
-    more = end < kept_.size() &&
-           (journal::planted(journal::Fault::kAnewBeyondCut) || !is_behind_cut(*kept_[end]));
-    if (more) append_chunk(*kept_[end++], bytes);
-    if (more && bytes.size() < kGroupBytes) continue;
-    size += bytes.size();
-    done = (*file)->write(bytes);
+  auto write = [&](std::string_view some) {
+    if (!done.ok() || some.empty()) return;
+    size += some.size();
+    done = (*file)->write(some);
+  };
+  write(bytes);
+  for (const Written& each : unsynced_) write(each.bytes);
+  size_t count = 0;
+  for (bytes.clear(); done.ok() && count < waiting_.size(); ++count) {
+    if (!journal::planted(journal::Fault::kAnewBeyondCut) && is_behind_cut(*waiting_[count])) break;
+    append_chunk(*waiting_[count], bytes);
+    if (bytes.size() < kGroupBytes) continue;
+    write(bytes);
     bytes.clear();
   }
+  write(bytes);
   if (done.ok()) done = (*file)->sync();
   if (done.ok()) {
     manifest.increments.push_back(increment);
@@ -283,10 +300,9 @@ Result<void> Aof::begin_anew() {
   file_name_ = increment.name;
   file_bytes_ = durable_bytes_ = size;
   needs_select_ = false;
-  next_ = end;
-  if (end > 0) {
-    durable_ = kept_[end - 1]->end();
-  }
+  if (!unsynced_.empty()) durable_ = unsynced_.back().end;
+  if (count > 0) durable_ = waiting_[count - 1]->end();
+  for (; count > 0; --count) waiting_.pop_front();
   written_ = durable_;
   written_count_ = 0;
   sync_failed_ = false;
@@ -300,7 +316,7 @@ void Aof::publish() {
   status.current_bytes = static_cast<int64_t>(other_bytes_ + file_bytes_);
   status.base_bytes = static_cast<int64_t>(base_bytes_);
   int64_t waiting = 0;
-  for (size_t i = next_; i < kept_.size(); ++i) waiting += static_cast<int64_t>(kept_[i]->bytes.size());
+  for (const journal::Chunk& chunk : waiting_) waiting += static_cast<int64_t>(chunk->bytes.size());
   status.waiting_bytes = waiting;
   const bool too_much = journal_.end_offset() - durable_ > journal::Durability::kMostUnsyncedBytes;
   if (phase_ == Phase::kStarting && cursor_ && too_much) {
