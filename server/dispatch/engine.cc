@@ -26,7 +26,10 @@ Micros wait_until(int64_t at_ms, WallMs now) {
 constexpr int64_t kExpireSliceUs = 1000;
 constexpr uint64_t kExpireSliceElements = 2048;
 constexpr size_t kMostBatchBytes = 8 * 1024 * 1024;
-constexpr int kCpuReadEvery = 16;  // ticks between two readings of the thread's CPU clock
+constexpr int64_t kRestOfSlices =
+    2;  // after a slice of long work, while clients are served: so many times its length
+constexpr Micros kServingLasts = millis(10);  // after the last command
+constexpr int kCpuReadEvery = 16;             // ticks between two readings of the thread's CPU clock
 
 }  // namespace
 
@@ -184,8 +187,8 @@ Micros Engine::tick(io::Loop& loop) {
     tidying_ = !shard_.keyspace().tidy();  // about 100 us a tick
     more_work_ |= tidying_;
   }
-  if (__builtin_expect(slice_work_ != nullptr, 0)) run_slice();
   close_tick();
+  if (__builtin_expect(slice_work_ != nullptr, 0) && !parked_) run_slice();
   note_tick(began_ticks);
   node_.feed->grace().pass(index_);
   tick_began_us_.store(0, std::memory_order_release);
@@ -193,6 +196,7 @@ Micros Engine::tick(io::Loop& loop) {
   if (parked_) return kInboxOnly;
   if (more_work_) return Micros{0};
   Micros wait = next_cron_ - mono_;
+  if (slice_rests_ && !parked_) wait = std::min(wait, slice_due_ - mono_);
   if (clients_->holds_replies()) wait = std::min(wait, millis(1));
   if (step_ == GatherStep::kParking) wait = std::min(wait, parking_patience_);
   if (pause_changes_at_ms_ != kNever) wait = std::min(wait, wait_until(pause_changes_at_ms_, now_));
@@ -278,10 +282,22 @@ void Engine::expire() {
   }
 }
 
+// While there are clients the work has a third of the thread's time, and so have threads that follow it (the
+// snapshot's): they would keep the processors that clients, or other shards, are about to want.
 void Engine::run_slice() {
+  const int64_t commands = counters_.local_commands.get() + counters_.remote_commands.get();
+  if (commands != commands_at_slice_) served_until_ = mono_ + kServingLasts;
+  commands_at_slice_ = commands;
+  slice_rests_ = mono_ < slice_due_ && mono_ < served_until_;
+  if (slice_rests_) return;
+  const MonoTime began = clock().mono();
   const SliceWork::Next next = slice_work_->slice(*this);
   if (next == SliceWork::Next::kOver) slice_work_.reset();
-  if (next == SliceWork::Next::kAgain) more_work_ = true;
+  if (next != SliceWork::Next::kAgain) return;
+  const MonoTime ended = clock().mono();
+  slice_due_ = ended + Micros{(ended - began).us * kRestOfSlices};
+  slice_rests_ = mono_ < served_until_;
+  more_work_ |= !slice_rests_;
 }
 
 void Engine::close_tick() {

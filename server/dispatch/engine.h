@@ -458,6 +458,10 @@ class Engine : public io::Actor {
   std::vector<ClientRef> launches_;
   std::function<bool()> tick_hook_;
   std::unique_ptr<SliceWork> slice_work_;
+  MonoTime slice_due_,
+      served_until_;  // when it goes on while clients are served; until when they count as that
+  int64_t commands_at_slice_ = 0;
+  bool slice_rests_ = false;
   std::deque<Held> held_;
   std::unordered_map<ClientRef, uint32_t, ClientRefHash>
       held_groups_;  // by connection: how many of its groups are held

@@ -8,12 +8,12 @@ class Engine;
 class SliceWork {
  public:
   enum class Next {
-    kAgain,  // in the next tick, which follows at once
+    kAgain,  // in a later tick, soon: at once when no clients are served
     kWait,   // when the loop is woken
     kOver,   // it is deleted
   };
   virtual ~SliceWork() = default;
-  // Once in every tick, behind the tick's commands: some 300 us at most.
+  // Behind a tick's replies: some 300 us at most. While clients are served a third of the time.
   virtual Next slice(Engine& engine) = 0;
 };
 
