@@ -36,6 +36,10 @@ constexpr ParameterRow kRows[] = {
     integer("rdb-key-save-delay", "0", -kMaxInt - 1, kMaxInt)
         .flags(kHidden)
         .about("Microseconds to wait for each key of a snapshot; for tests."),
+    memory("cut-kept-limit", "67108864", 1, kMaxLong)
+        .flags(kHidden)
+        .about("Bytes that a snapshot may keep in memory beyond the data of its moment, or 5% of that; for "
+               "tests."),
     integer("key-load-delay", "0", -kMaxInt - 1, kMaxInt)
         .flags(kHidden)
         .about("Microseconds to wait for each key of a snapshot, or command of a log, that is loaded; for "

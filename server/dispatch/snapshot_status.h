@@ -20,11 +20,13 @@ struct SnapshotStatus {
   // Any cut that is under way.
   std::atomic<int64_t> keys_done{0}, keys_total{0};
   std::atomic<int64_t> copied_bytes{0},
-      copied_bytes_of_last{0};          // old states of what changed before it was saved
-  std::atomic<int64_t> copied_peak{0};  // most of them that waited at once
+      copied_bytes_of_last{0};             // old states of what changed before it was saved
+  std::atomic<int64_t> copied_waiting{0};  // of them, in memory, of cuts that were given up as well
+  std::atomic<int64_t> copied_peak{0};     // most of them that waited at once
   // Of the cut under way, or the last one: values and tables that left the keyspace and wait until they are
   // saved.
   std::atomic<int64_t> detached_bytes{0}, detached_peak{0};
+  std::atomic<int64_t> spilled_bytes{0};  // of both: written to temporary files
   // Loading.
   std::atomic<int64_t> load_started_s{0}, load_total_bytes{0}, load_done_bytes{0}, load_began_us{0};
   std::atomic<int64_t> loaded_keys{0}, loaded_expired{0};  // of the last file

@@ -147,8 +147,10 @@ const InfoRow kTessera[] = {
     // and values and tables that had left the keyspace.
     {"tessera_cut_copied_bytes", [](const Source& s, std::string& o) { add(o, cut(s).copied_bytes); }},
     {"tessera_cut_copied_peak", [](const Source& s, std::string& o) { add(o, cut(s).copied_peak); }},
+    {"tessera_cut_copied_waiting", [](const Source& s, std::string& o) { add(o, cut(s).copied_waiting); }},
     {"tessera_cut_detached_bytes", [](const Source& s, std::string& o) { add(o, cut(s).detached_bytes); }},
     {"tessera_cut_detached_peak", [](const Source& s, std::string& o) { add(o, cut(s).detached_peak); }},
+    {"tessera_cut_spilled_bytes", [](const Source& s, std::string& o) { add(o, cut(s).spilled_bytes); }},
     {"tessera_shard_keys",
      [](const Source& s, std::string& o) {
        for (const dispatch::Engine* engine : s.node().engines) {

@@ -18,6 +18,8 @@ enum class Fault : int {
   kSlowDiskIsNoNews = 10,      // since when bytes wait is told after the sync alone
   kPieceLost = 11,             // a piece of a larger value that changes is not saved before
   kPieceTwice = 12,            // ... is, and once more when its turn comes
+  kSpilledLost = 13,           // what was spilled is not read back
+  kMovedLost = 14,             // ... of a value that went to a file in its middle
 };
 
 #ifdef TESSERA_PLANTED_FAULTS

@@ -1,7 +1,8 @@
 // Role: one cut of the node while it is saved: what shards, the snapshot thread and the control thread share,
 // and what shards send. Thread: as each member says.
 // Invariants: what waits for the snapshot thread is bounded: kWaitingBytes of the walks of all shards, which
-// then pause; and old states of what changed first, beyond whose bound the cut is given up.
+// then pause; and old states of what changed first, which spill to files when they near their bound, beyond
+// which the cut is given up. What waits for those files is in the same bound, or in kSpillWaitingBytes.
 #pragma once
 
 #include <algorithm>
@@ -15,6 +16,7 @@
 #include "common/io/mailbox.h"
 #include "server/persist/rdb/output.h"
 #include "server/persist/snapshot.h"
+#include "server/persist/spill_file.h"
 
 namespace tessera::persist {
 
@@ -28,6 +30,7 @@ struct RecordHead {
     kLarge,   // key; the value comes in slices
     kSlice,   // bytes of it
     kLast,    // the last of them
+    kMoved,   // to the snapshot thread: the slices go on in the shard's stream `value_bytes`
   };
   uint64_t value_bytes = 0;
   int64_t expire_ms = -1, idle_s = -1;
@@ -40,8 +43,18 @@ struct RecordHead {
 
 struct CutJob;
 
-// From a shard to the snapshot thread.
+// From a shard to the snapshot thread, or to the spill thread, which writes it to one of the shard's streams.
 struct CutChunk : io::Message {
+  static constexpr int kNoStream = -1;
+
+  ~CutChunk() override;
+  void release();  // it waits no more
+  // Bytes of a record's value that stand in `bytes`, behind the key.
+  static size_t value_inside(const RecordHead& head) {
+    const bool elsewhere = head.shape == RecordHead::kShared || head.shape == RecordHead::kLarge ||
+                           head.shape == RecordHead::kMoved;
+    return elsewhere ? 0 : head.value_bytes;
+  }
   struct Piece {
     SharedBytes bytes;
     size_t offset, size;
@@ -55,6 +68,9 @@ struct CutChunk : io::Message {
   int shard = 0;
   bool early = false;  // in no order: what changed before the walk reached it
   bool last = false;   // the shard has nothing more
+  int stream = kNoStream;
+  bool stream_ends = false;
+  int streams = 0;  // of the last one: how many the shard has begun
   std::string bytes;
   std::vector<Piece> pieces;
   std::vector<Segment> segments;
@@ -63,7 +79,7 @@ struct CutChunk : io::Message {
 
 struct CutJob {
   static constexpr int64_t kWaitingBytes = 16 * 1024 * 1024;
-  static constexpr int64_t kEarlyBytes = 64 * 1024 * 1024;
+  static constexpr int64_t kSpillWaitingBytes = 8 * 1024 * 1024;
 
   struct Target {
     uint64_t id = 0;
@@ -74,15 +90,19 @@ struct CutJob {
   };
   struct OfShard {
     io::Loop* loop = nullptr;
-    std::atomic<int64_t> waiting{0};
-    std::atomic<bool> paused{false};
+    // For the snapshot thread; and, save for early ones, for the spill thread.
+    std::atomic<int64_t> waiting{0}, spill_waiting{0};
+    std::atomic<bool> paused{false}, spill_paused{false};
   };
 
   CutJob(dispatch::NodeShared& n, size_t shards) : node(n), of_shard(shards) {}
 
-  int64_t waiting_limit() const {
-    return std::max<int64_t>(kWaitingBytes / static_cast<int64_t>(of_shard.size()), 1024 * 1024);
-  }
+  // Control, before the cut; the coordinator, when it has been taken.
+  void set_limits(int64_t used, int64_t kept_limit);
+  void set_spill_limit();
+  // Any thread: how far what is kept, old states and what left the keyspace, goes beyond what the data has
+  // become smaller by; 0 as long as it is no more than `from` anyway.
+  int64_t kept_beyond(int64_t from) const;
   // Any thread; the first reason counts.
   void give_up(Error why) {
     if (giving_up.exchange(true)) return;
@@ -91,21 +111,53 @@ struct CutJob {
     for (OfShard& shard : of_shard) shard.loop->wake();
   }
 
+  // Spill thread: spilling has failed, or has reached its bound.
+  void spill_fails(std::string why) {
+    if (spill_failed.load(std::memory_order_relaxed)) return;
+    spill_error = std::move(why);
+    spill_failed.store(true, std::memory_order_release);
+  }
+  // Any thread: as it is said behind what happened.
+  std::string about_spill() const;
+
   dispatch::NodeShared& node;
+  io::Loop* writer = nullptr;                    // the snapshot thread's
+  io::Loop* spiller = nullptr;                   // the spill thread's
   std::vector<std::unique_ptr<Target>> targets;  // the snapshot thread's once the cut is taken
   CutInfo info;                                  // fixed when the cut is taken
   bool compress = true, checksum = true;
   SaveAccess access = SaveAccess::kNo;
-  int64_t early_limit = kEarlyBytes;
-  int64_t used_at_cut = 0;  // bytes of all keys
+  int64_t used_at_cut = 0;                             // bytes of all keys
+  int64_t kept_limit = 0;                              // the cut is given up
+  int64_t spill_from = 0;                              // shards begin to spill
+  int64_t spill_limit = 0;                             // of all files
+  int64_t waiting_limit = 0, spill_waiting_limit = 0;  // of a shard
+  std::string spill_prefix;                            // of the names of files
   std::vector<OfShard> of_shard;
-  std::atomic<int64_t> early_waiting{0};
+  std::atomic<int64_t> largest{0};  // of what is kept: one value alone, however large, fails no cut
+  std::atomic<bool> spills{false};  // a shard has begun to
+  std::atomic<int64_t> spilled{0};  // bytes in files
+  std::atomic<bool> spill_failed{false};
+  std::string spill_error;  // once spill_failed
   std::atomic<bool> giving_up{false}, given_up{false};
   Error reason;  // once given_up
 };
 
+// From the spill thread to the snapshot thread: a stream of a shard has ended. All that could not be written
+// to it went before, as chunks.
+struct SpilledStream : io::Message {
+  std::shared_ptr<CutJob> job;
+  int shard = 0, stream = 0;
+  std::unique_ptr<SpillFile> file;  // may be none
+};
+
+// From the snapshot thread to the spill thread: the cut is over, its files may go.
+struct SpillOver : io::Message {
+  std::shared_ptr<CutJob> job;
+};
+
 // Begins the cut of one shard, which is parked or our own: its work from now on.
-void begin_shard_cut(dispatch::Engine& engine, const std::shared_ptr<CutJob>& job, io::Loop& writer);
+void begin_shard_cut(dispatch::Engine& engine, const std::shared_ptr<CutJob>& job);
 
 // The snapshot thread.
 class SnapshotWriter : public io::Actor {

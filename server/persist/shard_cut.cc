@@ -1,7 +1,8 @@
 // Role: a shard's part of a cut: the walk in slices, and what the keyspace hands out, as records for the
-// snapshot thread. Thread: the shard's; begin_shard_cut() and what changes keys while the shard is parked:
-// its holder's. Values are written without compression, which is the snapshot thread's work. Strings of some
-// size are not even copied: their buffers are shared until somebody writes to them.
+// snapshot thread, or for a file when much is kept. Thread: the shard's; begin_shard_cut() and what changes
+// keys while the shard is parked: its holder's. Values are written without compression, which is the snapshot
+// thread's work. Strings of some size are not even copied: their buffers are shared until somebody writes to
+// them.
 #include <algorithm>
 #include <cstring>
 #include <list>
@@ -32,17 +33,19 @@ constexpr size_t kSliceBytes = 256 * 1024;  // handed out in a tick
 constexpr int64_t kSliceUs = 300;
 constexpr size_t kPaintEntries = 8192;
 constexpr int kSlotsOfRange = 16;
+constexpr size_t kMoveFrom = 1024 * 1024;  // kept of a value that is under way: the rest of it spills
 constexpr int64_t kOpenBytes =
     1024;  // what it takes to save a value in pieces, beside its key and the pieces
 
 class ShardCut final : public SliceWork, public store::CutSink {
  public:
-  ShardCut(Engine& engine, std::shared_ptr<CutJob> job, io::Loop& writer)
+  ShardCut(Engine& engine, std::shared_ptr<CutJob> job)
       : engine_(engine),
         job_(std::move(job)),
         mine_(job_->of_shard[static_cast<size_t>(engine.index())]),
-        writer_(writer),
-        stop_([this] { return enough(); }) {
+        stop_([this] { return enough() || (walk_spills_ && spill_waits()); }),
+        chunk_bytes_(static_cast<int64_t>(job_->node.env->slice_of(kChunkBytes))),
+        move_from_(static_cast<int64_t>(job_->node.env->slice_of(kMoveFrom))) {
     KeyspaceCut::begin(keyspace(), this);
   }
 
@@ -51,9 +54,10 @@ class ShardCut final : public SliceWork, public store::CutSink {
   void entry(int db, int slot, const Entry& entry, bool early) override {
     if (early && journal::planted(journal::Fault::kOldStateLost)) return;
     RecordHead head = head_of(db, entry);
-    CutChunk& chunk = open_chunk(early, order_of(false, db, slot));
+    const Way way = early ? Way::kEarly : walk_spills_ ? Way::kSpill : Way::kOrdered;
+    CutChunk& chunk = open_chunk(way, order_of(false, db, slot));
     if (entry.type() == store::Type::kString && share(entry, head, chunk)) {
-      note(chunk, head.value_bytes, early);
+      note(chunk, head.value_bytes, way);
       return;
     }
     const size_t at = begin_record(chunk, entry.key());
@@ -61,7 +65,7 @@ class ShardCut final : public SliceWork, public store::CutSink {
     rdb::write_value(entry, {.compress = false}, chunk.bytes);
     head.value_bytes = chunk.bytes.size() - value_at;
     std::memcpy(chunk.bytes.data() + at, &head, sizeof(head));
-    note(chunk, chunk.bytes.size() - at, early);
+    note(chunk, chunk.bytes.size() - at, way);
   }
 
   void open_large(int db, int slot, const Entry& entry, bool early) override {
@@ -92,6 +96,7 @@ class ShardCut final : public SliceWork, public store::CutSink {
       Large& large = *found->second;
       large.owner = std::move(owner);
       large.detached = static_cast<int64_t>(value.allocated_bytes());
+      note_largest(large.detached);
       detach(large.detached);
     }
   }
@@ -101,31 +106,36 @@ class ShardCut final : public SliceWork, public store::CutSink {
     detach(bytes);
   }
 
+  void tables_saved(int64_t bytes, std::unique_ptr<store::Detached> tables) override {
+    kept_tables_ -= bytes;
+    detach(-bytes);
+    engine_.shard().free_later(std::move(tables));
+  }
+
   // ---- the shard's work
 
   Next slice(Engine&) override {
     if (job_->given_up.load(std::memory_order_acquire) && !painting_) paint();
-    if (!painting_) check_bound(0);
     began_ = engine_.clock().mono();
     handed_out_ = 0;
     slice_bytes_ = job_->node.env->slice_of(kSliceBytes);
-    if (!painting_ && waits()) return Next::kWait;
-    while (!enough()) {
-      if (!large_.empty() && (large_.front().begun || large_.front().owner || walked_ || large_is_early())) {
-        write_large(std::min(kChunkBytes, slice_bytes_ - handed_out_));
-      } else if (!walked_) {
-        const store::CutBudget budget{painting_ ? kPaintEntries : SIZE_MAX, &stop_};
-        walked_ = KeyspaceCut::walk(keyspace(), budget);
-        if (!walked_) break;
-      } else {
-        break;
+    bool waits = false, spills_on = false;
+    if (painting_) {
+      walk();
+    } else {
+      check_bound();
+      judge_spilling();
+      waits = ordered_waits();
+      spills_on = spill_some(waits);
+      while (!waits && !enough() && ordered_some()) {
       }
     }
-    if (walked_ && large_.empty()) {
+    const bool is_over = walked_ && large_.empty();
+    if (is_over && spilled_.empty()) {
       end();
       return Next::kOver;
     }
-    return Next::kAgain;
+    return spills_on || !(waits || is_over) ? Next::kAgain : Next::kWait;
   }
 
  private:
@@ -137,9 +147,13 @@ class ShardCut final : public SliceWork, public store::CutSink {
     std::unique_ptr<rdb::EntryWriter> writer;
     std::unique_ptr<store::Detached> owner;
     bool begun = false;
-    int64_t kept = 0;      // of what the writer keeps, in CutJob::early_waiting
+    bool moved = false;    // begun for the snapshot thread, and goes on in a stream of its own
+    int64_t kept = 0;      // of what the writer keeps, in SnapshotStatus::copied_waiting
     int64_t detached = 0;  // bytes that `owner` has, in SnapshotStatus::detached_bytes
   };
+
+  // To the snapshot thread in its order, or as something that changed first; or to a file.
+  enum class Way { kOrdered, kEarly, kSpill };
 
   Keyspace& keyspace() { return engine_.shard().keyspace(); }
   // Large values come behind all others.
@@ -147,14 +161,36 @@ class ShardCut final : public SliceWork, public store::CutSink {
     return uint64_t{large} << 40 | static_cast<uint64_t>(db) << 16 |
            static_cast<uint64_t>(slot / kSlotsOfRange);
   }
-  bool large_is_early() const { return (large_.front().order >> 40) == 0; }
+  static bool is_early(const Large& large) { return large.order >> 40 == 0; }
 
   bool enough() { return handed_out_ >= slice_bytes_ || (engine_.clock().mono() - began_).us >= kSliceUs; }
-  bool waits() {
-    if (mine_.waiting.load() <= job_->waiting_limit()) return false;
+  bool ordered_waits() {
+    if (mine_.waiting.load() <= job_->waiting_limit) return false;
+    flush(Way::kOrdered);
     mine_.paused.store(true);
     // Taken meanwhile: nobody would wake us.
-    return mine_.waiting.load() > job_->waiting_limit() / 2;
+    return mine_.waiting.load() > job_->waiting_limit / 2;
+  }
+  bool spill_waits() {
+    if (mine_.spill_waiting.load() <= job_->spill_waiting_limit) return false;
+    flush(Way::kSpill);
+    mine_.spill_paused.store(true);
+    return mine_.spill_waiting.load() > job_->spill_waiting_limit / 2;
+  }
+
+  // Something for the snapshot thread; false: nothing is left, or the budget is spent.
+  bool ordered_some() {
+    if (!large_.empty() &&
+        (large_.front().begun || large_.front().owner || walked_ || is_early(large_.front()))) {
+      write_large(large_, Way::kOrdered, std::min(kChunkBytes, slice_bytes_ - handed_out_));
+      return true;
+    }
+    return !walked_ && walk();
+  }
+  bool walk() {
+    const store::CutBudget budget{painting_ ? kPaintEntries : SIZE_MAX, &stop_};
+    walked_ = walked_ || KeyspaceCut::walk(keyspace(), budget);
+    return walked_;
   }
 
   RecordHead head_of(int db, const Entry& entry) const {
@@ -194,17 +230,17 @@ class ShardCut final : public SliceWork, public store::CutSink {
     return true;
   }
 
-  // The chunk that takes a record now. `order` 0 of one that is early: none.
-  CutChunk& open_chunk(bool early, uint64_t order) {
-    std::unique_ptr<CutChunk>& open = early ? early_ : ordered_;
+  // The chunk that takes a record now.
+  CutChunk& open_chunk(Way way, uint64_t order) {
+    std::unique_ptr<CutChunk>& open = open_[static_cast<size_t>(way)];
     if (open == nullptr) {
       open = std::make_unique<CutChunk>();
       open->job = job_;
       open->shard = engine_.index();
-      open->early = early;
+      open->early = way == Way::kEarly;
       open->bytes.reserve(kChunkBytes + kChunkBytes / 8);
     }
-    if (early) return *open;
+    if (way != Way::kOrdered) return *open;
     // A large value that changed comes as soon as it can: where the walk is.
     order_ = std::max(order_, order);
     if (open->segments.empty() || open->segments.back().order != order_) {
@@ -213,29 +249,30 @@ class ShardCut final : public SliceWork, public store::CutSink {
     return *open;
   }
 
-  void note(CutChunk& chunk, size_t bytes, bool early) {
-    handed_out_ += bytes;
-    chunk.charged += static_cast<int64_t>(bytes);
-    dispatch::SnapshotStatus& status = job_->node.snapshot_status;
-    if (early) {
-      const auto n = static_cast<int64_t>(bytes);
-      status.copied_bytes.fetch_add(n, std::memory_order_relaxed);
-      wait_early(n);
+  void note(CutChunk& chunk, size_t size, Way way) {
+    const auto bytes = static_cast<int64_t>(size);
+    handed_out_ += size;
+    chunk.charged += bytes;
+    if (way == Way::kEarly) {
+      job_->node.snapshot_status.copied_bytes.fetch_add(bytes, std::memory_order_relaxed);
+      note_largest(bytes);
+      wait_early(bytes);
     } else {
-      mine_.waiting.fetch_add(static_cast<int64_t>(bytes), std::memory_order_relaxed);
+      (way == Way::kSpill ? mine_.spill_waiting : mine_.waiting).fetch_add(bytes, std::memory_order_relaxed);
     }
-    if (chunk.charged >= static_cast<int64_t>(kChunkBytes)) flush(early);
+    if (chunk.charged < chunk_bytes_) return;
+    if (way == Way::kEarly) judge_spilling();
+    flush(way);
   }
 
   // So much more of old states waits.
   void wait_early(int64_t bytes) {
     dispatch::SnapshotStatus& status = job_->node.snapshot_status;
-    const int64_t waiting = job_->early_waiting.fetch_add(bytes, std::memory_order_relaxed) + bytes;
+    const int64_t waiting = status.copied_waiting.fetch_add(bytes, std::memory_order_relaxed) + bytes;
     if (bytes <= 0) return;
     if (waiting > status.copied_peak.load(std::memory_order_relaxed))
       status.copied_peak.store(waiting, std::memory_order_relaxed);
-    // Of one value alone, however large, no cut fails.
-    check_bound(waiting - bytes);
+    check_bound();
   }
   void detach(int64_t bytes) {
     dispatch::SnapshotStatus& status = job_->node.snapshot_status;
@@ -243,39 +280,124 @@ class ShardCut final : public SliceWork, public store::CutSink {
     if (bytes <= 0) return;
     if (waiting > status.detached_peak.load(std::memory_order_relaxed))
       status.detached_peak.store(waiting, std::memory_order_relaxed);
-    check_bound(job_->early_waiting.load(std::memory_order_relaxed) - bytes);
+    check_bound();
+  }
+  void note_largest(int64_t bytes) {
+    int64_t largest = job_->largest.load(std::memory_order_relaxed);
+    while (bytes > largest && !job_->largest.compare_exchange_weak(largest, bytes)) {
+    }
   }
   // The bound is what a cut takes beyond what was there at its moment: old states that wait, and what has
-  // left the keyspace and is still to be saved, as far as something else has taken the place of either.
-  void check_bound(int64_t old_states) {
-    const int64_t kept =
-        old_states + job_->node.snapshot_status.detached_bytes.load(std::memory_order_relaxed);
-    if (kept <= job_->early_limit) return;
-    int64_t used = 0;
-    for (Engine* engine : job_->node.engines)
-      used += static_cast<int64_t>(engine->shard().keyspace().used_bytes());
-    const int64_t gone = std::max<int64_t>(0, job_->used_at_cut - used);
-    if (kept - gone <= job_->early_limit) return;
+  // left the keyspace and is still to be saved, as far as something else has taken the place of either. Of
+  // one value alone, however large, no cut fails.
+  void check_bound() {
+    const int64_t limit = job_->kept_limit + job_->largest.load(std::memory_order_relaxed);
+    if (job_->kept_beyond(limit) <= limit) return;
     job_->give_up({"what changed before it was saved has outgrown its bound of " +
-                       std::to_string(job_->early_limit) + " bytes: the file is slower than the writes",
+                       std::to_string(job_->kept_limit) + " bytes: the file is slower than the writes" +
+                       job_->about_spill(),
                    0});
+  }
+
+  static int64_t kept_of_none(const Large& large) {
+    return static_cast<int64_t>(large.key.size()) + kOpenBytes;
   }
   // What is kept of a value that changes.
   void charge(Large& large) {
-    const auto kept = static_cast<int64_t>(large.writer->kept_bytes() + large.key.size()) + kOpenBytes;
+    const auto kept = static_cast<int64_t>(large.writer->kept_bytes()) + kept_of_none(large);
     if (kept != large.kept) wait_early(kept - large.kept);
     large.kept = kept;
   }
 
-  void flush(bool early) {
-    std::unique_ptr<CutChunk>& open = early ? early_ : ordered_;
-    if (open != nullptr) writer_.post(open.release());
+  void flush(Way way) {
+    std::unique_ptr<CutChunk> chunk = std::move(open_[static_cast<size_t>(way)]);
+    if (chunk == nullptr) return;
+    if (way == Way::kSpill) chunk->stream = spill_stream_;
+    if (way == Way::kEarly && spills()) chunk->stream = begun(early_stream_);
+    post(std::move(chunk));
+  }
+  void post(std::unique_ptr<CutChunk> chunk) {
+    (chunk->stream == CutChunk::kNoStream ? job_->writer : job_->spiller)->post(chunk.release());
   }
 
-  // Some bytes of the first large value; true: it is complete.
-  bool write_large(size_t budget) {
-    Large& large = large_.front();
-    CutChunk* chunk = &open_chunk(false, large.order);
+  // ---- to files
+
+  bool spills() const { return spilling_ && !job_->spill_failed.load(std::memory_order_acquire); }
+  void judge_spilling() {
+    const int64_t from = spilling_ ? job_->spill_from / 2 : job_->spill_from;
+    spilling_ = job_->kept_beyond(from) > from;
+    if (spilling_) job_->spills.store(true, std::memory_order_relaxed);
+  }
+  int begun(int& stream) {
+    if (stream == CutChunk::kNoStream) stream = streams_++;
+    return stream;
+  }
+  void use_stream(int stream) {
+    if (stream == spill_stream_) return;
+    flush(Way::kSpill);
+    spill_stream_ = stream;
+  }
+  void end_stream(int stream) {
+    if (stream == CutChunk::kNoStream) return;
+    auto chunk = std::make_unique<CutChunk>();
+    chunk->job = job_;
+    chunk->shard = engine_.index();
+    chunk->stream = stream;
+    chunk->stream_ends = true;
+    post(std::move(chunk));
+  }
+
+  // `waits`: the snapshot thread takes nothing at the moment. True: there is more, for which there is room.
+  bool spill_some(bool waits) {
+    if (spilled_.empty() && !spills()) return false;
+    const size_t most = waits ? slice_bytes_ : std::max<size_t>(slice_bytes_ / 2, 1);
+    while (handed_out_ < most && !enough()) {
+      if (spill_waits()) return false;
+      if (!spilled_.empty()) {
+        write_large(spilled_, Way::kSpill, std::min(kChunkBytes, most - handed_out_));
+      } else if (!begin_to_spill(waits)) {
+        // Tables that left the keyspace go when all is saved.
+        if (!waits || walked_ || kept_tables_ <= move_from_) return false;
+        use_stream(begun(slow_stream_));
+        walk_spills_ = true;
+        walk();
+        walk_spills_ = false;
+      }
+    }
+    return true;
+  }
+  // The next large value of which something is kept, or that is open before its turn; of the one that is
+  // under way, when that is much, the rest.
+  bool begin_to_spill(bool waits) {
+    for (auto at = large_.begin(); at != large_.end(); ++at) {
+      const int64_t kept = at->kept - kept_of_none(*at) + at->detached;
+      const bool spills =
+          kept > (at->begun ? move_from_ : 0) || kept_tables_ > move_from_ || (is_early(*at) && !at->begun);
+      if (!spills || (at->begun && !waits)) continue;
+      at->moved = at->begun;
+      use_stream(at->moved ? streams_++ : begun(slow_stream_));
+      if (at->moved) tell_move(at->order);
+      spilled_.splice(spilled_.end(), large_, at);
+      return true;
+    }
+    return false;
+  }
+  void tell_move(uint64_t order) {
+    CutChunk& chunk = open_chunk(Way::kOrdered, order);
+    RecordHead head;
+    head.shape = RecordHead::kMoved;
+    head.value_bytes = static_cast<uint64_t>(spill_stream_);
+    const size_t at = begin_record(chunk, {});
+    std::memcpy(chunk.bytes.data() + at, &head, sizeof(head));
+    note(chunk, sizeof(head), Way::kOrdered);
+    flush(Way::kOrdered);  // nothing may stand behind it
+  }
+
+  // Some bytes of the first of these values.
+  void write_large(std::list<Large>& values, Way way, size_t budget) {
+    Large& large = values.front();
+    CutChunk* chunk = &open_chunk(way, large.order);
+    const size_t before = chunk->bytes.size();
     if (!large.begun) {
       large.begun = true;
       const size_t at = begin_record(*chunk, large.key);
@@ -288,13 +410,16 @@ class ShardCut final : public SliceWork, public store::CutSink {
     slice.shape = last ? RecordHead::kLast : RecordHead::kSlice;
     slice.value_bytes = chunk->bytes.size() - value_at;
     std::memcpy(chunk->bytes.data() + at, &slice, sizeof(slice));
-    note(*chunk, chunk->bytes.size() - at, false);
+    note(*chunk, chunk->bytes.size() - before, way);
     charge(large);
-    if (!last) return false;
+    if (!last) return;
     wait_early(-large.kept);
+    if (large.moved) {
+      flush(way);
+      end_stream(spill_stream_);
+    }
     release(large);
-    large_.pop_front();
-    return true;
+    values.pop_front();
   }
 
   // Of a value that nobody writes any more.
@@ -311,14 +436,15 @@ class ShardCut final : public SliceWork, public store::CutSink {
   // The cut was given up.
   void paint() {
     painting_ = true;
+    large_.splice(large_.end(), spilled_);
     for (Large& large : large_) {
       large.writer->leave();
+      wait_early(-large.kept);
       release(large);
     }
     large_.clear();
     KeyspaceCut::abandon(keyspace());
-    ordered_.reset();
-    early_.reset();
+    for (auto& chunk : open_) chunk.reset();
   }
 
   void end() {
@@ -326,19 +452,32 @@ class ShardCut final : public SliceWork, public store::CutSink {
       engine_.shard().free_later(std::move(kept));
     });
     detach(-kept_tables_);
-    flush(true);
-    open_chunk(false, order_).last = true;
-    flush(false);
+    if (!painting_) {
+      flush(Way::kEarly);
+      flush(Way::kSpill);
+      end_stream(early_stream_);
+      end_stream(slow_stream_);
+    }
+    CutChunk& chunk = open_chunk(Way::kOrdered, order_);
+    chunk.last = true;
+    chunk.streams = streams_;
+    flush(Way::kOrdered);
   }
 
   Engine& engine_;
   const std::shared_ptr<CutJob> job_;
   CutJob::OfShard& mine_;
-  io::Loop& writer_;
   const std::function<bool()> stop_;
-  std::unique_ptr<CutChunk> ordered_, early_;
-  int64_t kept_tables_ = 0;  // bytes, in SnapshotStatus::detached_bytes
-  std::list<Large> large_;   // they stay where they are in memory
+  const int64_t chunk_bytes_, move_from_;
+  std::unique_ptr<CutChunk> open_[3];  // by Way
+  int64_t kept_tables_ = 0;            // bytes, in SnapshotStatus::detached_bytes
+  std::list<Large> large_;             // they stay where they are in memory
+  std::list<Large> spilled_;           // the one that is written to a file now
+  // What changed first, in no order; large values and what the walk spills; what the open chunk is for.
+  int early_stream_ = CutChunk::kNoStream, slow_stream_ = CutChunk::kNoStream;
+  int spill_stream_ = CutChunk::kNoStream;
+  int streams_ = 0;
+  bool spilling_ = false, walk_spills_ = false;
   std::unordered_map<const Container*, std::list<Large>::iterator> by_value_;
   uint64_t order_ = 0;
   bool walked_ = false, painting_ = false;
@@ -348,8 +487,8 @@ class ShardCut final : public SliceWork, public store::CutSink {
 
 }  // namespace
 
-void begin_shard_cut(Engine& engine, const std::shared_ptr<CutJob>& job, io::Loop& writer) {
-  engine.set_slice_work(std::make_unique<ShardCut>(engine, job, writer));
+void begin_shard_cut(Engine& engine, const std::shared_ptr<CutJob>& job) {
+  engine.set_slice_work(std::make_unique<ShardCut>(engine, job));
 }
 
 }  // namespace tessera::persist

@@ -2,13 +2,16 @@
 // hands the stream to its sinks. Thread: its own; it may wait for disks.
 // The order: parts of shards by database and range of slots, whatever came first, so that the same data gives
 // the same bytes. What changed before the walk reached it stands wherever it arrives. A large value is
-// contiguous: meanwhile everything else waits.
+// contiguous: meanwhile everything else waits. What was spilled is read back behind all that came here, save
+// a large value that moved there in its middle.
 #include <cstring>
 #include <deque>
+#include <map>
 #include <utility>
 
 #include "common/base/check.h"
 #include "common/hash/crc64.h"
+#include "server/journal/faults.h"
 #include "server/persist/cut_job.h"
 #include "server/persist/key_delay.h"
 #include "server/persist/rdb/format.h"
@@ -45,17 +48,32 @@ class SnapshotWriter::Stream {
     }
   }
 
+  void take(std::unique_ptr<SpilledStream> stream) {
+    OfShard& shard = of_shard_[static_cast<size_t>(stream->shard)];
+    ++shard.streams_here;
+    if (stream->file != nullptr) shard.spilled[stream->stream] = std::move(stream->file);
+  }
+
   // True: over, nothing of the job is to come.
   bool run() {
     for (;;) {
+      if (writer_.stopping_.load(std::memory_order_relaxed)) job_->give_up({"the server stops", 0});
       if (job_->given_up.load(std::memory_order_acquire)) return drain();
-      if (large_of_ >= 0) {
+      if (large_of_ >= 0 && moved_to_ >= 0) {
+        if (!take_moved()) return false;
+      } else if (large_of_ >= 0) {
         if (!take_segment(static_cast<size_t>(large_of_))) return false;
       } else if (!early_.empty()) {
         take_early();
       } else {
         const int next = next_shard();
-        if (next == kNobody) return finish();
+        if (next == kNobody) {
+          if (const Spilled spilled = take_spilled(); spilled == Spilled::kAll)
+            return finish();
+          else if (spilled == Spilled::kNotYet)
+            return false;
+          continue;
+        }
         if (next == kNotYet || !take_segment(static_cast<size_t>(next))) return false;
       }
       if (out_.size() >= kFlushBytes) flush();
@@ -70,7 +88,10 @@ class SnapshotWriter::Stream {
     std::deque<std::unique_ptr<CutChunk>> chunks;
     size_t segment = 0;  // of the first chunk
     bool ended = false;
+    int streams = 0, streams_here = 0;                  // spilled; the first is known when it has ended
+    std::map<int, std::unique_ptr<SpillFile>> spilled;  // streams to be read
   };
+  enum class Spilled { kSome, kNotYet, kAll };
 
   rdb::WriteOptions options() const { return {.compress = job_->compress}; }
 
@@ -149,7 +170,8 @@ class SnapshotWriter::Stream {
     if (++shard.segment < chunk.segments.size()) return true;
     shard.segment = 0;
     shard.ended = chunk.last;
-    release(chunk);
+    shard.streams = chunk.streams;
+    chunk.release();
     shard.chunks.pop_front();
     return true;
   }
@@ -157,18 +179,8 @@ class SnapshotWriter::Stream {
   void take_early() {
     CutChunk& chunk = *early_.front();
     records(chunk, 0, chunk.bytes.size());
-    release(chunk);
+    chunk.release();
     early_.pop_front();
-  }
-
-  void release(const CutChunk& chunk) {
-    if (chunk.early) {
-      job_->early_waiting.fetch_sub(chunk.charged);
-      return;
-    }
-    CutJob::OfShard& shard = job_->of_shard[static_cast<size_t>(chunk.shard)];
-    const int64_t left = shard.waiting.fetch_sub(chunk.charged) - chunk.charged;
-    if (left <= job_->waiting_limit() / 2 && shard.paused.exchange(false)) shard.loop->wake();
   }
 
   void records(CutChunk& chunk, size_t at, size_t end) {
@@ -180,25 +192,33 @@ class SnapshotWriter::Stream {
       at += sizeof(head);
       const std::string_view key = bytes.substr(at, head.key_bytes);
       at += head.key_bytes;
-      const bool outside = head.shape == RecordHead::kShared;
-      const bool large = head.shape == RecordHead::kLarge;
-      const std::string_view value = bytes.substr(at, outside || large ? 0 : head.value_bytes);
+      const std::string_view value = bytes.substr(at, CutChunk::value_inside(head));
       at += value.size();
-      record(chunk, head, key, value);
+      record(head, key, chunk.early);
+      if (head.shape == RecordHead::kShared) {
+        string_of_parts(head.value_bytes, [&](uint64_t) {
+          const CutChunk::Piece& piece = chunk.pieces[piece_++];
+          return piece.bytes.view().substr(piece.offset, piece.size);
+        });
+      } else {
+        press(value);
+      }
+      if (head.shape == RecordHead::kLarge) large_of_ = chunk.shard;
+      if (head.shape == RecordHead::kLast) large_of_ = -1;
+      if (head.shape == RecordHead::kMoved) moved_to_ = static_cast<int>(head.value_bytes);
       if (out_.size() >= kFlushBytes) flush();
     }
     if (piece_ > 0)
       chunk.pieces.erase(chunk.pieces.begin(), chunk.pieces.begin() + static_cast<long>(piece_));
   }
 
-  void record(CutChunk& chunk, const RecordHead& head, std::string_view key, std::string_view value) {
-    rdb::Output out(out_, options());
-    if (head.shape == RecordHead::kSlice || head.shape == RecordHead::kLast) {
-      press(value, out);
-      if (head.shape == RecordHead::kLast) large_of_ = -1;
+  // What stands in front of its value, if one begins here.
+  void record(const RecordHead& head, std::string_view key, bool early) {
+    if (head.shape != RecordHead::kWhole && head.shape != RecordHead::kShared &&
+        head.shape != RecordHead::kLarge)
       return;
-    }
-    select(head.db, !chunk.early, out);
+    rdb::Output out(out_, options());
+    select(head.db, !early, out);
     rdb::write_key(out, head.type, key, head.expire_ms, head.idle_s, head.freq);
     ++keys_;
     delay_.wait([this] {
@@ -206,30 +226,28 @@ class SnapshotWriter::Stream {
              writer_.stopping_.load(std::memory_order_relaxed);
     });
     presser_.start(rdb::grammar_of(rdb::kind_of(head.type, rdb::Family::kRedis)));
-    if (head.shape == RecordHead::kLarge) {
-      large_of_ = chunk.shard;
-    } else if (head.shape == RecordHead::kShared) {
-      string_of_pieces(chunk, head.value_bytes, out);
-    } else {
-      press(value, out);
-    }
   }
 
-  void press(std::string_view value, rdb::Output& out) {
+  void press(std::string_view value) {
+    if (value.empty()) return;
     if (job_->compress) {
+      rdb::Output out(out_, options());
       presser_.run(value, out);
     } else {
-      out.bytes().append(value);
+      out_ += value;
     }
   }
 
-  void string_of_pieces(CutChunk& chunk, uint64_t size, rdb::Output& out) {
+  // `next` gives the next part, given how much is left.
+  template <typename Next>
+  void string_of_parts(uint64_t size, const Next& next) {
+    rdb::Output out(out_, options());
     const bool pressed = job_->compress && size <= kPressMost;
     std::string whole;
     if (!pressed) out.length(size);
-    for (uint64_t have = 0; have < size; ++piece_) {
-      const CutChunk::Piece& piece = chunk.pieces[piece_];
-      const std::string_view part = piece.bytes.view().substr(piece.offset, piece.size);
+    for (uint64_t have = 0; have < size;) {
+      const std::string_view part = next(size - have);
+      if (part.empty()) return;  // it is given up
       have += part.size();
       if (pressed) {
         whole += part;
@@ -239,6 +257,64 @@ class SnapshotWriter::Stream {
       }
     }
     if (pressed) out.string(whole);
+  }
+
+  // ---- what was spilled
+
+  // A large value whose middle and end are in a stream of their own.
+  bool take_moved() {
+    std::map<int, std::unique_ptr<SpillFile>>& spilled = of_shard_[static_cast<size_t>(large_of_)].spilled;
+    const auto at = spilled.find(moved_to_);
+    if (at == spilled.end()) return false;
+    if (!journal::planted(journal::Fault::kMovedLost) && !take_records(*at->second)) return true;
+    spilled.erase(at);
+    large_of_ = moved_to_ = -1;
+    return true;
+  }
+
+  // Some of it, when nothing else is left.
+  Spilled take_spilled() {
+    for (OfShard& shard : of_shard_) {
+      if (!shard.spilled.empty()) {
+        const bool lost = journal::planted(journal::Fault::kSpilledLost);
+        if (lost || take_records(*shard.spilled.begin()->second)) shard.spilled.erase(shard.spilled.begin());
+        return Spilled::kSome;
+      }
+      if (shard.streams_here < shard.streams) return Spilled::kNotYet;
+    }
+    return Spilled::kAll;
+  }
+
+  // Some records; true: there are no more. What cannot be read gives the cut up.
+  bool take_records(SpillFile& file) {
+    for (size_t taken = 0; taken < kFlushBytes && !file.at_end();) {
+      RecordHead head;
+      const std::string_view bytes = read(file, sizeof(head));
+      if (bytes.empty()) return false;
+      std::memcpy(&head, bytes.data(), sizeof(head));
+      taken += sizeof(head) + head.key_bytes + head.value_bytes;
+      const std::string_view key = read(file, head.key_bytes);
+      if (job_->given_up.load(std::memory_order_relaxed)) return false;
+      record(head, key, true);
+      if (head.shape == RecordHead::kShared) {
+        string_of_parts(head.value_bytes, [&](uint64_t left) { return read_some(file, left); });
+      } else {
+        press(read(file, CutChunk::value_inside(head)));
+      }
+      if (out_.size() >= kFlushBytes) flush();
+    }
+    return file.at_end();
+  }
+  std::string_view read(SpillFile& file, size_t n) { return n == 0 ? "" : checked(file, file.read(n)); }
+  std::string_view read_some(SpillFile& file, uint64_t n) {
+    if (writer_.stopping_.load(std::memory_order_relaxed)) job_->give_up({"the server stops", 0});
+    if (job_->given_up.load(std::memory_order_relaxed)) return {};
+    return checked(file, file.read_some(n));
+  }
+  std::string_view checked(const SpillFile& file, const Result<std::string_view>& got) {
+    if (got.ok()) return *got;
+    job_->give_up({"what was spilled to " + file.path() + " cannot be read: " + got.error().message, 0});
+    return {};
   }
 
   // `in_order`: then the database's sizes are told when it is first met.
@@ -256,6 +332,8 @@ class SnapshotWriter::Stream {
 
   bool finish() {
     flush();
+    TESSERA_DCHECK(large_of_ < 0 && early_.empty());
+    end_spill();
     for (size_t i = 0; i < job_->targets.size(); ++i) {
       CutJob::Target& target = *job_->targets[i];
       if (target.ended) continue;
@@ -274,12 +352,21 @@ class SnapshotWriter::Stream {
     return true;
   }
 
+  void end_spill() {
+    if (std::exchange(spill_is_over_, true)) return;
+    auto* over = new SpillOver;
+    over->job = job_;
+    job_->spiller->post(over);
+  }
+
   // Given up: waits for the shards to have painted.
   bool drain() {
     for (size_t i = 0; i < job_->targets.size(); ++i) fail(i, job_->reason);
     early_.clear();
     bool all = true;
+    end_spill();
     for (OfShard& shard : of_shard_) {
+      shard.spilled.clear();
       for (const auto& chunk : shard.chunks) shard.ended |= chunk->last;
       shard.chunks.clear();
       all &= shard.ended;
@@ -294,6 +381,8 @@ class SnapshotWriter::Stream {
   std::string out_;
   rdb::Presser presser_;
   int large_of_ = -1;  // whose large value is under way
+  int moved_to_ = -1;  // ... and in which of its streams it goes on
+  bool spill_is_over_ = false;
   int db_ = -1;
   uint64_t sized_ = 0;
   uint64_t keys_ = 0;
@@ -327,6 +416,9 @@ Micros SnapshotWriter::tick(io::Loop& loop) {
     if (auto* start = dynamic_cast<Start*>(message)) {
       stream_ = std::make_unique<Stream>(*this, std::move(start->job));
       delete start;
+    } else if (auto* spilled = dynamic_cast<SpilledStream*>(message)) {
+      std::unique_ptr<SpilledStream> mine(spilled);
+      if (stream_ != nullptr && stream_->job() == mine->job) stream_->take(std::move(mine));
     } else if (auto* chunk = dynamic_cast<CutChunk*>(message)) {
       std::unique_ptr<CutChunk> mine(chunk);
       if (stream_ != nullptr && stream_->job() == mine->job) stream_->take(std::move(mine));

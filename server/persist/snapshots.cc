@@ -9,6 +9,7 @@
 #include "server/journal/faults.h"
 #include "server/persist/cut_job.h"
 #include "server/persist/rdb/format.h"
+#include "server/persist/spill_writer.h"
 #include "server/store/cut.h"
 
 namespace tessera::persist {
@@ -25,7 +26,7 @@ SaveAccess access_of(const std::string& policy) {
 
 class NodeSnapshots final : public Snapshots {
  public:
-  explicit NodeSnapshots(NodeShared& node) : node_(node), writer_(node) {
+  explicit NodeSnapshots(NodeShared& node) : node_(node), writer_(node), spiller_(node) {
     writer_.target_over = [this](const std::shared_ptr<CutJob>& job, size_t target, Result<CutInfo> result) {
       node_.control->post([job, target, result = std::move(result)] {
         const auto done = std::move(job->targets[target]->request.done);
@@ -69,13 +70,18 @@ class NodeSnapshots final : public Snapshots {
   bool is_busy() const override { return active_ != nullptr; }
 
   void start(const std::vector<int>& cpus) override {
+    remove_spill_files(node_.env->files(), node_.settings->get()->config->text("dir"));
     thread_ = node_.env->start_thread("snapshot", writer_, cpus);
+    spill_thread_ = node_.env->start_thread("spill", spiller_, cpus);
   }
   void stop() override {
     if (thread_ == nullptr) return;
     writer_.request_stop();
     thread_->loop().wake();
     thread_->join();
+    spiller_.request_stop();
+    spill_thread_->loop().wake();
+    spill_thread_->join();
   }
 
  private:
@@ -92,13 +98,15 @@ class NodeSnapshots final : public Snapshots {
     active_->compress = settings->config->boolean("rdbcompression");
     active_->checksum = settings->config->boolean("rdbchecksum");
     active_->access = access_of(settings->config->text("maxmemory-policy"));
+    active_->writer = &thread_->loop();
+    active_->spiller = &spill_thread_->loop();
+    active_->spill_prefix = spill_prefix(settings->config->text("dir"), ++cuts_);
     int64_t bytes = 0;
     for (size_t i = 0; i < node_.engines.size(); ++i) {
       active_->of_shard[i].loop = &node_.engines[i]->loop();
       bytes += static_cast<int64_t>(node_.engines[i]->shard().keyspace().used_bytes());
     }
-    active_->used_at_cut = bytes;
-    active_->early_limit = std::max(CutJob::kEarlyBytes, bytes / 20);
+    active_->set_limits(bytes, static_cast<int64_t>(settings->config->bytes("cut-kept-limit")));
     if (journal::planted(journal::Fault::kCutBesideEffects))
       active_->info.journal_offset = node_.journal->end_offset();
     dispatch::call_parked(*node_.engines.front(),
@@ -136,7 +144,9 @@ class NodeSnapshots final : public Snapshots {
     status.copied_peak = 0;
     status.detached_bytes = 0;
     status.detached_peak = 0;
-    for (Engine* engine : node_.engines) begin_shard_cut(*engine, job, thread_->loop());
+    status.spilled_bytes = 0;
+    job->set_spill_limit();
+    for (Engine* engine : node_.engines) begin_shard_cut(*engine, job);
     for (const auto& target : job->targets) {
       if (target->request.at_cut) target->request.at_cut(info);
     }
@@ -145,7 +155,9 @@ class NodeSnapshots final : public Snapshots {
 
   NodeShared& node_;
   SnapshotWriter writer_;
-  std::unique_ptr<io::Thread> thread_;
+  SpillWriter spiller_;
+  std::unique_ptr<io::Thread> thread_, spill_thread_;
+  uint64_t cuts_ = 0;
   uint64_t last_id_ = 0;
   std::vector<std::unique_ptr<CutJob::Target>> waiting_;
   std::shared_ptr<CutJob> active_;

@@ -32,8 +32,11 @@ class CutSink {
   virtual void open_large(int db, int slot, const Entry& entry, bool early) = 0;
   // The value has left the keyspace; to be freed when it is saved.
   virtual void let_go(const Container& value, std::unique_ptr<Detached> owner) = 0;
-  // Tables of so many bytes have left the keyspace and stay until the cut ends.
+  // Tables of so many bytes have left the keyspace and stay until they are saved; what tables_saved() was not
+  // told of, until the cut ends.
   virtual void tables_kept(int64_t bytes) = 0;
+  // Such ones that are; to be freed.
+  virtual void tables_saved(int64_t bytes, std::unique_ptr<Detached> tables) = 0;
 };
 
 // How far walk() may go in one call.
@@ -66,6 +69,9 @@ class KeyspaceCut {
   static size_t timed_values(const Keyspace& keyspace, int db);
   // How often everything was taken out at once. Any thread.
   static uint64_t flush_count(const Keyspace& keyspace);
+
+ private:
+  static bool walk_on(Keyspace& keyspace, const CutBudget& budget);
 };
 
 }  // namespace tessera::store

@@ -1,6 +1,6 @@
 // Role: what a keyspace keeps while a cut is on; for store/ alone. Thread: the owner or holder.
 // Invariants: `left` is the sum of what all tables of the cut have to save, turned or not; a database or
-// table that leaves the keyspace with something to save stays here until the cut ends.
+// table that leaves the keyspace with something to save stays here until that is saved.
 #pragma once
 
 #include <memory>
@@ -46,6 +46,8 @@ struct CutState {
   std::vector<CutTable> tables;
   std::vector<Large> large;  // passed by the walk, which comes back for them
   size_t next_large = 0;
+  std::unique_ptr<DetachedTables> saved;  // tables that left the keyspace and are saved; for the sink
+  int64_t saved_bytes = 0;
   // Where the walk is.
   size_t database = 0;
   int slot = 0;

@@ -29,6 +29,11 @@ void DetachedTables::add(uint64_t root, size_t keys) {
   roots_.push_back(root);
 }
 
+void DetachedTables::give(uint64_t& root, size_t keys, DetachedTables& to) {
+  key_count_ -= keys;
+  to.add(std::exchange(root, 0), keys);
+}
+
 namespace {
 void free_leaf_entries(Leaf& leaf) {
   for (uint32_t i = 0; i < leaf.slot_count; ++i) {

@@ -30,6 +30,8 @@ class DetachedTables final : public Detached {
 
   void add(Database* d);
   void add(uint64_t root, size_t keys);
+  // One table of a database that is here.
+  void give(uint64_t& root, size_t keys, DetachedTables& to);
 
   size_t key_count() const override { return key_count_; }
   bool free_some(size_t keys) override;

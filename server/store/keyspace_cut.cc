@@ -183,6 +183,12 @@ bool Keyspace::Impl::keep_for_cut(Database* d, int64_t bytes) {
     CutDatabase& at = cut->databases[i];
     if (at.database != d) continue;
     at.owner = std::make_unique<DetachedTables>(memory.shared_slab(), d);
+    // The walk comes back for it: it takes memory, also where it has been saved.
+    if (i <= cut->database) {
+      cut->database = i;
+      cut->slot = 0;
+      cut->from = 0;
+    }
     if (cut->sink != nullptr) cut->sink->tables_kept(bytes);
     return true;
   }
@@ -217,7 +223,31 @@ void KeyspaceCut::begin(Keyspace& keyspace, CutSink* sink) {
   }
 }
 
+namespace {
+
+// Of tables that left the keyspace, what is saved need not be kept: as long as nobody reads a large value,
+// which may be one of theirs.
+bool may_go(const CutState& cut) {
+  return cut.sink != nullptr && cut.open.empty();
+}
+DetachedTables& saved_tables(Keyspace::Impl& impl, int64_t bytes) {
+  CutState& cut = *impl.cut;
+  if (cut.saved == nullptr) cut.saved = std::make_unique<DetachedTables>(impl.memory.shared_slab());
+  cut.saved_bytes += bytes;
+  return *cut.saved;
+}
+
+}  // namespace
+
 bool KeyspaceCut::walk(Keyspace& keyspace, const CutBudget& budget) {
+  CutState& cut = *keyspace.impl_->cut;
+  const bool done = walk_on(keyspace, budget);
+  if (cut.saved != nullptr && cut.sink != nullptr)
+    cut.sink->tables_saved(std::exchange(cut.saved_bytes, 0), std::move(cut.saved));
+  return done;
+}
+
+bool KeyspaceCut::walk_on(Keyspace& keyspace, const CutBudget& budget) {
   Keyspace::Impl& impl = *keyspace.impl_;
   impl.check_access();
   CutState& cut = *impl.cut;
@@ -228,6 +258,9 @@ bool KeyspaceCut::walk(Keyspace& keyspace, const CutBudget& budget) {
     const TableAt at{loose.root, loose.table, nullptr, 0, loose.db, loose.slot};
     if (!TableWalk(impl, at, walk).run(loose.from)) return false;
     loose.done = true;
+    if (!may_go(cut) || loose.owner == nullptr) continue;
+    cut.sink->tables_saved(static_cast<int64_t>(loose.table.bytes), std::move(loose.owner));
+    loose.root = 0;
   }
   for (; cut.database < cut.databases.size(); ++cut.database, cut.slot = 0, cut.from = 0) {
     const CutDatabase& in = cut.databases[cut.database];
@@ -238,10 +271,14 @@ bool KeyspaceCut::walk(Keyspace& keyspace, const CutBudget& budget) {
         continue;
       }
       Table& table = range->tables[cut.slot % kSlotsPerRange];
-      if (table.colour[0] == impl.colour && table.left[0] == 0) continue;
-      const TableAt at{
-          range->roots[cut.slot % kSlotsPerRange], table, in.database, cut.database, in.db, cut.slot};
-      if (!TableWalk(impl, at, walk).run(cut.from)) return false;
+      uint64_t& root = range->roots[cut.slot % kSlotsPerRange];
+      const auto is_saved = [&] { return table.colour[0] == impl.colour && table.left[0] == 0; };
+      if (!is_saved()) {
+        const TableAt at{root, table, in.database, cut.database, in.db, cut.slot};
+        if (!TableWalk(impl, at, walk).run(cut.from)) return false;
+      }
+      if (in.owner != nullptr && root != 0 && is_saved() && may_go(cut))
+        in.owner->give(root, table.size, saved_tables(impl, static_cast<int64_t>(table.bytes)));
     }
   }
   for (; cut.next_large < cut.large.size(); ++cut.next_large) {

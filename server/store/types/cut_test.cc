@@ -59,6 +59,10 @@ class TestSink final : public CutSink {
     EXPECT_GT(bytes, 0);
     ++kept_count;
   }
+  void tables_saved(int64_t bytes, std::unique_ptr<Detached> tables) override {
+    EXPECT_GT(bytes, 0);
+    saved_keys += tables->key_count();
+  }
   // A slice of the work on large values.
   void save_some(Random& random) {
     if (open_.empty() || random.below(4) != 0) return;
@@ -84,6 +88,7 @@ class TestSink final : public CutSink {
   Image image;
   std::vector<std::string> order;
   int twice = 0, early_count = 0, large = 0, let_go_count = 0, followed = 0, kept_count = 0;
+  size_t saved_keys = 0;  // of tables that left the keyspace
 
  private:
   void note(int db, const Entry& entry, bool early) {
@@ -307,6 +312,26 @@ TEST_F(CutTest, OrderDependsOnKeysAlone) {
   KeyspaceCut::end(other, [](std::unique_ptr<Detached>) {});
   EXPECT_EQ(first.order, second.order);
   EXPECT_EQ(first.order.size(), names.size());
+}
+
+TEST_F(CutTest, TablesThatWentAreFreedWhenTheyAreSaved) {
+  constexpr size_t kKeys = 5000;
+  for (size_t i = 0; i < kKeys; ++i) keyspace_.set_int(0, key("key:" + std::to_string(i)), 1, kNoExpire);
+  const Image wanted = image_now();
+  TestSink sink(keyspace_);
+  KeyspaceCut::begin(keyspace_, &sink);
+  const CutBudget some{kKeys / 3, nullptr};
+  EXPECT_FALSE(KeyspaceCut::walk(keyspace_, some));
+  EXPECT_EQ(sink.saved_keys, 0u);
+  (void)keyspace_.detach_slot(0, key("key:4711").slot);
+  (void)keyspace_.detach(0);
+  EXPECT_FALSE(KeyspaceCut::walk(keyspace_, some));
+  EXPECT_GT(sink.saved_keys, kKeys / 2);  // also what the walk has passed before
+  EXPECT_LT(sink.saved_keys, kKeys);
+  finish(sink);
+  EXPECT_EQ(sink.saved_keys, kKeys);
+  EXPECT_EQ(sink.image, wanted);
+  EXPECT_EQ(sink.twice, 0);
 }
 
 TEST_F(CutTest, ExpiredKeysNeedNothing) {

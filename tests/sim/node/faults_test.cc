@@ -41,6 +41,7 @@ TEST_P(NodePlantedFault, IsFound) {
 }
 
 INSTANTIATE_TEST_SUITE_P(All, NodePlantedFault, testing::Range(1, 11));
+INSTANTIATE_TEST_SUITE_P(Spilled, NodePlantedFault, testing::Values(13, 14));
 
 // Those of values that are saved in pieces, in lives that have one kind of them.
 class NodePlantedFaultOfPieces : public testing::TestWithParam<std::tuple<int, int>> {};

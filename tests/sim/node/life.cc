@@ -211,6 +211,12 @@ class Lives {
     const auto started = node_->start();
     if (!started.ok()) start_error_ = started.error().message;
     bool well = started.ok();
+    // Whatever a crash left of what a cut spilled is of no use.
+    if (const auto names = host_.files().list(kDir); well && host_.alive() && names.ok()) {
+      for (const std::string& name : *names) {
+        if (name.ends_with(".spill")) fail(name + " was left");
+      }
+    }
     if (well) {
       node_->serve();
       const auto loaded = node_->load();
