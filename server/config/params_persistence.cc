@@ -37,7 +37,7 @@ constexpr ParameterRow kRows[] = {
         .flags(kHidden)
         .about("Microseconds to wait for each key of a snapshot; for tests."),
     memory("cut-kept-limit", "67108864", 1, kMaxLong)
-        .flags(kHidden)
+        .flags(kTesseraOnly | kHidden)
         .about("Bytes that a snapshot may keep in memory beyond the data of its moment, or 5% of that; for "
                "tests."),
     integer("key-load-delay", "0", -kMaxInt - 1, kMaxInt)

@@ -126,9 +126,11 @@ class ShardCut final : public SliceWork, public store::CutSink {
       check_bound();
       judge_spilling();
       waits = ordered_waits();
-      spills_on = spill_some(waits);
-      while (!waits && !enough() && ordered_some()) {
+      // The snapshot thread first, as long as it takes anything.
+      const size_t share = std::max<size_t>(spilled_.empty() ? slice_bytes_ : slice_bytes_ / 2, 1);
+      while (!waits && handed_out_ < share && !enough() && ordered_some()) {
       }
+      spills_on = spill_some(waits);
     }
     const bool is_over = walked_ && large_.empty();
     if (is_over && spilled_.empty()) {
@@ -350,11 +352,10 @@ class ShardCut final : public SliceWork, public store::CutSink {
   // `waits`: the snapshot thread takes nothing at the moment. True: there is more, for which there is room.
   bool spill_some(bool waits) {
     if (spilled_.empty() && !spills()) return false;
-    const size_t most = waits ? slice_bytes_ : std::max<size_t>(slice_bytes_ / 2, 1);
-    while (handed_out_ < most && !enough()) {
+    while (!enough()) {
       if (spill_waits()) return false;
       if (!spilled_.empty()) {
-        write_large(spilled_, Way::kSpill, std::min(kChunkBytes, most - handed_out_));
+        write_large(spilled_, Way::kSpill, std::min(kChunkBytes, slice_bytes_ - handed_out_));
       } else if (!begin_to_spill(waits)) {
         // Tables that left the keyspace go when all is saved.
         if (!waits || walked_ || kept_tables_ <= move_from_) return false;

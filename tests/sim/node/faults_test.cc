@@ -41,7 +41,7 @@ TEST_P(NodePlantedFault, IsFound) {
 }
 
 INSTANTIATE_TEST_SUITE_P(All, NodePlantedFault, testing::Range(1, 11));
-INSTANTIATE_TEST_SUITE_P(Spilled, NodePlantedFault, testing::Values(13, 14));
+INSTANTIATE_TEST_SUITE_P(Spilled, NodePlantedFault, testing::Values(13));
 
 // Those of values that are saved in pieces, in lives that have one kind of them.
 class NodePlantedFaultOfPieces : public testing::TestWithParam<std::tuple<int, int>> {};
@@ -53,6 +53,9 @@ TEST_P(NodePlantedFaultOfPieces, IsFound) {
 
 INSTANTIATE_TEST_SUITE_P(All, NodePlantedFaultOfPieces,
                          testing::Combine(testing::Values(11, 12), testing::Range(0, kBigKinds)));
+// A value goes to a file in its middle in few lives: some kinds.
+INSTANTIATE_TEST_SUITE_P(Moved, NodePlantedFaultOfPieces,
+                         testing::Combine(testing::Values(14), testing::Values(1, 2, 4, 5)));
 
 }  // namespace
 }  // namespace tessera::sim
