@@ -293,6 +293,7 @@ void Engine::run_slice() {
   const MonoTime began = clock().mono();
   const SliceWork::Next next = slice_work_->slice(*this);
   if (next == SliceWork::Next::kOver) slice_work_.reset();
+  more_work_ |= next == SliceWork::Next::kAtOnce;
   if (next != SliceWork::Next::kAgain) return;
   const MonoTime ended = clock().mono();
   slice_due_ = ended + Micros{(ended - began).us * kRestOfSlices};

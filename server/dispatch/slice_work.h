@@ -8,9 +8,10 @@ class Engine;
 class SliceWork {
  public:
   enum class Next {
-    kAgain,  // in a later tick, soon: at once when no clients are served
-    kWait,   // when the loop is woken
-    kOver,   // it is deleted
+    kAgain,   // in a later tick, soon: at once when no clients are served
+    kAtOnce,  // in the next tick: it is behind, and what it keeps costs memory
+    kWait,    // when the loop is woken
+    kOver,    // it is deleted
   };
   virtual ~SliceWork() = default;
   // Behind a tick's replies: some 300 us at most. While clients are served a third of the time.

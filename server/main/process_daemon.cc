@@ -12,6 +12,7 @@
 #include <cstddef>
 #include <cstdlib>
 #include <cstring>
+#include <vector>
 
 #include "common/text/strings.h"
 
@@ -144,14 +145,14 @@ ProcTitle::ProcTitle(int argc, char** argv) {
   size_t count = 0;
   while (environ[count]) extend(environ[count++]);
   // Both move: libraries may keep pointers to variables of the environment. Kept as long as the process
-  // lives.
-  char** moved = static_cast<char**>(std::calloc(count + 1, sizeof(char*)));
-  if (!moved) {
-    begin_ = end_ = nullptr;
-    return;
-  }
-  for (size_t i = 0; i < count; ++i) moved[i] = strdup(environ[i]);
-  environ = moved;
+  // lives, those that are unset as well.
+  static auto* const kept = new std::vector<std::string>;
+  static auto* const moved = new std::vector<char*>;
+  kept->assign(environ, environ + count);
+  moved->clear();
+  for (std::string& variable : *kept) moved->push_back(variable.data());
+  moved->push_back(nullptr);
+  environ = moved->data();
 }
 
 void ProcTitle::set(const std::string& title) {

@@ -137,7 +137,8 @@ class ShardCut final : public SliceWork, public store::CutSink {
       end();
       return Next::kOver;
     }
-    return spills_on || !(waits || is_over) ? Next::kAgain : Next::kWait;
+    if (spills_on || (spilling_ && !waits && !is_over)) return Next::kAtOnce;
+    return waits || is_over ? Next::kWait : Next::kAgain;
   }
 
  private:
