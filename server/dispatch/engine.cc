@@ -188,7 +188,8 @@ Micros Engine::tick(io::Loop& loop) {
     more_work_ |= tidying_;
   }
   close_tick();
-  if (__builtin_expect(slice_work_ != nullptr, 0) && !parked_) run_slice();
+  // Who has parked us may be giving us such work.
+  if (!parked_ && __builtin_expect(slice_work_ != nullptr, 0)) run_slice();
   note_tick(began_ticks);
   node_.feed->grace().pass(index_);
   tick_began_us_.store(0, std::memory_order_release);
