@@ -340,6 +340,13 @@ TEST_P(LoopTest, PollWaitsAtLeastAsLongAsAsked) {
   const MonoTime begin = loop().clock().mono();
   loop().poll(millis(20));
   EXPECT_GE((loop().clock().mono() - begin).us, 20000);
+  // Less than a millisecond is not too much for it, and no turn of it is left for the next one.
+  for (int i = 0; i < 20; ++i) {
+    const MonoTime shortly = loop().clock().mono();
+    loop().poll(Micros{100 + i * 40});
+    EXPECT_GE((loop().clock().mono() - shortly).us, 100 + i * 40);
+    loop().poll({0});
+  }
   const MonoTime second = loop().clock().mono();
   loop().wait_inbox(millis(10));
   EXPECT_GE((loop().clock().mono() - second).us, 10000);

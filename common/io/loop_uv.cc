@@ -5,6 +5,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <sys/eventfd.h>
+#include <sys/timerfd.h>
 #include <unistd.h>
 #include <uv.h>
 
@@ -176,6 +177,9 @@ class UvSignals final : public SignalWatcher {
   std::vector<Block*> blocks_;
 };
 
+// libuv counts whole milliseconds.
+constexpr Micros kShortWait = millis(1);
+
 // How long a parked shard looks at its inbox before it asks the kernel to wake it: about the price of a sleep
 // and a wake-up. Without a second processor nobody could fill the inbox meanwhile.
 Micros spin_time() {
@@ -191,6 +195,36 @@ void relax() {
 }
 
 }  // namespace
+
+// Ends one wait of less than kShortWait, to the microsecond.
+class ShortWait final : public FdWatcher::Owner {
+ public:
+  explicit ShortWait(UvLoop& loop)
+      : loop_(loop), timer_(timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC)) {
+    if (!timer_) return;  // no descriptor is left: libuv's milliseconds, then
+    watcher_ = std::make_unique<FdWatcher>(loop, timer_.get(), this);
+    if (watcher_->valid()) watcher_->arm(true, false);
+  }
+  bool start(Micros wait) { return timer_ && watcher_->valid() && set(wait.us); }
+  void stop() { set(0); }  // what has fired meanwhile is forgotten
+
+ private:
+  bool set(int64_t us) {
+    itimerspec when{};
+    when.it_value.tv_nsec = us * 1000;
+    return timerfd_settime(timer_.get(), 0, &when, nullptr) == 0;
+  }
+  void on_ready(bool, bool, bool) override {
+    loop_.note_awake();
+    uint64_t count;
+    while (read(timer_.get(), &count, sizeof count) < 0 && errno == EINTR) {
+    }
+  }
+
+  UvLoop& loop_;
+  OwnedFd timer_;
+  std::unique_ptr<FdWatcher> watcher_;
+};
 
 // ---- the loop
 
@@ -217,6 +251,7 @@ UvLoop::~UvLoop() {
   }
   wake_watcher_.reset();
   wait_timer_.reset();
+  short_wait_.reset();
   uv_close(reinterpret_cast<uv_handle_t*>(idle_),
            [](uv_handle_t* uv) { delete reinterpret_cast<uv_idle_t*>(uv); });
   while (uv_run(uv_.get(), UV_RUN_NOWAIT) != 0) {
@@ -250,7 +285,12 @@ void UvLoop::poll(Micros max_wait) {
     return;
   }
   asleep_ = true;
-  if (max_wait.us > 0) {
+  if (max_wait.us > 0 && max_wait < kShortWait && short_wait_ == nullptr)
+    short_wait_ = std::make_unique<ShortWait>(*this);
+  if (max_wait.us > 0 && max_wait < kShortWait && short_wait_->start(max_wait)) {
+    uv_run(uv_.get(), UV_RUN_ONCE);
+    short_wait_->stop();
+  } else if (max_wait.us > 0) {
     wait_timer_->start(max_wait, {0});
     uv_run(uv_.get(), UV_RUN_ONCE);
     wait_timer_->stop();

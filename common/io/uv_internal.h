@@ -26,6 +26,7 @@ namespace tessera::io {
 
 class UvLoop;
 class UvStream;
+class ShortWait;
 
 // A descriptor of the system, closed with it.
 class OwnedFd {
@@ -188,6 +189,7 @@ class UvLoop final : public Loop, public FdWatcher::Owner {
   std::shared_ptr<Wakeup> wakeup_;
   std::unique_ptr<FdWatcher> wake_watcher_;
   std::unique_ptr<Timer> wait_timer_;
+  std::unique_ptr<ShortWait> short_wait_;  // once there was one
   Micros spin_{0};
   bool asleep_ = false;
   bool stays_awake_ = false;
