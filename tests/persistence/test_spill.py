@@ -59,7 +59,11 @@ class Save:
         Save.used = int(self.info()["used_memory_dataset"])
         client.call("CONFIG", "SET", "rdb-key-save-delay", 600 * 1000000)
         assert "start" in client.call(command)
-        eventually(self.is_on)
+        # The moment has been taken: what comes now is behind it.
+        if command == "BGSAVE":
+            eventually(lambda: self.info()["current_save_keys_total"] != "0")
+        else:
+            eventually(lambda: "on background rewrite" in server.log())
 
     def info(self):
         return self.server.info("everything")
