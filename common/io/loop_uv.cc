@@ -285,9 +285,9 @@ void UvLoop::poll(Micros max_wait) {
     return;
   }
   asleep_ = true;
-  if (max_wait.us > 0 && max_wait < kShortWait && short_wait_ == nullptr)
-    short_wait_ = std::make_unique<ShortWait>(*this);
-  if (max_wait.us > 0 && max_wait < kShortWait && short_wait_->start(max_wait)) {
+  const bool is_short = max_wait.us > 0 && max_wait < kShortWait;
+  if (is_short && short_wait_ == nullptr) short_wait_ = std::make_unique<ShortWait>(*this);
+  if (is_short && short_wait_->start(max_wait)) {
     uv_run(uv_.get(), UV_RUN_ONCE);
     short_wait_->stop();
   } else if (max_wait.us > 0) {

@@ -9,15 +9,6 @@ namespace {
 constexpr size_t kBlockBytes = 256 * 1024;
 }
 
-void SpillWriter::request_stop() {
-  stopping_.store(true);
-  if (io::Loop* loop = loop_.load()) loop->wake();
-}
-
-void SpillWriter::start(io::Loop& loop) {
-  loop_.store(&loop);
-}
-
 Micros SpillWriter::tick(io::Loop& loop) {
   io::Message* message = loop.inbox().take_all();
   while (message != nullptr) {
@@ -34,7 +25,6 @@ Micros SpillWriter::tick(io::Loop& loop) {
 
 void SpillWriter::finish(io::Loop&) {
   jobs_.clear();
-  loop_.store(nullptr);
 }
 
 void SpillWriter::take(std::unique_ptr<CutChunk> chunk) {

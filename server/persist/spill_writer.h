@@ -21,9 +21,9 @@ class SpillWriter : public io::Actor {
  public:
   explicit SpillWriter(dispatch::NodeShared& node) : node_(node) {}
 
-  void request_stop();  // any thread
+  void request_stop() { stopping_.store(true); }  // any thread, which wakes it then
 
-  void start(io::Loop& loop) override;
+  void start(io::Loop&) override {}
   Micros tick(io::Loop& loop) override;
   void finish(io::Loop& loop) override;
 
@@ -42,7 +42,6 @@ class SpillWriter : public io::Actor {
   dispatch::NodeShared& node_;
   std::map<const CutJob*, OfJob> jobs_;
   std::string block_;
-  std::atomic<io::Loop*> loop_{nullptr};
   std::atomic<bool> stopping_{false};
 };
 

@@ -258,7 +258,9 @@ def test_always_holds_whatever_changes_something():
     library = "#!lua name=l\nredis.register_function('f', function(keys) return redis.call('SET', keys[1], 1) end)"
     words = [("SET", "a", 1), ("MSET", "a", 1, "b", 2, "c", 3, "d", 4), ("DEL", "a", "b"), ("COPY", "c", "e"), ("RENAME", "c", "f"),
              ("EVAL", "redis.call('SET', KEYS[1], 1) redis.call('SET', KEYS[2], 1)", 2, "x", "y"), ("FUNCTION", "LOAD", library),
-             ("FCALL", "f", 1, "g"), ("FUNCTION", "DELETE", "l"), ("FUNCTION", "FLUSH"), ("DEBUG", "POPULATE", 10), ("SWAPDB", 0, 1),
+             ("FCALL", "f", 1, "g"), ("FUNCTION", "DELETE", "l"), ("FUNCTION", "FLUSH"), ("DEBUG", "POPULATE", 10),
+             ("DEBUG", "POPULATE", 12000, "long", 1000),  # more than waits for a tick's end
+             ("SWAPDB", 0, 1),
              ("FLUSHDB",), ("FLUSHALL",), [("MULTI",), ("SET", "a", 1), ("SET", "b", 1), ("EXEC",)],
              [("MULTI",), ("DEBUG", "POPULATE", 10, "more"), ("EXEC",)], [("MULTI",), ("FUNCTION", "LOAD", library), ("EXEC",)]]
     with FailingDisk() as disk, tempfile.TemporaryDirectory() as folder, \
