@@ -347,7 +347,7 @@ bool Engine::held_at_its_turn(Gather& gather) {
 void Engine::run_gather(Gather& gather, MonoTime began) {
   gather.done = true;
   if (!gather.begins() || held_at_its_turn(gather)) return;
-  const uint64_t log_end = node_.journal->end_offset();
+  const uint64_t changes = shard_.batch().record_count();
   resp::Writer reply(gather.reply(), gather.bits().proto);
   if (gather.call) {
     gather.call(reply);
@@ -374,8 +374,8 @@ void Engine::run_gather(Gather& gather, MonoTime began) {
       run_here(gather.command(), gather.bits(), reply);
     }
   }
-  // Also by what is no write by its row: DEBUG POPULATE. Much of it is in the log already.
-  gather.wrote = !shard_.batch().empty() || node_.journal->end_offset() != log_end;
+  // Also by what is no write by its row: DEBUG POPULATE. Much of it may be in the log already.
+  gather.wrote = shard_.batch().record_count() != changes;
   if (gather.transaction) gather.transaction->note_wrote(gather.wrote);
   counters_.gathers_run.add();
 }

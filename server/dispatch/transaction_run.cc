@@ -40,6 +40,7 @@ void TransactionRun::reset() {
   queue_.begin_group({}, 0, {});
   segments_.clear();
   row_flags_ = 0;
+  wrote_ = false;
   slot_ = -1;
   several_keys_ = cross_slot_ = false;
   start_ = {};

@@ -87,6 +87,7 @@ Batch* BatchBuilder::take() {
   select(0);
   auto* batch = new Batch;
   const size_t size = bytes_.size(), count = records_.size();
+  taken_count_ += count;
   batch->bytes.swap(bytes_);
   batch->records.swap(records_);
   batch->slots.swap(slots_);

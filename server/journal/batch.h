@@ -54,6 +54,8 @@ class BatchBuilder {
  public:
   bool empty() const { return bytes_.empty(); }
   size_t size_bytes() const { return bytes_.size(); }
+  // Of commands that changed something, those of batches that were taken too: grows by whatever is encoded.
+  uint64_t record_count() const { return taken_count_ + records_.size(); }
   // One command's changes: begin, effects, end. An effect is a complete command. What a command begins and
   // ends inside another one (transactions, scripts) is part of the outer one's changes.
   void begin_command();
@@ -74,6 +76,7 @@ class BatchBuilder {
   std::vector<uint16_t> slots_;
   size_t open_first_ = 0;  // of records_: the first effect of the command in progress
   size_t command_begin_ = 0;
+  uint64_t taken_count_ = 0;  // records of batches that were taken
   int db_ = 0;
   int depth_ = 0;  // of commands in progress
 };
