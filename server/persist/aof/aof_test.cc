@@ -300,6 +300,62 @@ TEST(Aof, WhatWasLetThroughIsSyncedLater) {
   node.world.crash(node.host);
 }
 
+// A sync that fails while the first base is being made: the increment, which nothing names yet, has all of
+// it, each once, when it is.
+TEST(Aof, ASyncThatFailsBeforeTheFirstBase) {
+  Running node(test_seed("Aof.ASyncThatFailsBeforeTheFirstBase"), Durability::Policy::kAlways, Micros{0});
+  int failures = 0;
+  bool fails = false;
+  node.host.files().set_hook([&](const io::DiskOp& op) {
+    io::DiskFault fault;
+    if (!fails || op.kind != io::DiskOpKind::kSync || op.path.find(".incr.aof") == std::string::npos)
+      return fault;
+    fault.code = EIO;
+    ++failures;
+    return fault;
+  });
+  node.settings.snapshot_base = false;
+  node.aof.set_settings_at_start(node.settings);
+  node.aof.start_thread();
+  node.aof.turn_on("/data", [](const Result<void>&) {});
+  node.world.run_for(millis(50));
+  ASSERT_TRUE(node.base);
+  node.base->at_cut(node.journal.end_offset());
+  node.world.run_for(millis(50));
+  node.append("durable");
+  node.world.run_for(seconds(2));
+  fails = true;
+  node.append("first");
+  node.world.run_for(seconds(3));
+  node.append("second");
+  node.world.run_for(seconds(3));
+  EXPECT_GT(failures, 1);
+  fails = false;
+  node.world.run_for(seconds(3));
+  const BaseRequest request = *std::exchange(node.base, std::nullopt);
+  auto file = node.host.files().open(request.path, io::OpenMode::kCreateExcl);
+  ASSERT_TRUE(file.ok() && (*file)->sync().ok());
+  request.done(0);
+  node.world.run_for(seconds(1));
+  EXPECT_EQ(node.journal.durability().policy(), Durability::Policy::kAlways);
+  const auto text = node.host.files().read_all(kPlace.manifest_path());
+  ASSERT_TRUE(text.ok());
+  const auto manifest = Manifest::parse(*text);
+  ASSERT_TRUE(manifest.ok());
+  std::string all;
+  for (const auto& each : manifest->increments)
+    all += node.host.files().durable(kPlace.path(each.name)).value_or("");
+  size_t at = 0;
+  for (const char* value : {"durable", "first", "second"}) {
+    const size_t found = all.find(value, at);
+    ASSERT_NE(found, std::string::npos) << value << " in " << all;
+    EXPECT_EQ(all.find(value, found + 1), std::string::npos) << value << " twice in " << all;
+    at = found;
+  }
+  EXPECT_LT(node.journal.live_bytes(), 4096) << "what is durable is kept no more";
+  node.world.crash(node.host);
+}
+
 // Turned on at run time, a first manifest is renamed into its place, but the folder's sync fails: the start
 // is tried again, and what the manifest on disk names is left as it is until another one is there.
 TEST(Aof, WhatAManifestMayNameIsNotWrittenAgain) {
